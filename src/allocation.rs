@@ -1,0 +1,170 @@
+//! Allocation: the distribution over variants from which visitors are drawn, and the propensities it yields.
+
+use serde::{Deserialize, Serialize};
+
+/// A variant's position in its experiment's list of all variant revisions ever; never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Arm(pub u16);
+
+/// The probability with which a visitor got a variant: in (0, 1].
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
+pub struct Propensity(f64);
+
+impl Propensity {
+    /// A propensity, if `probability` lies in (0, 1] (a rounding error above 1 is 1).
+    pub fn new(probability: f64) -> Option<Self> {
+        (probability > 0.0 && probability < 1.0 + 1e-9).then(|| Self(probability.min(1.0)))
+    }
+
+    /// As a number.
+    pub fn get(self) -> f64 {
+        self.0
+    }
+
+    /// The inverse-propensity weight frozen with an assignment: `round(2¹⁶/e)`, in 1/65,536 (statistics R1).
+    pub fn weight(self) -> u32 {
+        let weight = (65_536.0 / self.0).round().min(f64::from(u32::MAX));
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "bounded by u32::MAX above"
+        )]
+        let weight = weight as u32;
+        weight
+    }
+}
+
+/// Probabilities over the live variants of an experiment: Σ = 1, each above 0. A variant that is absent is retired.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Allocation(Vec<(Arm, f64)>);
+
+impl Allocation {
+    /// Normalises positive weights to Σ = 1; weights that are not positive and finite are left out.
+    pub fn normalised(weights: impl IntoIterator<Item = (Arm, f64)>) -> Self {
+        let positive = |(_, weight): &(Arm, f64)| weight.is_finite() && *weight > 0.0;
+        let mut weights: Vec<_> = weights.into_iter().filter(positive).collect();
+        let total: f64 = weights.iter().map(|(_, weight)| weight).sum();
+        for (_, weight) in &mut weights {
+            *weight /= total;
+        }
+        Self(weights)
+    }
+
+    /// Mixes `shares` (Σ = 1) with an equal share for everyone: `p = f + (1 − K·f)·share`, f = `floor_total`/K.
+    ///
+    /// Additive, because clipping and renormalising changes the order of arms. Rounded to 10⁻⁶ (the rest goes to the
+    /// largest), so that every machine gets the same weights.
+    pub fn floored(shares: &[(Arm, f64)], floor_total: f64) -> Self {
+        let floor = floor_total / shares.len().max(1) as f64;
+        let round = |share: f64| ((floor + (1.0 - floor_total) * share) * 1e6).round() / 1e6;
+        let mut weights: Vec<_> = shares
+            .iter()
+            .map(|(arm, share)| (*arm, round(*share)))
+            .collect();
+        let rest = 1.0 - weights.iter().map(|(_, weight)| weight).sum::<f64>();
+        if let Some((_, largest)) = weights.iter_mut().max_by(|a, b| a.1.total_cmp(&b.1)) {
+            *largest = ((*largest + rest) * 1e6).round() / 1e6;
+        }
+        Self(
+            weights
+                .into_iter()
+                .filter(|(_, weight)| *weight > 0.0)
+                .collect(),
+        )
+    }
+
+    /// The live variants and their probabilities.
+    pub fn iter(&self) -> impl Iterator<Item = (Arm, f64)> + '_ {
+        self.0.iter().copied()
+    }
+
+    /// How many variants are live.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether no variant is live.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The probability of a variant; `None` when it is retired.
+    pub fn propensity(&self, arm: Arm) -> Option<Propensity> {
+        self.0
+            .iter()
+            .find(|(live, _)| *live == arm)
+            .and_then(|(_, weight)| Propensity::new(*weight))
+    }
+
+    /// Total variation distance to another allocation, in [0, 1].
+    pub fn distance(&self, other: &Self) -> f64 {
+        let weight = |of: &Self, arm: Arm| of.propensity(arm).map_or(0.0, Propensity::get);
+        let here: f64 = self
+            .iter()
+            .map(|(arm, weight_here)| (weight_here - weight(other, arm)).abs())
+            .sum();
+        let only_there: f64 = other
+            .iter()
+            .filter(|(arm, _)| self.propensity(*arm).is_none())
+            .map(|(_, w)| w)
+            .sum();
+        f64::midpoint(here, only_there)
+    }
+
+    /// Whether both are the same distribution (up to 10⁻⁹ in total variation).
+    pub fn same(&self, other: &Self) -> bool {
+        self.distance(other) < 1e-9
+    }
+
+    /// Whether both have the same live variants.
+    pub fn same_arms(&self, other: &Self) -> bool {
+        self.len() == other.len() && self.iter().all(|(arm, _)| other.propensity(arm).is_some())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn arms(weights: &[f64]) -> Vec<(Arm, f64)> {
+        (0..).map(Arm).zip(weights.iter().copied()).collect()
+    }
+
+    #[test]
+    fn the_floor_is_additive_and_keeps_the_order() {
+        let floored = Allocation::floored(&arms(&[0.7, 0.2, 0.1]), 0.03);
+        let expected = Allocation::normalised(arms(&[0.689, 0.204, 0.107]));
+        assert!(
+            floored.distance(&expected) < 1e-9,
+            "golden allocation.json, additive_floor_0.01"
+        );
+    }
+
+    #[test]
+    fn distance_counts_retired_variants() {
+        let both = Allocation::normalised(arms(&[1.0, 1.0]));
+        let one = Allocation::normalised(arms(&[1.0]));
+        assert!((both.distance(&one) - 0.5).abs() < 1e-12);
+        assert!(!both.same_arms(&one));
+    }
+
+    #[test]
+    fn weights_are_inverse_propensities() {
+        assert_eq!(Propensity::new(0.25).unwrap().weight(), 4 << 16);
+        assert!(Propensity::new(0.0).is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn floored_weights_sum_to_one_and_respect_the_floor(raw in prop::collection::vec(0.0_f64..1.0, 2..20), floor_total in 0.01_f64..1.0) {
+            prop_assume!(raw.iter().sum::<f64>() > 0.0);
+            let total: f64 = raw.iter().sum();
+            let shares: Vec<_> = raw.iter().map(|share| share / total).collect();
+            let allocation = Allocation::floored(&arms(&shares), floor_total);
+            prop_assert!((allocation.iter().map(|(_, w)| w).sum::<f64>() - 1.0).abs() < 1e-9);
+            let floor = floor_total / shares.len() as f64;
+            prop_assert!(allocation.iter().all(|(_, w)| w >= floor - 2e-5));
+        }
+    }
+}

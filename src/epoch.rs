@@ -1,0 +1,194 @@
+//! Epochs: the lives of allocations. Within an epoch every propensity is constant, which is what makes inference on
+//! adaptively collected data possible from sums alone.
+
+use serde::{Deserialize, Serialize};
+
+use crate::allocation::{Allocation, Arm, Propensity};
+use crate::time::Timestamp;
+
+/// Number of an epoch within its experiment, from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct EpochNumber(pub u32);
+
+/// Number of an era: a run of epochs with the same live variants, from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Era(pub u32);
+
+/// Why an epoch was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// The experiment started.
+    Started,
+    /// The definition changed: policy, weights, floor, holdout or live variants.
+    Redefined,
+    /// The experiment resumed after a pause.
+    Resumed,
+    /// The policy moved traffic.
+    Reallocated,
+    /// History of another system, imported under its own allocation.
+    Imported,
+}
+
+/// The life of one allocation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Epoch {
+    /// Its number.
+    pub number: EpochNumber,
+    /// The era it belongs to.
+    pub era: Era,
+    /// The probabilities over the live variants.
+    pub allocation: Allocation,
+    /// Share of the audience held out on control, outside the allocation.
+    pub holdout: f64,
+    /// When it was opened.
+    pub opened_at: Timestamp,
+    /// Why it was opened.
+    pub cause: Cause,
+    /// The same in one plain sentence, with the numbers that led to it.
+    pub receipt: String,
+    /// Assignments and counted rewards of the experiment when it was opened.
+    pub basis: u64,
+    /// Frozen plug-in mean per metric, in the metric's units: one constant per metric, 0 until burn-in closes (R5).
+    pub means: Vec<f64>,
+    /// For imported history: the exporter's epoch number, if given.
+    pub label: Option<u64>,
+    /// Whether the allocation is known to be the one that drew the visitors (false: import without an allocation).
+    pub propensity_known: bool,
+}
+
+impl Epoch {
+    /// The unconditional propensity of being served a variant: control is served to the holdout too,
+    /// `h + (1 − h)·e_control`, every other variant `(1 − h)·e` (statistics R4). `None` for a retired variant.
+    pub fn served(&self, arm: Arm, control: Arm) -> Option<Propensity> {
+        let drawn = self.allocation.propensity(arm).map_or(0.0, Propensity::get);
+        let held = if arm == control { self.holdout } else { 0.0 };
+        Propensity::new(held + (1.0 - self.holdout) * drawn)
+    }
+}
+
+/// All epochs of an experiment, in order of their numbers.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Epochs(Vec<Epoch>);
+
+impl Epochs {
+    /// From the epochs in order of their numbers.
+    pub fn new(epochs: Vec<Epoch>) -> Self {
+        Self(epochs)
+    }
+
+    /// All, oldest number first.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Epoch> + Clone {
+        self.0.iter()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether none was opened yet.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The epoch under which visitors are drawn now; imported history never is.
+    pub fn current(&self) -> Option<&Epoch> {
+        self.0
+            .iter()
+            .rev()
+            .find(|epoch| epoch.cause != Cause::Imported)
+    }
+
+    /// By number.
+    pub fn get(&self, number: EpochNumber) -> Option<&Epoch> {
+        self.0.get((number.0 as usize).checked_sub(1)?)
+    }
+
+    /// The number the next epoch gets.
+    pub fn next_number(&self) -> EpochNumber {
+        EpochNumber(
+            u32::try_from(self.0.len())
+                .unwrap_or(u32::MAX)
+                .saturating_add(1),
+        )
+    }
+
+    /// The era of an epoch with this allocation that follows the present ones.
+    pub fn era_of(&self, allocation: &Allocation) -> Era {
+        match self.0.last() {
+            Some(last) if last.allocation.same_arms(allocation) => last.era,
+            Some(last) => Era(last.era.0 + 1),
+            None => Era(1),
+        }
+    }
+
+    /// Appends the next epoch; one whose number is not the next is a repetition and is ignored.
+    pub fn push(&mut self, epoch: Epoch) {
+        if epoch.number == self.next_number() {
+            self.0.push(epoch);
+        }
+    }
+
+    /// Whether more than one weight vector or holdout share was in force (statistics R2).
+    pub fn adaptive<'a>(epochs: impl IntoIterator<Item = &'a Epoch>) -> bool {
+        let mut epochs = epochs.into_iter();
+        let Some(first) = epochs.next() else {
+            return false;
+        };
+        #[expect(
+            clippy::float_cmp,
+            reason = "a holdout share is a configured constant, never computed"
+        )]
+        epochs.any(|epoch| {
+            !epoch.allocation.same(&first.allocation) || epoch.holdout != first.holdout
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn epoch(number: u32, weights: &[f64]) -> Epoch {
+        Epoch {
+            number: EpochNumber(number),
+            era: Era(1),
+            allocation: Allocation::normalised((0..).map(Arm).zip(weights.iter().copied())),
+            holdout: 0.1,
+            opened_at: Timestamp::parse("2026-01-01T00:00:00Z").unwrap(),
+            cause: Cause::Started,
+            receipt: String::new(),
+            basis: 0,
+            means: vec![],
+            label: None,
+            propensity_known: true,
+        }
+    }
+
+    #[test]
+    fn control_is_served_to_the_holdout_too() {
+        let epoch = epoch(1, &[0.5, 0.5]);
+        assert!((epoch.served(Arm(0), Arm(0)).unwrap().get() - 0.55).abs() < 1e-12);
+        assert!((epoch.served(Arm(1), Arm(0)).unwrap().get() - 0.45).abs() < 1e-12);
+        assert!(epoch.served(Arm(2), Arm(0)).is_none());
+    }
+
+    #[test]
+    fn a_repeated_epoch_is_ignored_and_new_arms_begin_an_era() {
+        let mut epochs = Epochs::default();
+        epochs.push(epoch(1, &[0.5, 0.5]));
+        epochs.push(epoch(1, &[0.9, 0.1]));
+        assert_eq!(epochs.len(), 1);
+        assert_eq!(
+            epochs.era_of(&Allocation::normalised([(Arm(0), 1.0)])),
+            Era(2)
+        );
+        assert!(!Epochs::adaptive(epochs.iter()));
+        epochs.push(epoch(2, &[0.9, 0.1]));
+        assert!(Epochs::adaptive(epochs.iter()));
+        assert_eq!(epochs.current().unwrap().number, EpochNumber(2));
+    }
+}

@@ -1,0 +1,13 @@
+//! Upswing: a multi-armed-bandit experimentation server in one binary. It answers "which variant does this visitor
+//! get?", learns from rewards, moves traffic towards what works, and reports with honest statistics what it earned.
+
+// Vocabulary: pure, depends on nothing but itself.
+pub mod id;
+pub mod time;
+
+pub mod amount;
+
+pub mod allocation;
+pub mod moments;
+
+pub mod epoch;

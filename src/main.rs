@@ -1,0 +1,3 @@
+//! The `upswing` command.
+
+fn main() {}

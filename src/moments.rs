@@ -1,0 +1,333 @@
+//! Sufficient statistics as exact integers.
+//!
+//! Both kinds of moments are abelian groups: what was added can be subtracted without a trace, so any order of events,
+//! any batching and any merge of shards gives the same sums. Everything a report, a posterior or a test needs is
+//! derived from them on demand.
+//!
+//! # Why
+//! Floating sums (or Welford's recurrence) depend on the order of events and can not take a refund back exactly.
+//! Second moments of micro-units exceed 128 bits, hence 256-bit integers.
+
+use std::ops::{Add, AddAssign, Neg, Sub, SubAssign};
+
+use ethnum::I256;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// One visitor's value of a metric as it is analysed, in the metric's integer unit (1 for conversions and counts,
+/// micro-units for sums; at most 10¹⁵ in magnitude), and the denominator's for ratio metrics (else 0).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Observation {
+    /// The value, or the numerator of a ratio.
+    pub y: i64,
+    /// The denominator of a ratio.
+    pub x: i64,
+}
+
+macro_rules! group {
+    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+        pub struct $name { $($(#[$field_doc])* pub $field: $type),+ }
+
+        impl $name {
+            /// Whether this is the neutral element.
+            pub fn is_zero(&self) -> bool {
+                *self == Self::default()
+            }
+        }
+
+        impl AddAssign for $name {
+            fn add_assign(&mut self, other: Self) {
+                $(self.$field += other.$field;)+
+            }
+        }
+
+        impl SubAssign for $name {
+            fn sub_assign(&mut self, other: Self) {
+                $(self.$field -= other.$field;)+
+            }
+        }
+
+        impl Add for $name {
+            type Output = Self;
+            fn add(mut self, other: Self) -> Self {
+                self += other;
+                self
+            }
+        }
+
+        impl Sub for $name {
+            type Output = Self;
+            fn sub(mut self, other: Self) -> Self {
+                self -= other;
+                self
+            }
+        }
+
+        impl Neg for $name {
+            type Output = Self;
+            fn neg(self) -> Self {
+                Self::default() - self
+            }
+        }
+    };
+}
+
+group! {
+    /// Plain moments of an epoch cell: the visitors of one variant in one epoch.
+    Moments {
+        /// Visitors.
+        n: i64,
+        /// Σ y.
+        y: i128,
+        /// Σ y².
+        yy: Wide,
+        /// Σ x.
+        x: i128,
+        /// Σ x².
+        xx: Wide,
+        /// Σ x·y.
+        xy: Wide,
+    }
+}
+
+group! {
+    /// Inverse-propensity weighted moments of a day or dimension cell. `w` is the visitor's weight in 1/65,536.
+    Weighted {
+        /// Visitors.
+        n: i64,
+        /// Σ w.
+        w: i128,
+        /// Σ w².
+        ww: i128,
+        /// Σ w·y.
+        wy: i128,
+        /// Σ w²·y.
+        wwy: Wide,
+        /// Σ w²·y².
+        wwyy: Wide,
+        /// Σ w·x.
+        wx: i128,
+        /// Σ w²·x.
+        wwx: Wide,
+        /// Σ w²·x².
+        wwxx: Wide,
+        /// Σ w²·x·y.
+        wwxy: Wide,
+    }
+}
+
+group! {
+    /// How many visitors were assigned, and how many of them are known to have seen their variant.
+    Visitors {
+        /// Assigned visitors.
+        assigned: i64,
+        /// Exposed visitors.
+        exposed: i64,
+    }
+}
+
+impl Moments {
+    /// The moments of one visitor.
+    pub fn of(observation: Observation) -> Self {
+        let (y, x) = (i128::from(observation.y), i128::from(observation.x));
+        Self {
+            n: 1,
+            y,
+            yy: Wide::product(y, y),
+            x,
+            xx: Wide::product(x, x),
+            xy: Wide::product(x, y),
+        }
+    }
+
+    /// Mean of y in units of `unit` integers (10⁶ for sums, 1 for counts); `None` without visitors.
+    pub fn mean(&self, unit: f64) -> Option<f64> {
+        (self.n > 0).then(|| self.y as f64 / self.n as f64 / unit)
+    }
+
+    /// Unbiased variance of y, `(Σy² − (Σy)²/n)/(n−1)`, computed as `(n·Σy² − (Σy)²)/(n(n−1))` in exact integers so that
+    /// nothing cancels; `None` for fewer than two visitors.
+    pub fn variance(&self, unit: f64) -> Option<f64> {
+        Self::centred(self.n, self.yy, self.y, self.y).map(|v| v / (unit * unit))
+    }
+
+    /// Unbiased variance of x, as [`Moments::variance`].
+    pub fn variance_x(&self, unit: f64) -> Option<f64> {
+        Self::centred(self.n, self.xx, self.x, self.x).map(|v| v / (unit * unit))
+    }
+
+    /// Unbiased covariance of x and y in `unit_x · unit_y`; `None` for fewer than two visitors.
+    pub fn covariance(&self, unit_x: f64, unit_y: f64) -> Option<f64> {
+        Self::centred(self.n, self.xy, self.x, self.y).map(|v| v / (unit_x * unit_y))
+    }
+
+    fn centred(n: i64, second: Wide, first: i128, other: i128) -> Option<f64> {
+        if n < 2 {
+            return None;
+        }
+        let centred = second.0 * I256::from(n) - I256::from(first) * I256::from(other);
+        Some(centred.as_f64() / (n as f64 * (n - 1) as f64))
+    }
+}
+
+impl Weighted {
+    /// The weighted moments of one visitor whose weight is `w`/65,536.
+    pub fn of(w: u32, observation: Observation) -> Self {
+        let (y, x) = (i128::from(observation.y), i128::from(observation.x));
+        let w = i128::from(w);
+        let ww = w * w;
+        let (wwy, wwx) = (Wide::product(ww, y), Wide::product(ww, x));
+        let scaled = |wide: Wide, factor: i128| Wide(wide.0 * I256::from(factor));
+        Self {
+            n: 1,
+            w,
+            ww,
+            wy: w * y,
+            wwy,
+            wwyy: scaled(wwy, y),
+            wx: w * x,
+            wwx,
+            wwxx: scaled(wwx, x),
+            wwxy: scaled(wwx, y),
+        }
+    }
+
+    /// The plain moments of these visitors when all of them have the same weight (a fixed split); else `None`.
+    ///
+    /// Equal weights are exactly the case `n·Σw² = (Σw)²` (Cauchy–Schwarz).
+    pub fn unweighted(&self) -> Option<Moments> {
+        if self.n <= 0 {
+            return (self.n == 0).then(Moments::default);
+        }
+        let n = i128::from(self.n);
+        let equal = I256::from(self.ww) * I256::from(n) == I256::from(self.w) * I256::from(self.w);
+        equal.then(|| {
+            let (w, ww) = (self.w / n, I256::from(self.ww / n));
+            let plain = |wide: Wide| Wide(wide.0 / ww);
+            Moments {
+                n: self.n,
+                y: self.wy / w,
+                yy: plain(self.wwyy),
+                x: self.wx / w,
+                xx: plain(self.wwxx),
+                xy: plain(self.wwxy),
+            }
+        })
+    }
+
+    /// Hájek mean `ΣwY/Σw` in units of `unit` integers; `None` without visitors.
+    pub fn mean(&self, unit: f64) -> Option<f64> {
+        (self.w > 0).then(|| self.wy as f64 / self.w as f64 / unit)
+    }
+
+    /// Variance of the Hájek mean, `(Σw²Y² − 2mΣw²Y + m²Σw²)/(Σw)²` (statistics R1), in `unit²`.
+    pub fn mean_variance(&self, unit: f64) -> Option<f64> {
+        let mean = self.mean(1.0)?;
+        let spread =
+            self.wwyy.as_f64() - 2.0 * mean * self.wwy.as_f64() + mean * mean * self.ww as f64;
+        let total = self.w as f64;
+        Some(spread.max(0.0) / (total * total) / (unit * unit))
+    }
+}
+
+/// A 256-bit signed integer: a second moment of micro-units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Wide(I256);
+
+impl Wide {
+    fn product(a: i128, b: i128) -> Self {
+        Self(I256::from(a) * I256::from(b))
+    }
+
+    /// The nearest float.
+    pub fn as_f64(self) -> f64 {
+        self.0.as_f64()
+    }
+}
+
+impl AddAssign for Wide {
+    fn add_assign(&mut self, other: Self) {
+        self.0 += other.0;
+    }
+}
+
+impl SubAssign for Wide {
+    fn sub_assign(&mut self, other: Self) {
+        self.0 -= other.0;
+    }
+}
+
+impl Serialize for Wide {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (high, low) = self.0.into_words();
+        (high, low.cast_unsigned()).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Wide {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (high, low) = <(i128, u128)>::deserialize(deserializer)?;
+        Ok(Self(I256::from_words(high, low.cast_signed())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn observation() -> impl Strategy<Value = Observation> {
+        let amount = -1_000_000_000_000_000_i64..=1_000_000_000_000_000;
+        (amount.clone(), amount).prop_map(|(y, x)| Observation { y, x })
+    }
+
+    proptest! {
+        #[test]
+        fn moments_are_a_group(all in prop::collection::vec((observation(), 1_u32..1 << 26), 1..40), cut in 0_usize..40) {
+            let cut = cut.min(all.len());
+            let plain = |part: &[(Observation, u32)]| {
+                part.iter().fold(Moments::default(), |sum, (o, _)| sum + Moments::of(*o))
+            };
+            let weighted = |part: &[(Observation, u32)]| {
+                part.iter().fold(Weighted::default(), |sum, (o, w)| sum + Weighted::of(*w, *o))
+            };
+            let (left, right) = all.split_at(cut);
+            prop_assert_eq!(plain(left) + plain(right), plain(&all));
+            prop_assert_eq!(weighted(right) + weighted(left), weighted(&all));
+            prop_assert_eq!(plain(&all) - plain(right), plain(left));
+            prop_assert!((weighted(&all) + -weighted(&all)).is_zero());
+            let bytes = postcard::to_stdvec(&weighted(&all)).unwrap();
+            prop_assert_eq!(postcard::from_bytes::<Weighted>(&bytes).unwrap(), weighted(&all));
+        }
+
+        #[test]
+        fn equal_weights_give_the_plain_moments_back(all in prop::collection::vec(observation(), 1..40), w in 1_u32..1 << 26) {
+            let plain = all.iter().fold(Moments::default(), |sum, o| sum + Moments::of(*o));
+            let weighted = all.iter().fold(Weighted::default(), |sum, o| sum + Weighted::of(w, *o));
+            prop_assert_eq!(weighted.unweighted(), Some(plain));
+        }
+    }
+
+    #[test]
+    fn unequal_weights_have_no_plain_moments() {
+        let one = Observation { y: 1, x: 0 };
+        assert_eq!(
+            (Weighted::of(2, one) + Weighted::of(3, one)).unweighted(),
+            None
+        );
+    }
+
+    #[test]
+    fn variance_survives_a_mean_far_above_the_spread() {
+        let values = [
+            1_000_000_000_000_000_i64,
+            1_000_000_000_000_001,
+            1_000_000_000_000_002,
+        ];
+        let sum = values.iter().fold(Moments::default(), |sum, y| {
+            sum + Moments::of(Observation { y: *y, x: 0 })
+        });
+        assert_eq!(sum.variance(1.0), Some(1.0));
+    }
+}
