@@ -11,3 +11,9 @@ pub mod allocation;
 pub mod moments;
 
 pub mod epoch;
+pub mod posterior;
+
+pub mod stats;
+
+#[cfg(test)]
+mod golden;
