@@ -13,6 +13,9 @@ pub mod moments;
 pub mod epoch;
 pub mod posterior;
 
+pub mod catalog;
+pub mod cell;
+
 pub mod stats;
 
 #[cfg(test)]

@@ -1,0 +1,307 @@
+//! The catalog: every experiment with its validated definition, its lifecycle and its epochs.
+//!
+//! A catalog is an immutable value. Definitions come from files or the API as text, are read by `document` (which
+//! keeps line numbers), checked as a whole by [`spec`] and compiled to [`experiment::Experiment`]; all mistakes are
+//! reported at once. Only events of the log change a catalog (`fold`).
+
+pub mod audience;
+pub mod experiment;
+pub mod metric;
+pub mod mistake;
+pub mod spec;
+
+mod compile;
+mod document;
+mod layers;
+#[cfg(test)]
+mod tests;
+
+pub use compile::Edit;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::allocation::Arm;
+use crate::epoch::{Epoch, Epochs};
+use crate::id::{EventName, ExperimentKey};
+use crate::time::{Timestamp, Window};
+use document::Document;
+use experiment::{Experiment, Status};
+use metric::MetricKind;
+use mistake::{Code, Mistake, Mistakes};
+use spec::Spec;
+
+/// An experiment's number in order of first definition, from 0: its short name in records and cells; never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Serial(pub u32);
+
+/// All experiments, by key and by serial.
+#[derive(Debug, Clone, Default)]
+pub struct Catalog {
+    serials: BTreeMap<ExperimentKey, Serial>,
+    entries: Vec<Arc<Entry>>,
+    signals: BTreeMap<EventName, BTreeSet<String>>,
+}
+
+/// One experiment: what it is, where it stands, and the epochs it has lived through.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Its serial.
+    pub serial: Serial,
+    /// The definition in force.
+    pub experiment: Experiment,
+    /// Where it stands.
+    pub lifecycle: Lifecycle,
+    /// Its epochs.
+    pub epochs: Arc<Epochs>,
+}
+
+/// Where an experiment stands: the last of its definition and the transitions since.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Lifecycle {
+    /// Draft, running, paused or concluded.
+    pub status: Status,
+    /// Since when; being archived is no status.
+    pub since: Timestamp,
+    /// When it first ran.
+    pub started_at: Option<Timestamp>,
+    /// What it was concluded with.
+    pub conclusion: Option<Conclusion>,
+    /// The times during which it was concluded: what happened then counts nowhere, even if it starts again
+    /// (statistics R14).
+    pub frozen: Vec<Frozen>,
+    /// Whether it is archived: served as unknown, kept for reports.
+    pub archived: bool,
+    /// Where the definition comes from.
+    pub source: Source,
+    /// Per dimension, the values seen so far that are kept apart, in order of appearance.
+    pub seen: Vec<Vec<String>>,
+}
+
+/// A time during which an experiment was concluded: after `from`, up to `until`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Frozen {
+    /// When it was concluded.
+    pub from: Timestamp,
+    /// When it started again; `None` if it has not.
+    pub until: Option<Timestamp>,
+}
+
+impl Frozen {
+    /// Whether something that happened at this time counts nowhere.
+    pub fn covers(&self, at: Timestamp) -> bool {
+        at > self.from && self.until.is_none_or(|until| at <= until)
+    }
+}
+
+impl Lifecycle {
+    /// Moves to another status; concluding freezes the comparison, and leaving that status thaws it.
+    pub fn enter(&mut self, status: Status, at: Timestamp) {
+        if status == self.status {
+            return;
+        }
+        if self.status == Status::Concluded {
+            self.conclusion = None;
+            if let Some(frozen) = self.frozen.last_mut() {
+                frozen.until = Some(at);
+            }
+        }
+        if status == Status::Concluded {
+            self.frozen.push(Frozen {
+                from: at,
+                until: None,
+            });
+        }
+        if status == Status::Running {
+            self.started_at = self.started_at.or(Some(at));
+        }
+        self.status = status;
+        self.since = at;
+    }
+}
+
+/// How an experiment was concluded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Conclusion {
+    /// The variant to serve; `None` is control.
+    pub winner: Option<Arm>,
+    /// To whom.
+    pub scope: Scope,
+}
+
+/// Who is served the winner of a concluded experiment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// New visitors; the others keep their variant.
+    New,
+    /// Everybody.
+    Everyone,
+}
+
+/// Where a definition comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// A file of the experiments directory, by name.
+    File(String),
+    /// The API.
+    Api,
+}
+
+impl Catalog {
+    /// The experiment with this key, archived or not.
+    pub fn get(&self, key: &str) -> Option<&Arc<Entry>> {
+        self.by_serial(*self.serials.get(key)?)
+    }
+
+    /// The experiment with this serial.
+    pub fn by_serial(&self, serial: Serial) -> Option<&Arc<Entry>> {
+        self.entries.get(serial.0 as usize)
+    }
+
+    /// All experiments in order of their keys.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Entry>> {
+        self.serials
+            .values()
+            .filter_map(|serial| self.by_serial(*serial))
+    }
+
+    /// The serial a new experiment gets.
+    pub fn next_serial(&self) -> Serial {
+        Serial(u32::try_from(self.entries.len()).unwrap_or(u32::MAX))
+    }
+
+    /// Adds or replaces an experiment; its serial is its own or [`Catalog::next_serial`].
+    pub fn put(&mut self, entry: Entry) {
+        let (key, serial) = (entry.experiment.key.clone(), entry.serial);
+        for kind in entry.experiment.metrics.iter().map(|metric| &metric.kind) {
+            let Some(event) = kind.event() else { continue };
+            let properties = self.signals.entry(event.clone()).or_default();
+            if let MetricKind::Sum { property, .. } = kind {
+                properties.insert(property.clone());
+            }
+        }
+        match self.entries.get_mut(serial.0 as usize) {
+            Some(slot) => *slot = Arc::new(entry),
+            None => self.entries.push(Arc::new(entry)),
+        }
+        self.serials.insert(key, serial);
+    }
+
+    /// The properties that metrics read of an event; `None` when no metric ever read the event.
+    pub fn signal(&self, event: &str) -> Option<&BTreeSet<String>> {
+        self.signals.get(event)
+    }
+
+    /// The longest attribution window of all experiments, at least the default.
+    pub fn longest_window(&self) -> Window {
+        let windows = self
+            .entries
+            .iter()
+            .map(|entry| entry.experiment.longest_window());
+        windows.max().unwrap_or(Window::days(14))
+    }
+
+    /// What of a definition excludes other experiments of the catalog: overlapping slots of a layer.
+    ///
+    /// Experiments that are archived or concluded have given their slots up.
+    pub fn conflicts(&self, spec: &Spec) -> Vec<Mistake> {
+        let others = self
+            .iter()
+            .filter(|entry| entry.experiment.key.as_str() != spec.key && !entry.lifecycle.archived);
+        let overlap = |entry: &Arc<Entry>| {
+            let other = &entry.experiment.spec;
+            let elsewhere = format!("\"{}\"", other.key);
+            layers::overlap(
+                spec,
+                (entry.lifecycle.status, other.layer.as_ref()),
+                &elsewhere,
+            )
+        };
+        others.filter_map(overlap).collect()
+    }
+}
+
+impl Entry {
+    /// The epoch under which visitors are drawn now.
+    pub fn epoch(&self) -> Option<&Epoch> {
+        self.epochs.current()
+    }
+
+    /// Whether it takes new visitors (schedule aside).
+    pub fn is_running(&self) -> bool {
+        self.lifecycle.status == Status::Running && !self.lifecycle.archived
+    }
+
+    /// Whether it takes part in decisions that name no experiment.
+    pub fn is_listed(&self) -> bool {
+        !self.lifecycle.archived && self.lifecycle.status != Status::Draft
+    }
+}
+
+/// Reads the definitions of a directory: pairs of file name and text, JSON if the name ends in `.json`, else TOML.
+///
+/// Answers what is valid, by file, and all mistakes of all files. A mistake makes only its own file invalid; of two
+/// files that claim one key or one part of a layer, the later in the order given is refused.
+pub fn read_files(files: &[(String, String)]) -> (Vec<(String, Spec)>, Vec<Mistake>) {
+    let mut mistakes = Mistakes::default();
+    let mut read: Vec<(String, Spec)> = Vec::new();
+    for (file, text) in files {
+        let is_json = file
+            .rsplit_once('.')
+            .is_some_and(|(_, suffix)| suffix.eq_ignore_ascii_case("json"));
+        let document = if is_json {
+            Document::json(text)
+        } else {
+            Document::toml(text)
+        };
+        let checked = document.and_then(|document| {
+            let spec = spec::read(&document)?;
+            let clashes = clashes(&spec, &read);
+            if clashes.is_empty() {
+                return Ok(spec);
+            }
+            Err(clashes
+                .into_iter()
+                .map(|mistake| document.placed(mistake))
+                .collect())
+        });
+        match checked {
+            Ok(spec) => read.push((file.clone(), spec)),
+            Err(found) => mistakes.extend(found.into_iter().map(|mistake| mistake.in_file(file))),
+        }
+    }
+    (read, mistakes.sorted())
+}
+
+/// Reads a definition sent to the API as JSON.
+///
+/// # Errors
+/// All its mistakes.
+pub fn read_json(text: &str) -> Result<Spec, Vec<Mistake>> {
+    spec::read(&Document::json(text)?)
+}
+
+/// What a definition shares with those of other files that only one can have.
+fn clashes(spec: &Spec, others: &[(String, Spec)]) -> Vec<Mistake> {
+    let mut clashes = Vec::new();
+    for (file, other) in others {
+        if other.key == spec.key {
+            let detail = format!(
+                "\"{}\" is already defined in {file}; keys are unique",
+                spec.key
+            );
+            clashes.push(Mistake::new("key", Code::Duplicate, detail));
+        }
+        let elsewhere = format!("\"{}\" in {file}", other.key);
+        clashes.extend(layers::overlap(
+            spec,
+            (other.status, other.layer.as_ref()),
+            &elsewhere,
+        ));
+    }
+    clashes
+}

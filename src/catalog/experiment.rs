@@ -1,0 +1,210 @@
+//! An experiment as the program knows it: validated, compiled, immutable.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::audience::Audience;
+use super::metric::{Metric, MetricIndex};
+use super::spec::Spec;
+use crate::allocation::{Allocation, Arm};
+use crate::id::{ExperimentKey, LayerKey, VariantKey};
+use crate::time::{Timestamp, Window};
+
+/// A validated experiment definition.
+#[derive(Debug, Clone)]
+pub struct Experiment {
+    /// Its key.
+    pub key: ExperimentKey,
+    /// The definition as written, in canonical form (what the API shows and the log keeps).
+    pub spec: Arc<Spec>,
+    /// Version of the definition, from 1.
+    pub version: u32,
+    /// The status the definition asks for.
+    pub status: Status,
+    /// When it may serve: [starts, ends).
+    pub schedule: Schedule,
+    /// The unit that keeps a variant.
+    pub unit: Unit,
+    /// Its slot in a layer of mutually exclusive experiments.
+    pub layer: Option<LayerSlot>,
+    /// Share of the audience kept on control, outside the bandit.
+    pub holdout: f64,
+    /// Share of the audience that enters at all.
+    pub traffic: f64,
+    /// Who is eligible; `None` is everybody.
+    pub audience: Option<Audience>,
+    /// Attributes kept for breakdowns.
+    pub dimensions: Vec<Dimension>,
+    /// All variant revisions ever, by [`Arm`]; retired ones are not live.
+    pub variants: Vec<Variant>,
+    /// The control among the live variants.
+    pub control: Arm,
+    /// How traffic is allocated.
+    pub policy: Policy,
+    /// The metrics, by [`MetricIndex`].
+    pub metrics: Vec<Metric>,
+    /// The measurable, time-bound goal.
+    pub goal: Option<Goal>,
+}
+
+/// Where an experiment stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Being written; serves control.
+    Draft,
+    /// Assigns visitors.
+    Running,
+    /// Keeps serving sticky visitors, takes no new ones.
+    Paused,
+    /// Decided; serves the winner.
+    Concluded,
+}
+
+/// When an experiment may serve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Schedule {
+    /// First instant.
+    pub starts: Option<Timestamp>,
+    /// First instant after it.
+    pub ends: Option<Timestamp>,
+}
+
+/// The unit of randomisation, stickiness and analysis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unit {
+    /// The visitor.
+    Visitor,
+    /// The request's session.
+    Session,
+}
+
+/// A half-open slot of a layer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LayerSlot {
+    /// The layer.
+    pub key: LayerKey,
+    /// Start, in [0, 1).
+    pub from: f64,
+    /// End, in (from, 1].
+    pub to: f64,
+}
+
+/// An attribute kept for breakdowns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dimension {
+    /// The attribute's name.
+    pub attribute: String,
+    /// The values kept apart; empty: the first 50 seen.
+    pub values: Vec<String>,
+}
+
+/// One revision of a variant.
+#[derive(Debug, Clone)]
+pub struct Variant {
+    /// Its key.
+    pub key: VariantKey,
+    /// Counts the edits of a running variant's payload, from 1.
+    pub revision: u16,
+    /// What the front end shows: any JSON, as text.
+    pub payload: Arc<str>,
+    /// The typed flag value, as JSON text.
+    pub value: Option<Arc<str>>,
+    /// Its share under a fixed split, or the starting share of a bandit; Σ over live variants = 1.
+    pub weight: f64,
+    /// Whether it still takes visitors.
+    pub live: bool,
+}
+
+/// How traffic is allocated.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Policy {
+    /// The configured weights.
+    Fixed,
+    /// Thompson sampling.
+    Thompson(Thompson),
+}
+
+/// Settings of Thompson sampling.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Thompson {
+    /// The conversion metric it maximises.
+    pub metric: MetricIndex,
+    /// Exploration shared by the live variants, in (0, 1].
+    pub floor_total: f64,
+    /// The starting weights hold until every variant has so many visitors.
+    pub burn_in: u64,
+    /// At most one new epoch per so much time.
+    pub refresh: Window,
+}
+
+/// A measurable, time-bound goal.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Goal {
+    /// The metric.
+    pub metric: MetricIndex,
+    /// The relative lift to reach.
+    pub lift: f64,
+    /// By when.
+    pub by: Timestamp,
+}
+
+impl Policy {
+    /// The field's name of the policy.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Fixed => "fixed",
+            Self::Thompson(_) => "thompson",
+        }
+    }
+}
+
+impl Schedule {
+    /// Whether `now` lies in it.
+    pub fn contains(&self, now: Timestamp) -> bool {
+        self.starts.is_none_or(|starts| now >= starts) && self.ends.is_none_or(|ends| now < ends)
+    }
+}
+
+impl Experiment {
+    /// A variant revision.
+    pub fn variant(&self, arm: Arm) -> Option<&Variant> {
+        self.variants.get(usize::from(arm.0))
+    }
+
+    /// The live variants.
+    pub fn live(&self) -> impl Iterator<Item = (Arm, &Variant)> {
+        (0..)
+            .map(Arm)
+            .zip(&self.variants)
+            .filter(|(_, variant)| variant.live)
+    }
+
+    /// The live variant with this key.
+    pub fn arm(&self, key: &str) -> Option<Arm> {
+        self.live()
+            .find(|(_, variant)| variant.key.as_str() == key)
+            .map(|(arm, _)| arm)
+    }
+
+    /// The configured split over the live variants.
+    pub fn starting_allocation(&self) -> Allocation {
+        Allocation::normalised(self.live().map(|(arm, variant)| (arm, variant.weight)))
+    }
+
+    /// A metric.
+    pub fn metric(&self, index: MetricIndex) -> Option<&Metric> {
+        self.metrics.get(usize::from(index.0))
+    }
+
+    /// The longest attribution window of its metrics.
+    pub fn longest_window(&self) -> Window {
+        self.metrics
+            .iter()
+            .map(|metric| metric.window)
+            .max()
+            .unwrap_or(Window::days(14))
+    }
+}

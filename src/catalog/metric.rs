@@ -1,0 +1,157 @@
+//! Metrics: which events count, and how a visitor's total becomes the value that is analysed.
+
+use serde::{Deserialize, Serialize};
+
+use crate::amount::{Amount, MAX_MICROS, MICROS};
+use crate::id::{EventName, MetricKey};
+use crate::time::Window;
+
+/// A metric's position in its experiment's list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct MetricIndex(pub u16);
+
+/// What a metric measures per visitor.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Metric {
+    /// Its key, unique in the experiment.
+    pub key: MetricKey,
+    /// How it is computed.
+    pub kind: MetricKind,
+    /// What it is for.
+    pub role: Role,
+    /// Which direction is good.
+    pub direction: Direction,
+    /// How long after the assignment an event still counts.
+    pub window: Window,
+    /// For guardrails: the relative harm at which it trips.
+    pub limit: Option<f64>,
+}
+
+/// The closed set of metric kinds.
+#[derive(Debug, Clone, PartialEq)]
+pub enum MetricKind {
+    /// 1 if the visitor has at least one (unrefunded) event, else 0.
+    Conversion {
+        /// The event that converts.
+        event: EventName,
+    },
+    /// The number of (unrefunded) events.
+    Count {
+        /// The event that is counted.
+        event: EventName,
+    },
+    /// The sum of a property over the visitor's events.
+    Sum {
+        /// The event that carries it.
+        event: EventName,
+        /// Dotted path into the event's properties.
+        property: String,
+        /// Largest total that is analysed (winsorising).
+        cap: Option<Amount>,
+    },
+    /// One metric per another, such as revenue per order.
+    Ratio {
+        /// The metric above the line.
+        numerator: MetricIndex,
+        /// The metric below the line.
+        denominator: MetricIndex,
+    },
+}
+
+/// What a metric is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// The one metric that decides.
+    Goal,
+    /// Reported beside it.
+    Secondary,
+    /// Must not get worse.
+    Guardrail,
+}
+
+/// Which direction of a metric is good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// More is better.
+    Increase,
+    /// Less is better.
+    Decrease,
+}
+
+impl MetricKind {
+    /// The event the metric reads; `None` for a ratio, which reads two metrics.
+    pub fn event(&self) -> Option<&EventName> {
+        match self {
+            Self::Conversion { event } | Self::Count { event } | Self::Sum { event, .. } => {
+                Some(event)
+            }
+            Self::Ratio { .. } => None,
+        }
+    }
+
+    /// The field's name of the kind.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Conversion { .. } => "conversion",
+            Self::Count { .. } => "count",
+            Self::Sum { .. } => "sum",
+            Self::Ratio { .. } => "ratio",
+        }
+    }
+
+    /// How many integers of a visitor's value make one unit of the metric.
+    pub fn unit(&self) -> f64 {
+        match self {
+            Self::Sum { .. } => MICROS as f64,
+            Self::Conversion { .. } | Self::Count { .. } | Self::Ratio { .. } => 1.0,
+        }
+    }
+
+    /// f: the value analysed for a visitor's total (events for conversions and counts, micro-units for sums).
+    /// The cap and the clamp at ±10⁹ units act here; the total itself is never changed.
+    pub fn value(&self, total: i128) -> i64 {
+        let clamped = total.clamp(-i128::from(MAX_MICROS), i128::from(MAX_MICROS));
+        let clamped = i64::try_from(clamped).unwrap_or(MAX_MICROS);
+        match self {
+            Self::Conversion { .. } => i64::from(total > 0),
+            Self::Count { .. } | Self::Ratio { .. } => clamped,
+            Self::Sum { cap, .. } => cap.map_or(clamped, |cap| clamped.min(cap.micros())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_capped_and_clamped_but_may_be_negative() {
+        let event = EventName::parse("Order Completed").unwrap();
+        let cap = Some(Amount::from_f64(100.0).unwrap());
+        let sum = MetricKind::Sum {
+            event: event.clone(),
+            property: "revenue".into(),
+            cap,
+        };
+        assert_eq!(sum.value(250 * i128::from(MICROS)), 100 * MICROS);
+        assert_eq!(sum.value(-7), -7);
+        assert_eq!(sum.value(i128::MIN), -MAX_MICROS);
+        assert_eq!(
+            MetricKind::Conversion {
+                event: event.clone()
+            }
+            .value(3),
+            1
+        );
+        assert_eq!(
+            MetricKind::Conversion {
+                event: event.clone()
+            }
+            .value(0),
+            0
+        );
+        assert_eq!(MetricKind::Count { event }.value(3), 3);
+    }
+}

@@ -1,0 +1,246 @@
+//! The canonical definition of an experiment as plain data: what the log and the API hold.
+//!
+//! A [`Spec`] is what a definition says once its defaults are filled in, so that a later change of a default changes
+//! no running experiment. It is read from TOML or JSON by `read`, which collects every mistake of form, and checked by
+//! `rules`, which collects every mistake of sense; a Spec from the log passes the same rules when it is compiled.
+//! Its JSON round trip is exact, and two equal Specs are the same definition.
+//!
+//! Weights need not sum to 1: they are normalised over the live variants. Dates stand for midnight UTC.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::experiment::{Status, Unit};
+use super::metric::{Direction, Role};
+use crate::time::{Timestamp, Window};
+
+mod form;
+mod read;
+pub(super) mod rules;
+
+pub(super) use read::read;
+
+/// Longest text field, in characters.
+pub const MAX_TEXT_CHARS: usize = 2_000;
+/// Most variants of an experiment.
+pub const MAX_VARIANTS: usize = 50;
+/// Most metrics of an experiment.
+pub const MAX_METRICS: usize = 100;
+/// Most dimensions of an experiment.
+pub const MAX_DIMENSIONS: usize = 10;
+/// Largest payload or value of a variant, in bytes of JSON.
+pub const MAX_PAYLOAD_BYTES: usize = 64 << 10;
+
+/// Exploration that the live variants of a bandit share by default.
+pub const DEFAULT_FLOOR_TOTAL: f64 = 0.05;
+/// Visitors per variant before a bandit moves traffic, by default.
+pub const DEFAULT_BURN_IN: u64 = 100;
+/// Time between the epochs of a bandit, by default.
+pub const DEFAULT_REFRESH: Window = Window::from_millis(60_000);
+/// Attribution window of a metric, by default.
+pub const DEFAULT_WINDOW: Window = Window::days(14);
+
+/// The definition of an experiment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// Its key.
+    pub key: String,
+    /// Its name for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// What is believed to happen, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hypothesis: Option<String>,
+    /// Who answers for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// Where visitors meet it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub touchpoint: Option<String>,
+    /// When it is looked at again: a date.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub review: Option<String>,
+    /// Where it should stand.
+    pub status: Status,
+    /// First instant at which it serves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub starts: Option<Timestamp>,
+    /// First instant at which it no longer does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ends: Option<Timestamp>,
+    /// The unit that keeps a variant.
+    pub sticky: Unit,
+    /// Its slot in a layer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layer: Option<LayerSpec>,
+    /// Share of the audience kept on control, in [0, 1).
+    pub holdout: f64,
+    /// Share of the audience that enters at all, in (0, 1].
+    pub traffic: f64,
+    /// Who is eligible; absent is everybody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audience: Option<String>,
+    /// Attributes kept for breakdowns.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dimensions: Vec<DimensionSpec>,
+    /// Which visitors are analysed.
+    pub exposure: Exposure,
+    /// Currency of its amounts, a label.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
+    /// The variant that is the control; absent is the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub control: Option<String>,
+    /// The variants in force.
+    pub variants: Vec<VariantSpec>,
+    /// How traffic is allocated.
+    pub allocation: AllocationSpec,
+    /// What is measured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub metrics: Vec<MetricSpec>,
+    /// The goal, measurable and time-bound.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub goal: Option<GoalSpec>,
+}
+
+/// A slot of a layer: [from, to).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LayerSpec {
+    /// The layer's key.
+    pub key: String,
+    /// Start.
+    pub from: f64,
+    /// End.
+    pub to: f64,
+}
+
+/// An attribute kept for breakdowns.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DimensionSpec {
+    /// The attribute's name.
+    pub key: String,
+    /// The values kept apart; empty: the first 50 seen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<String>,
+}
+
+/// Which visitors are analysed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Exposure {
+    /// Everybody who was assigned.
+    Assigned,
+}
+
+/// A variant.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VariantSpec {
+    /// Its key.
+    pub key: String,
+    /// What the front end shows: any JSON, null if absent.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub payload: Value,
+    /// The typed flag value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<Value>,
+    /// Its share, relative to the other weights; absent is an equal share.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weight: Option<f64>,
+}
+
+/// How traffic is allocated.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AllocationSpec {
+    /// The policy.
+    pub policy: PolicyName,
+    /// The metric that a bandit maximises.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metric: Option<String>,
+    /// Exploration shared by the live variants of a bandit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub floor_total: Option<f64>,
+    /// Exploration per live variant, instead of `floor_total`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub floor: Option<f64>,
+    /// Visitors per variant before a bandit moves traffic.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub burn_in: Option<u64>,
+    /// At most one new epoch per so much time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refresh: Option<Window>,
+}
+
+/// The policies that are there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PolicyName {
+    /// The configured weights.
+    Fixed,
+    /// Thompson sampling.
+    Thompson,
+}
+
+/// A metric.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MetricSpec {
+    /// Its key.
+    pub key: String,
+    /// How it is computed.
+    pub kind: KindName,
+    /// The event it counts; a ratio has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event: Option<String>,
+    /// Dotted path of the property that a sum adds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub property: Option<String>,
+    /// Largest total of a visitor that a sum analyses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cap: Option<f64>,
+    /// A ratio's metric above the line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub numerator: Option<String>,
+    /// A ratio's metric below the line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub denominator: Option<String>,
+    /// What it is for.
+    pub role: Role,
+    /// Which direction is good.
+    pub direction: Direction,
+    /// How long after the assignment an event counts.
+    pub window: Window,
+    /// The relative harm at which a guardrail trips.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<f64>,
+}
+
+/// The kinds of metrics by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KindName {
+    /// 1 if the event happened.
+    Conversion,
+    /// How often it happened.
+    Count,
+    /// The sum of a property.
+    Sum,
+    /// One metric per another.
+    Ratio,
+}
+
+/// The goal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GoalSpec {
+    /// The metric.
+    pub metric: String,
+    /// The relative lift to reach.
+    pub lift: f64,
+    /// By when.
+    pub by: Timestamp,
+}

@@ -1,0 +1,206 @@
+//! Cells: the moments of one experiment, kept where reports, posteriors and tests look for them.
+//!
+//! Two kinds (statistics R1): plain moments per epoch, for the posterior and for inference within constant
+//! propensities; weighted moments per day and per dimension value, for timelines and breakdowns. Their number grows
+//! with epochs + days + values, never with visitors. A set of cells is a group, so the change that one event makes has
+//! the same type as the whole.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::allocation::Arm;
+use crate::catalog::metric::MetricIndex;
+use crate::epoch::{EpochNumber, Era};
+use crate::moments::{Moments, Visitors, Weighted};
+use crate::time::Day;
+
+/// A row of the report: a variant, or the experiment's holdout (served control outside the allocation).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Row {
+    /// The variant served.
+    pub arm: Arm,
+    /// Whether the visitor was held out.
+    pub holdout: bool,
+}
+
+/// Where a visitor was assigned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct VisitorsKey {
+    /// The epoch of the assignment.
+    pub epoch: EpochNumber,
+    /// The day of the assignment.
+    pub day: Day,
+    /// The variant or holdout.
+    pub row: Row,
+}
+
+/// An epoch cell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct PlainKey {
+    /// The epoch of the assignment.
+    pub epoch: EpochNumber,
+    /// The variant or holdout.
+    pub row: Row,
+    /// The metric.
+    pub metric: MetricIndex,
+}
+
+/// What a weighted cell is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Facet {
+    /// What changed on a day; the prefix sum over days is the state as of a day.
+    Day(Day),
+    /// Visitors with a value of a dimension at assignment.
+    Dimension {
+        /// Position in the experiment's list of dimensions.
+        dimension: u8,
+        /// Position in the list of kept values, or [`OTHER`].
+        value: u8,
+    },
+}
+
+/// Value position of everything beyond the kept values of a dimension (missing attributes too).
+pub const OTHER: u8 = u8::MAX;
+
+/// A weighted cell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct WeightedKey {
+    /// Day or dimension value.
+    pub facet: Facet,
+    /// The era of the assignment.
+    pub era: Era,
+    /// The variant or holdout.
+    pub row: Row,
+    /// The metric.
+    pub metric: MetricIndex,
+}
+
+/// The cells of one experiment, or a change of them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Cells {
+    /// Assignments by epoch and day.
+    pub visitors: BTreeMap<VisitorsKey, Visitors>,
+    /// Plain moments by epoch.
+    pub plain: BTreeMap<PlainKey, Moments>,
+    /// Weighted moments by day and by dimension value.
+    pub weighted: BTreeMap<WeightedKey, Weighted>,
+    /// Assignments and counted rewards so far: what a tick compares to decide whether enough was learned.
+    pub information: u64,
+}
+
+macro_rules! merge_map {
+    ($into:expr, $from:expr) => {
+        for (key, change) in $from {
+            let cell = $into.entry(*key).or_default();
+            *cell += *change;
+            if cell.is_zero() {
+                $into.remove(key);
+            }
+        }
+    };
+}
+
+impl Cells {
+    /// No cells.
+    pub const fn none() -> Self {
+        Self {
+            visitors: BTreeMap::new(),
+            plain: BTreeMap::new(),
+            weighted: BTreeMap::new(),
+            information: 0,
+        }
+    }
+
+    /// Adds a change; cells that become zero vanish, so that equal sums are equal maps.
+    pub fn merge(&mut self, change: &Self) {
+        merge_map!(self.visitors, &change.visitors);
+        merge_map!(self.plain, &change.plain);
+        merge_map!(self.weighted, &change.weighted);
+        self.information += change.information;
+    }
+
+    /// Whether nothing is in it.
+    pub fn is_empty(&self) -> bool {
+        self.visitors.is_empty()
+            && self.plain.is_empty()
+            && self.weighted.is_empty()
+            && self.information == 0
+    }
+
+    /// Visitors per epoch and row, over all days up to and including `until`.
+    pub fn assigned(&self, until: Option<Day>) -> BTreeMap<(EpochNumber, Row), i64> {
+        let mut counts = BTreeMap::new();
+        for (key, visitors) in self
+            .visitors
+            .iter()
+            .filter(|(key, _)| until.is_none_or(|day| key.day <= day))
+        {
+            *counts.entry((key.epoch, key.row)).or_insert(0) += visitors.assigned;
+        }
+        counts
+    }
+
+    /// Plain moments of a metric per row, summed over the epochs that `include` accepts.
+    pub fn pooled(
+        &self,
+        metric: MetricIndex,
+        include: impl Fn(EpochNumber) -> bool,
+    ) -> BTreeMap<Row, Moments> {
+        let mut rows: BTreeMap<Row, Moments> = BTreeMap::new();
+        for (key, moments) in &self.plain {
+            if key.metric == metric && include(key.epoch) {
+                *rows.entry(key.row).or_default() += *moments;
+            }
+        }
+        rows
+    }
+
+    /// Weighted moments of a metric per row, summed over the cells whose facet `include` accepts.
+    pub fn weighted(
+        &self,
+        metric: MetricIndex,
+        include: impl Fn(Facet) -> bool,
+    ) -> BTreeMap<Row, Weighted> {
+        let mut rows: BTreeMap<Row, Weighted> = BTreeMap::new();
+        for (key, moments) in &self.weighted {
+            if key.metric == metric && include(key.facet) {
+                *rows.entry(key.row).or_default() += *moments;
+            }
+        }
+        rows
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::moments::Observation;
+
+    #[test]
+    fn what_was_added_and_taken_back_leaves_no_trace() {
+        let row = Row {
+            arm: Arm(1),
+            holdout: false,
+        };
+        let key = PlainKey {
+            epoch: EpochNumber(1),
+            row,
+            metric: MetricIndex(0),
+        };
+        let moments = Moments::of(Observation { y: 5, x: 0 });
+        let change = Cells {
+            plain: BTreeMap::from([(key, moments)]),
+            ..Cells::default()
+        };
+        let back = Cells {
+            plain: BTreeMap::from([(key, -moments)]),
+            ..Cells::default()
+        };
+        let mut cells = Cells::default();
+        cells.merge(&change);
+        assert_eq!(cells.pooled(MetricIndex(0), |_| true)[&row], moments);
+        cells.merge(&back);
+        assert!(cells.is_empty());
+    }
+}
