@@ -16,6 +16,8 @@ pub mod posterior;
 pub mod catalog;
 pub mod cell;
 
+// The pure core.
+pub mod assign;
 pub mod stats;
 
 #[cfg(test)]

@@ -1,0 +1,319 @@
+//! Assign: which variant does this visitor get? A pure pipeline; the first rule that matches ends it, and its reason
+//! is part of the answer. It never fails: what can not be decided is control, with the reason why.
+//!
+//! Thompson sampling's randomness comes from the visitor's hash against exact probabilities, so every decision can be
+//! recomputed and its propensity is known.
+
+pub mod bot;
+pub mod bucket;
+pub mod decision;
+
+use crate::allocation::{Arm, Propensity};
+use crate::catalog::audience::Attributes;
+use crate::catalog::experiment::{Experiment, Policy, Status, Unit};
+use crate::catalog::{Entry, Scope};
+use crate::epoch::{Epoch, EpochNumber};
+use crate::time::Timestamp;
+use bucket::unit_interval;
+use decision::{Decision, Reason, Trace};
+
+/// Who asks, and what is known about them.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// The visitor's id.
+    pub visitor: &'a str,
+    /// The session's id.
+    pub session: Option<&'a str>,
+    /// The visitor's attributes.
+    pub attributes: &'a Attributes,
+    /// The variant to force, for QA.
+    pub forced: Option<&'a str>,
+    /// Whether the user agent names a crawler.
+    pub bot: bool,
+    /// Whether the visitor is in the global holdout.
+    pub held_globally: bool,
+    /// The time of the decision.
+    pub now: Timestamp,
+}
+
+/// A standing assignment of the unit, as the pipeline needs it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// The variant.
+    pub arm: Arm,
+    /// Whether held out on control.
+    pub holdout: bool,
+    /// The epoch under which it was drawn.
+    pub epoch: EpochNumber,
+}
+
+/// Decides one experiment for one visitor.
+pub fn assign(
+    entry: &Entry,
+    request: &Request<'_>,
+    standing: Option<Standing>,
+    trace: &mut Trace,
+) -> Decision {
+    let experiment = &entry.experiment;
+    if let Some(decision) = unrecorded(entry, request, standing, trace) {
+        return decision;
+    }
+    if let Some(standing) = standing
+        && let Some(decision) = kept(entry, request, standing, trace)
+    {
+        return decision;
+    }
+    let paused = entry.lifecycle.status == Status::Paused;
+    let Some(epoch) = entry.epoch().filter(|_| !paused) else {
+        trace.step(Reason::Inactive, true, || {
+            "the experiment is paused and takes no new visitors".into()
+        });
+        return control(experiment, Reason::Inactive);
+    };
+    match outside(experiment, request, trace) {
+        Some(reason) => control(experiment, reason),
+        None => draw(experiment, epoch, request, trace),
+    }
+}
+
+/// The unit that is hashed and keeps its variant: the visitor, or the session.
+pub fn unit<'a>(experiment: &Experiment, request: &Request<'a>) -> &'a str {
+    match experiment.unit {
+        Unit::Visitor => request.visitor,
+        Unit::Session => request.session.unwrap_or_default(),
+    }
+}
+
+fn control(experiment: &Experiment, reason: Reason) -> Decision {
+    outside_epochs(experiment.control, reason)
+}
+
+fn outside_epochs(arm: Arm, reason: Reason) -> Decision {
+    Decision {
+        arm,
+        reason,
+        epoch: None,
+        propensity: None,
+        holdout: false,
+        is_new: false,
+    }
+}
+
+/// Rules 2–6: answers that leave no trace in the experiment.
+fn unrecorded(
+    entry: &Entry,
+    request: &Request<'_>,
+    standing: Option<Standing>,
+    trace: &mut Trace,
+) -> Option<Decision> {
+    let experiment = &entry.experiment;
+    let forced = request.forced.and_then(|key| experiment.arm(key));
+    if trace.step(Reason::Forced, forced.is_some(), || {
+        format!("force = {:?}", request.forced)
+    }) {
+        return forced.map(|arm| outside_epochs(arm, Reason::Forced));
+    }
+    let (status, now) = (entry.lifecycle.status, request.now);
+    let inactive = status == Status::Draft
+        || !experiment.schedule.contains(now) && status != Status::Concluded;
+    let schedule = &experiment.schedule;
+    if trace.step(Reason::Inactive, inactive, || {
+        format!("status {status:?}, now {now}, schedule {schedule:?}")
+    }) {
+        return Some(control(experiment, Reason::Inactive));
+    }
+    if let Some(winner) = winner(entry, standing) {
+        trace.step(Reason::Concluded, true, || {
+            format!("serves variant {}", winner.0)
+        });
+        return Some(outside_epochs(winner, Reason::Concluded));
+    }
+    if trace.step(Reason::Bot, request.bot, || {
+        format!("user agent names a crawler: {}", request.bot)
+    }) {
+        return Some(control(experiment, Reason::Bot));
+    }
+    let no_session = experiment.unit == Unit::Session && request.session.is_none();
+    if trace.step(Reason::NoSession, no_session, || {
+        format!("unit {:?}", experiment.unit)
+    }) {
+        return Some(control(experiment, Reason::NoSession));
+    }
+    let held = request.held_globally;
+    if trace.step(Reason::GlobalHoldout, held, || {
+        format!("held out of everything: {held}")
+    }) {
+        return Some(control(experiment, Reason::GlobalHoldout));
+    }
+    None
+}
+
+/// What a concluded experiment serves; `None` if it is not concluded, or was for new visitors only and the unit keeps
+/// its own variant.
+fn winner(entry: &Entry, standing: Option<Standing>) -> Option<Arm> {
+    if entry.lifecycle.status != Status::Concluded {
+        return None;
+    }
+    let conclusion = entry.lifecycle.conclusion.as_ref();
+    if standing.is_some() && conclusion.is_some_and(|conclusion| conclusion.scope == Scope::New) {
+        return None;
+    }
+    Some(
+        conclusion
+            .and_then(|conclusion| conclusion.winner)
+            .unwrap_or(entry.experiment.control),
+    )
+}
+
+/// Standing assignments.
+fn kept(
+    entry: &Entry,
+    request: &Request<'_>,
+    standing: Standing,
+    trace: &mut Trace,
+) -> Option<Decision> {
+    let experiment = &entry.experiment;
+    let live = experiment
+        .variant(standing.arm)
+        .is_some_and(|variant| variant.live);
+    let detail = || {
+        format!(
+            "assigned {} in epoch {}, still live: {live}",
+            standing.arm.0, standing.epoch.0
+        )
+    };
+    if trace.step(Reason::Sticky, live, detail) {
+        let epoch = entry.epochs.get(standing.epoch);
+        return Some(Decision {
+            arm: standing.arm,
+            reason: Reason::Sticky,
+            epoch: Some(standing.epoch),
+            propensity: epoch
+                .and_then(|epoch| propensity(experiment, epoch, standing.arm, standing.holdout)),
+            holdout: standing.holdout,
+            is_new: false,
+        });
+    }
+    let epoch = entry.epoch()?;
+    let arm = bucket::rendezvous(&epoch.allocation, |arm| {
+        variant_draw("reassign:", experiment, arm, unit(experiment, request))
+    })?;
+    trace.step(Reason::Reassigned, true, || {
+        format!("served variant {} from now on, counted nowhere new", arm.0)
+    });
+    Some(outside_epochs(arm, Reason::Reassigned))
+}
+
+/// Rules 7–9: whether the unit stays outside, by independent draws and by the audience.
+fn outside(experiment: &Experiment, request: &Request<'_>, trace: &mut Trace) -> Option<Reason> {
+    let unit = unit(experiment, request);
+    if let Some(slot) = &experiment.layer {
+        let u = unit_interval(&["layer:", slot.key.as_str()], unit);
+        let out = !(slot.from..slot.to).contains(&u);
+        if trace.step(Reason::Layer, out, || {
+            format!("u = {u:.6}, slot [{}, {})", slot.from, slot.to)
+        }) {
+            return Some(Reason::Layer);
+        }
+    }
+    if let Some(audience) = &experiment.audience {
+        let matched = audience.matches(request.attributes);
+        let out = !matches!(matched, Ok(true));
+        trace.step(Reason::Audience, out, || {
+            format!("{} → {matched:?}", audience.source())
+        });
+        trace.undecided = matched.err();
+        if out {
+            return Some(Reason::Audience);
+        }
+    }
+    if experiment.traffic < 1.0 {
+        let u = unit_interval(&["traffic:", experiment.key.as_str()], unit);
+        let out = u >= experiment.traffic;
+        if trace.step(Reason::Traffic, out, || {
+            format!("u = {u:.6}, traffic {}", experiment.traffic)
+        }) {
+            return Some(Reason::Traffic);
+        }
+    }
+    None
+}
+
+/// Rules 11 and 12: the experiment's holdout, then the variant.
+fn draw(
+    experiment: &Experiment,
+    epoch: &Epoch,
+    request: &Request<'_>,
+    trace: &mut Trace,
+) -> Decision {
+    let unit = unit(experiment, request);
+    if epoch.holdout > 0.0 {
+        let u = unit_interval(&["holdout:", experiment.key.as_str()], unit);
+        if trace.step(Reason::Holdout, u < epoch.holdout, || {
+            format!("u = {u:.6}, holdout {}", epoch.holdout)
+        }) {
+            return assigned(experiment, epoch, experiment.control, Reason::Holdout);
+        }
+    }
+    let arm = bucket::rendezvous(&epoch.allocation, |arm| {
+        let u = variant_draw("variant:", experiment, arm, unit);
+        trace.step(Reason::Split, false, || {
+            format!("variant {}: u = {u:.6}", arm.0)
+        });
+        u
+    });
+    let reason = match experiment.policy {
+        Policy::Fixed => Reason::Split,
+        Policy::Thompson(_) => Reason::Bandit,
+    };
+    let arm = arm.unwrap_or(experiment.control);
+    trace.step(reason, true, || {
+        format!("variant {} under epoch {}", arm.0, epoch.number.0)
+    });
+    assigned(experiment, epoch, arm, reason)
+}
+
+/// u(purpose + experiment ":" variant "@" revision, unit).
+fn variant_draw(purpose: &str, experiment: &Experiment, arm: Arm, unit: &str) -> f64 {
+    let (key, revision) = experiment
+        .variant(arm)
+        .map_or(("", 0), |variant| (variant.key.as_str(), variant.revision));
+    unit_interval(
+        &[
+            purpose,
+            experiment.key.as_str(),
+            ":",
+            key,
+            "@",
+            &revision.to_string(),
+        ],
+        unit,
+    )
+}
+
+fn assigned(experiment: &Experiment, epoch: &Epoch, arm: Arm, reason: Reason) -> Decision {
+    let holdout = reason == Reason::Holdout;
+    Decision {
+        arm,
+        reason,
+        epoch: Some(epoch.number),
+        propensity: propensity(experiment, epoch, arm, holdout),
+        holdout,
+        is_new: true,
+    }
+}
+
+/// The propensity an answer carries: of the draw, given that the unit passed the holdouts; for a holdout unit that of
+/// being served control at all, since the report pools it with control (statistics R4).
+pub fn propensity(
+    experiment: &Experiment,
+    epoch: &Epoch,
+    arm: Arm,
+    holdout: bool,
+) -> Option<Propensity> {
+    if holdout {
+        epoch.served(arm, experiment.control)
+    } else {
+        epoch.allocation.propensity(arm)
+    }
+}
