@@ -18,7 +18,13 @@ pub mod cell;
 
 // The pure core.
 pub mod assign;
+pub mod bandit;
 pub mod stats;
+
+pub mod event;
+pub mod visitor;
+
+pub mod fold;
 
 #[cfg(test)]
 mod golden;

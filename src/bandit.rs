@@ -1,0 +1,260 @@
+//! Bandit: when the next epoch opens, and with which allocation. Pure; the engine asks on every tick and after every
+//! change of an experiment, and writes the answer to the log.
+//!
+//! An epoch opens when `refresh` has passed, enough was learned (assignments and rewards since the last one at least
+//! 20, and 1 % of all), and the weights would move by at least 0.005 in total variation. So epochs grow like the
+//! logarithm of traffic. Holdout and forced visitors never enter a posterior.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use crate::allocation::{Allocation, Arm};
+use crate::catalog::Entry;
+use crate::catalog::experiment::{Experiment, Policy, Thompson};
+use crate::catalog::metric::MetricIndex;
+use crate::cell::{Cells, Row};
+use crate::epoch::{Cause, Epoch, Era};
+use crate::posterior::{Posterior, best};
+use crate::time::Timestamp;
+
+/// Least information since the last epoch that is worth a new one.
+const MIN_INFORMATION: u64 = 20;
+/// Least total variation that is worth a new epoch.
+const MIN_DISTANCE: f64 = 0.005;
+
+/// Whether the rules for the moment of an epoch apply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Urgency {
+    /// The tick: refresh, information and distance decide.
+    Tick,
+    /// Somebody asked: any move of the weights is enough.
+    Forced,
+}
+
+/// What the bandit makes of the present state.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Proposal {
+    /// Open this epoch.
+    Open(Epoch),
+    /// Leave the allocation as it is, for this reason.
+    Keep(String),
+}
+
+/// The epoch that a change of the experiment itself calls for: it started, resumed, or its design changed.
+/// `before` is the entry before the change.
+pub fn opened_by_change(
+    before: Option<&Entry>,
+    after: &Entry,
+    cells: &Cells,
+    now: Timestamp,
+) -> Option<Epoch> {
+    if !after.is_running() {
+        return None;
+    }
+    let (cause, receipt) = match before.filter(|_| after.epoch().is_some()) {
+        None => (
+            Cause::Started,
+            "Started with the configured weights.".to_owned(),
+        ),
+        Some(before) if is_redesigned(&before.experiment, &after.experiment) => {
+            let version = after.experiment.version;
+            (
+                Cause::Redefined,
+                format!("Version {version} of the definition changed the design."),
+            )
+        }
+        Some(before) if !before.is_running() => (Cause::Resumed, "Resumed.".to_owned()),
+        Some(_) => return None,
+    };
+    let allocation = match (&after.experiment.policy, after.epoch()) {
+        (Policy::Thompson(thompson), Some(_)) => {
+            target(&after.experiment, thompson, cells).allocation
+        }
+        (Policy::Thompson(_) | Policy::Fixed, _) => after.experiment.starting_allocation(),
+    };
+    Some(epoch(
+        after,
+        cells,
+        now,
+        Opening {
+            allocation,
+            cause,
+            receipt,
+        },
+    ))
+}
+
+/// Whether policy, weights, holdout or live variants differ.
+fn is_redesigned(before: &Experiment, after: &Experiment) -> bool {
+    let (old, new) = (before.starting_allocation(), after.starting_allocation());
+    #[expect(
+        clippy::float_cmp,
+        reason = "a holdout share is a configured constant, never computed"
+    )]
+    let held = before.holdout != after.holdout;
+    before.policy != after.policy || held || !old.same(&new) || !old.same_arms(&new)
+}
+
+/// What the running policy makes of the cells.
+pub fn reallocate(entry: &Entry, cells: &Cells, now: Timestamp, urgency: Urgency) -> Proposal {
+    let Policy::Thompson(thompson) = &entry.experiment.policy else {
+        return Proposal::Keep("The policy is fixed: the split is the configured one.".into());
+    };
+    let Some(current) = entry.epoch().filter(|_| entry.is_running()) else {
+        return Proposal::Keep("The experiment is not running.".into());
+    };
+    let learned = cells.information.saturating_sub(current.basis);
+    if urgency == Urgency::Tick {
+        if now < current.opened_at.plus(thompson.refresh) {
+            return Proposal::Keep(format!(
+                "Less than {} since the last epoch.",
+                thompson.refresh
+            ));
+        }
+        if learned < MIN_INFORMATION.max(cells.information / 100) {
+            return Proposal::Keep(format!(
+                "Only {learned} assignments and rewards since the last epoch."
+            ));
+        }
+    }
+    let target = target(&entry.experiment, thompson, cells);
+    let distance = target.allocation.distance(&current.allocation);
+    let least = match urgency {
+        Urgency::Tick => MIN_DISTANCE,
+        Urgency::Forced => 1e-9,
+    };
+    if distance < least {
+        return Proposal::Keep(format!(
+            "{} The weights would move by {distance:.4}.",
+            target.receipt
+        ));
+    }
+    Proposal::Open(epoch(entry, cells, now, target))
+}
+
+/// What a new epoch opens with.
+struct Opening {
+    allocation: Allocation,
+    cause: Cause,
+    receipt: String,
+}
+
+/// The allocation Thompson sampling wants now.
+fn target(experiment: &Experiment, thompson: &Thompson, cells: &Cells) -> Opening {
+    let arms: Vec<Arm> = experiment.live().map(|(arm, _)| arm).collect();
+    let counts = counts(cells, thompson.metric, &arms);
+    let name = |arm: Arm| {
+        experiment
+            .variant(arm)
+            .map_or("?", |variant| variant.key.as_str())
+    };
+    if let Some((arm, n)) = counts
+        .iter()
+        .map(|(arm, (n, _))| (*arm, *n))
+        .find(|(_, n)| *n < thompson.burn_in)
+    {
+        let receipt = format!(
+            "Burn-in: {} has {n} of {} visitors; the starting weights hold.",
+            name(arm),
+            thompson.burn_in
+        );
+        return Opening {
+            allocation: experiment.starting_allocation(),
+            cause: Cause::Reallocated,
+            receipt,
+        };
+    }
+    let posteriors: Vec<Posterior> = arms
+        .iter()
+        .filter_map(|arm| counts.get(arm))
+        .map(|(n, x)| Posterior::beta(*x, *n))
+        .collect();
+    let shares: Vec<(Arm, f64)> = arms
+        .iter()
+        .copied()
+        .zip(best::evaluate(&posteriors).prob_best)
+        .collect();
+    let allocation = Allocation::floored(&shares, thompson.floor_total);
+    let facts = shares.iter().map(|(arm, share)| {
+        let (n, x) = counts.get(arm).copied().unwrap_or_default();
+        format!("{} {x}/{n}, best with {:.1} %", name(*arm), share * 100.0)
+    });
+    let receipt = format!(
+        "Conversions per visitor: {}.",
+        facts.collect::<Vec<_>>().join("; ")
+    );
+    Opening {
+        allocation,
+        cause: Cause::Reallocated,
+        receipt,
+    }
+}
+
+/// Visitors and conversions per live arm over all epochs, without the holdout.
+fn counts(cells: &Cells, metric: MetricIndex, arms: &[Arm]) -> BTreeMap<Arm, (u64, u64)> {
+    let pooled = cells.pooled(metric, |_| true);
+    let count = |value: i128| u64::try_from(value).unwrap_or(0);
+    let of = |arm: &Arm| {
+        let moments = pooled
+            .get(&Row {
+                arm: *arm,
+                holdout: false,
+            })
+            .copied()
+            .unwrap_or_default();
+        (*arm, (count(i128::from(moments.n)), count(moments.y)))
+    };
+    arms.iter().map(of).collect()
+}
+
+fn epoch(entry: &Entry, cells: &Cells, now: Timestamp, opening: Opening) -> Epoch {
+    let era: Era = entry.epochs.era_of(&opening.allocation);
+    Epoch {
+        number: entry.epochs.next_number(),
+        era,
+        allocation: opening.allocation,
+        holdout: entry.experiment.holdout,
+        opened_at: now,
+        cause: opening.cause,
+        receipt: opening.receipt,
+        basis: cells.information,
+        means: means(entry, cells),
+        label: None,
+        propensity_known: true,
+    }
+}
+
+/// The frozen plug-in means of AIPW, one constant per metric: 0 until burn-in closes, then the pooled mean of that
+/// moment for ever (statistics R5: they must not use outcomes of their own or later epochs).
+fn means(entry: &Entry, cells: &Cells) -> Vec<f64> {
+    let frozen = entry
+        .epoch()
+        .map(|epoch| &epoch.means)
+        .filter(|means| means.iter().any(|mean| *mean != 0.0));
+    if let Some(means) = frozen {
+        return means.clone();
+    }
+    let Policy::Thompson(thompson) = &entry.experiment.policy else {
+        return Vec::new();
+    };
+    let arms: Vec<Arm> = entry.experiment.live().map(|(arm, _)| arm).collect();
+    let open = counts(cells, thompson.metric, &arms)
+        .values()
+        .any(|(n, _)| *n < thompson.burn_in);
+    let pooled = |(index, metric): (u16, &crate::catalog::metric::Metric)| {
+        let rows = cells.pooled(MetricIndex(index), |_| true);
+        let total = rows
+            .values()
+            .fold(crate::moments::Moments::default(), |sum, moments| {
+                sum + *moments
+            });
+        if open {
+            0.0
+        } else {
+            total.mean(metric.kind.unit()).unwrap_or(0.0)
+        }
+    };
+    (0..).zip(&entry.experiment.metrics).map(pooled).collect()
+}

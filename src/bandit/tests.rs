@@ -1,0 +1,199 @@
+//! When epochs open and with what, on cells made by hand.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::catalog::{Catalog, Source, read_json};
+use crate::cell::PlainKey;
+use crate::epoch::EpochNumber;
+use crate::event::Defined;
+use crate::fold::control::defined_entry;
+use crate::moments::Moments;
+use crate::time::Window;
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::parse("2026-03-01T00:00:00Z")
+        .unwrap()
+        .plus(Window::from_millis(seconds * 1_000))
+}
+
+/// A running Thompson experiment of three variants with burn-in 100, floor 0.06 in total, refresh 60 s.
+fn entry(change: impl FnOnce(&mut serde_json::Value)) -> Entry {
+    let mut definition = serde_json::json!({
+        "key": "hero", "status": "running",
+        "variants": [{ "key": "a" }, { "key": "b" }, { "key": "c" }],
+        "allocation": { "policy": "thompson", "metric": "buy", "floor_total": 0.06, "burn_in": 100, "refresh": "60s" },
+        "metrics": [{ "key": "buy", "event": "Bought", "kind": "conversion", "role": "goal" }],
+    });
+    change(&mut definition);
+    let spec = read_json(&definition.to_string()).unwrap();
+    let definition = serde_json::to_string(&spec).unwrap();
+    let defined = Defined {
+        definition,
+        source: Source::Api,
+        cosmetic: false,
+        at: at(0),
+    };
+    defined_entry(&Catalog::default(), &defined).unwrap()
+}
+
+fn opened(mut entry: Entry, epoch: Epoch) -> Entry {
+    Arc::make_mut(&mut entry.epochs).push(epoch);
+    entry
+}
+
+fn started() -> Entry {
+    let entry = entry(|_| ());
+    let epoch = opened_by_change(None, &entry, &Cells::none(), at(0)).unwrap();
+    opened(entry, epoch)
+}
+
+/// Cells of one epoch with so many visitors and conversions per variant.
+fn cells(counts: &[(i64, i64)]) -> Cells {
+    let mut cells = Cells::default();
+    for (arm, (visitors, conversions)) in (0..).map(Arm).zip(counts) {
+        let row = Row {
+            arm,
+            holdout: false,
+        };
+        let key = PlainKey {
+            epoch: EpochNumber(1),
+            row,
+            metric: MetricIndex(0),
+        };
+        let y = i128::from(*conversions);
+        cells.plain.insert(
+            key,
+            Moments {
+                n: *visitors,
+                y,
+                ..Moments::default()
+            },
+        );
+        cells.information += u64::try_from(visitors + conversions).unwrap();
+    }
+    cells
+}
+
+fn weights(epoch: &Epoch) -> Vec<f64> {
+    epoch.allocation.iter().map(|(_, weight)| weight).collect()
+}
+
+#[test]
+fn the_first_epoch_has_the_configured_weights() {
+    let entry = started();
+    let epoch = entry.epoch().unwrap();
+    assert_eq!(epoch.cause, Cause::Started);
+    assert!(
+        weights(epoch)
+            .iter()
+            .all(|weight| (weight - 1.0 / 3.0).abs() < 1e-12)
+    );
+}
+
+#[test]
+fn a_tick_waits_for_time_information_and_burn_in() {
+    let entry = started();
+    let ample = cells(&[(1_000, 50), (1_000, 90), (1_000, 50)]);
+    let keeps = |cells: &Cells, seconds, reason: &str| match reallocate(
+        &entry,
+        cells,
+        at(seconds),
+        Urgency::Tick,
+    ) {
+        Proposal::Keep(why) => assert!(why.contains(reason), "{why}"),
+        Proposal::Open(epoch) => panic!("opened {epoch:?} despite {reason}"),
+    };
+    keeps(&ample, 59, "since the last epoch");
+    keeps(&cells(&[(6, 0), (6, 0), (6, 0)]), 61, "Only 18");
+    keeps(
+        &cells(&[(1_000, 50), (1_000, 90), (99, 5)]),
+        61,
+        "Burn-in: c has 99 of 100",
+    );
+    assert!(matches!(
+        reallocate(&entry, &ample, at(61), Urgency::Tick),
+        Proposal::Open(_)
+    ));
+    assert!(matches!(
+        reallocate(&entry, &ample, at(1), Urgency::Forced),
+        Proposal::Open(_)
+    ));
+}
+
+#[test]
+fn traffic_moves_to_what_converts_above_the_floor_and_the_receipt_says_why() {
+    let cells = cells(&[(1_000, 50), (1_000, 90), (1_000, 50)]);
+    let Proposal::Open(epoch) = reallocate(&started(), &cells, at(61), Urgency::Tick) else {
+        panic!("nothing opened")
+    };
+    let weights = weights(&epoch);
+    assert!(weights[1] > 0.95, "{weights:?}");
+    assert!(
+        weights.iter().all(|weight| *weight >= 0.02 - 1e-6),
+        "floor_total / 3: {weights:?}"
+    );
+    assert!((weights.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+    assert!(epoch.receipt.contains("b 90/1000"), "{}", epoch.receipt);
+    assert_eq!(epoch.number, EpochNumber(2));
+    let pooled = 190.0 / 3_000.0;
+    assert!(
+        (epoch.means[0] - pooled).abs() < 1e-12,
+        "the plug-in mean froze as burn-in closed"
+    );
+}
+
+#[test]
+fn a_move_too_small_is_not_worth_an_epoch_and_plug_in_means_never_thaw() {
+    let first = cells(&[(1_000, 50), (1_000, 90), (1_000, 50)]);
+    let Proposal::Open(epoch) = reallocate(&started(), &first, at(61), Urgency::Tick) else {
+        panic!("nothing opened")
+    };
+    let entry = opened(started(), epoch);
+    let mut more = cells(&[(1_020, 51), (1_400, 127), (1_020, 51)]);
+    assert!(
+        matches!(reallocate(&entry, &more, at(200), Urgency::Tick), Proposal::Keep(why) if why.contains("move by 0.0"))
+    );
+    more = cells(&[(5_000, 600), (5_000, 450), (5_000, 250)]);
+    let Proposal::Open(next) = reallocate(&entry, &more, at(200), Urgency::Tick) else {
+        panic!("nothing opened")
+    };
+    assert_eq!(next.means, entry.epoch().unwrap().means);
+}
+
+#[test]
+fn changes_of_the_design_open_an_epoch_at_once_and_others_do_not() {
+    let running = started();
+    let redefined = |change: fn(&mut serde_json::Value)| {
+        let changed = entry(change);
+        let after = Entry {
+            epochs: Arc::clone(&running.epochs),
+            ..changed
+        };
+        opened_by_change(Some(&running), &after, &Cells::none(), at(5)).map(|epoch| epoch.cause)
+    };
+    assert_eq!(redefined(|spec| spec["name"] = "New name".into()), None);
+    assert_eq!(
+        redefined(|spec| spec["holdout"] = 0.1.into()),
+        Some(Cause::Redefined)
+    );
+    assert_eq!(
+        redefined(|spec| spec["allocation"]["floor_total"] = 0.3.into()),
+        Some(Cause::Redefined)
+    );
+    assert_eq!(redefined(|spec| spec["status"] = "paused".into()), None);
+    let mut paused = started();
+    paused.lifecycle.status = crate::catalog::experiment::Status::Paused;
+    let resumed = opened_by_change(Some(&paused), &running, &Cells::none(), at(5)).unwrap();
+    assert_eq!(resumed.cause, Cause::Resumed);
+}
+
+#[test]
+fn a_fixed_split_is_never_moved() {
+    let fixed = entry(|spec| spec["allocation"] = serde_json::json!({ "policy": "fixed" }));
+    let cells = cells(&[(1_000, 50), (1_000, 90), (1_000, 50)]);
+    assert!(matches!(
+        reallocate(&fixed, &cells, at(999), Urgency::Forced),
+        Proposal::Keep(_)
+    ));
+}

@@ -1,0 +1,176 @@
+//! Events: the vocabulary of the log. Whatever happened is one of these; all state is folded from them.
+//!
+//! An event is written once it has an effect: retries and duplicates are answered but not logged again. The binary
+//! encoding is postcard under the version byte of the frame (`log`), so a variant is only ever added at the end.
+
+use serde::{Deserialize, Serialize};
+
+use crate::allocation::{Allocation, Arm, Propensity};
+use crate::catalog::{Conclusion, Source};
+use crate::epoch::{Epoch, EpochNumber};
+use crate::id::{EventId, EventName, ExperimentKey, SessionId, VisitorId};
+use crate::time::Timestamp;
+
+/// Everything that can happen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Event {
+    /// The log began: always the first event of the first frame, and nowhere else.
+    Founded(Founded),
+    /// An experiment got a new version of its definition.
+    Defined(Defined),
+    /// An experiment was started, paused, concluded or archived.
+    Transitioned(Transitioned),
+    /// An epoch was opened.
+    Opened {
+        /// The experiment.
+        experiment: ExperimentKey,
+        /// The epoch.
+        epoch: Epoch,
+    },
+    /// A visitor's first decision request while a global holdout was configured.
+    Enrolled(Enrolled),
+    /// A visitor was assigned a variant.
+    Assigned(Assigned),
+    /// An assignment of another system, or of the past, was imported.
+    Imported(Imported),
+    /// The shop sent an event about a visitor.
+    Tracked(Tracked),
+}
+
+/// What is fixed for the life of a log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Founded {
+    /// Seed of the keyed hashes that name visitors and events in the store.
+    pub seed: u64,
+    /// IANA name of the time zone in which days are counted.
+    pub zone: String,
+}
+
+/// A definition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Defined {
+    /// The definition in canonical JSON.
+    pub definition: String,
+    /// Where it comes from.
+    pub source: Source,
+    /// Whether edited payloads change nothing that matters, so that variants keep their data.
+    pub cosmetic: bool,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A change of an experiment's status.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transitioned {
+    /// The experiment.
+    pub experiment: ExperimentKey,
+    /// What was done.
+    pub transition: Transition,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What can be done to an experiment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Transition {
+    /// Started or resumed.
+    Start,
+    /// Paused; sticky visitors keep their variant.
+    Pause,
+    /// Decided.
+    Conclude(Conclusion),
+    /// Put away: no longer served, kept for reports.
+    Archive,
+}
+
+/// A visitor's place in or outside the global holdout.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Enrolled {
+    /// The visitor.
+    pub visitor: VisitorId,
+    /// Whether the visitor is held out.
+    pub held: bool,
+    /// The share of visitors held out at the time.
+    pub share: f64,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// An assignment made by this server.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Assigned {
+    /// The visitor.
+    pub visitor: VisitorId,
+    /// The session, when it is the experiment's unit.
+    pub session: Option<SessionId>,
+    /// The experiment.
+    pub experiment: ExperimentKey,
+    /// The variant.
+    pub arm: Arm,
+    /// Whether the unit was held out (and so served control).
+    pub holdout: bool,
+    /// The epoch under which it was drawn.
+    pub epoch: EpochNumber,
+    /// The probability with which the variant was drawn.
+    pub propensity: Propensity,
+    /// When.
+    pub at: Timestamp,
+    /// The visitor's values of the experiment's dimensions.
+    pub dimensions: Vec<Option<String>>,
+}
+
+/// An assignment made elsewhere.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Imported {
+    /// The visitor.
+    pub visitor: VisitorId,
+    /// The experiment.
+    pub experiment: ExperimentKey,
+    /// The variant.
+    pub arm: Arm,
+    /// The allocation under which it was drawn; `None`: the configured weights are assumed.
+    pub allocation: Option<Allocation>,
+    /// The other system's epoch number.
+    pub label: Option<u64>,
+    /// When.
+    pub at: Timestamp,
+    /// The visitor's values of the experiment's dimensions.
+    pub dimensions: Vec<Option<String>>,
+}
+
+/// An event of the shop.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tracked {
+    /// The visitor.
+    pub visitor: VisitorId,
+    /// Its id, unique per visitor.
+    pub id: EventId,
+    /// Its name.
+    pub name: EventName,
+    /// When it happened.
+    pub at: Timestamp,
+    /// Its properties: a JSON object as text, or empty.
+    pub properties: String,
+}
+
+/// Name of the event that takes an order back.
+pub const REFUND: &str = "Order Refunded";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_encoding_round_trips() {
+        let event = Event::Tracked(Tracked {
+            visitor: VisitorId::parse("v").unwrap(),
+            id: EventId::parse("1").unwrap(),
+            name: EventName::parse("Order Completed").unwrap(),
+            at: Timestamp::parse("2026-11-22T00:00:00Z").unwrap(),
+            properties: r#"{"revenue":1}"#.into(),
+        });
+        let bytes = postcard::to_stdvec(&event).unwrap();
+        assert_eq!(postcard::from_bytes::<Event>(&bytes).unwrap(), event);
+        assert_eq!(bytes[0], 7, "the number of a variant never changes");
+    }
+}

@@ -1,0 +1,385 @@
+//! Fold: what an event changes. The heart of the server, and pure: the same events give the same state.
+//!
+//! [`fold`] looks at the state through a [`View`] and returns a [`Delta`]; it writes nothing. Live traffic and a
+//! replay of the log run exactly this code.
+
+pub mod control;
+mod import;
+#[cfg(test)]
+mod tests;
+
+use crate::allocation::Propensity;
+use crate::amount::Amount;
+use crate::catalog::{Catalog, Entry, Serial};
+use crate::cell::{Cells, OTHER};
+use crate::event::{Assigned, Enrolled, Event, Founded, REFUND, Tracked};
+use crate::id::SessionId;
+use crate::time::{Timestamp, Zone};
+use crate::visitor::attribution::AMOUNT;
+use crate::visitor::contribution::{Booking, Reach, change, contribution};
+use crate::visitor::{
+    Assignment, Enrolment, MAX_SESSIONS, MetricEvent, Record, VisitorKey, fingerprint, hour, signal,
+};
+
+/// The state as fold reads it.
+pub trait View {
+    /// Why the state could not be read.
+    type Error;
+
+    /// The experiments.
+    fn catalog(&self) -> &Catalog;
+    /// The zone in which days are counted.
+    fn zone(&self) -> &Zone;
+    /// The seed of keyed hashes.
+    fn seed(&self) -> u64;
+    /// A visitor's record.
+    fn record(&self, visitor: VisitorKey) -> Result<Option<Record>, Self::Error>;
+    /// Whether an event id that left the visitor's list was seen.
+    fn remembers(&self, visitor: VisitorKey, id: u64) -> Result<bool, Self::Error>;
+}
+
+/// What an event changes.
+#[derive(Debug, Default)]
+pub struct Delta {
+    /// What became of the event.
+    pub outcome: Outcome,
+    /// A visitor's new record.
+    pub record: Option<(VisitorKey, Record)>,
+    /// Event ids to remember beside the visitor's record.
+    pub forgotten: Vec<u64>,
+    /// Changes of cells by experiment.
+    pub cells: Vec<(Serial, Cells)>,
+    /// An experiment's new entry.
+    pub entry: Option<Entry>,
+    /// What the log was founded with.
+    pub founded: Option<Founded>,
+}
+
+/// What became of an event.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Outcome {
+    /// It changed the state, or is history worth keeping: it belongs in the log.
+    #[default]
+    Accepted,
+    /// It was known already: it changes nothing and is not logged again.
+    Duplicate,
+    /// The unit had an assignment, which stands.
+    Standing(Box<Assignment>),
+    /// It can not apply (an unknown experiment, a repeated epoch): it changes nothing.
+    Void,
+}
+
+impl Delta {
+    /// A change of nothing.
+    pub fn none(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            ..Self::default()
+        }
+    }
+
+    /// Whether the event belongs in the log.
+    pub fn is_logged(&self) -> bool {
+        self.outcome == Outcome::Accepted
+    }
+}
+
+/// What `event`, received at `now`, changes.
+///
+/// # Errors
+/// Only those of the view.
+pub fn fold<V: View>(view: &V, event: &Event, now: Timestamp) -> Result<Delta, V::Error> {
+    match event {
+        Event::Founded(founded) => Ok(Delta {
+            founded: Some(founded.clone()),
+            ..Delta::default()
+        }),
+        Event::Defined(defined) => Ok(control::define(view.catalog(), defined)),
+        Event::Transitioned(transitioned) => Ok(control::transition(view.catalog(), transitioned)),
+        Event::Opened { experiment, epoch } => Ok(control::open(view.catalog(), experiment, epoch)),
+        Event::Enrolled(enrolled) => enrol(view, enrolled),
+        Event::Assigned(assigned) => assigned_by_us(view, assigned, now),
+        Event::Imported(imported) => import::import(view, imported, now),
+        Event::Tracked(tracked) => track(view, tracked, now),
+    }
+}
+
+/// A record before and after a change.
+struct Edit<'a, V: View> {
+    view: &'a V,
+    key: VisitorKey,
+    reach: Reach,
+    before: Vec<Booking>,
+    record: Record,
+}
+
+impl<'a, V: View> Edit<'a, V> {
+    fn begin(view: &'a V, key: VisitorKey, record: Record, reach: Reach) -> Self {
+        let before = contribution(&record, view.catalog(), view.zone(), reach);
+        Self {
+            view,
+            key,
+            reach,
+            before,
+            record,
+        }
+    }
+
+    /// The delta of the edit, and of the `entry` that came with it: every experiment whose cells change learned
+    /// something.
+    fn finish(mut self, entry: Option<Entry>, now: Timestamp) -> Delta {
+        let mut grown = None;
+        if let Some(entry) = &entry {
+            grown.insert(self.view.catalog().clone()).put(entry.clone());
+        }
+        let catalog = grown.as_ref().unwrap_or(self.view.catalog());
+        let after = contribution(&self.record, catalog, self.view.zone(), self.reach);
+        let mut cells = change(&self.before, &after);
+        for (_, change) in &mut cells {
+            change.information = 1;
+        }
+        let forgotten = self.record.settle(catalog, self.view.zone(), now);
+        Delta {
+            record: Some((self.key, self.record)),
+            forgotten,
+            cells,
+            entry,
+            ..Delta::default()
+        }
+    }
+}
+
+fn enrol<V: View>(view: &V, enrolled: &Enrolled) -> Result<Delta, V::Error> {
+    let key = VisitorKey::of(view.seed(), &enrolled.visitor);
+    let mut record = view.record(key)?.unwrap_or_default();
+    if record.enrolled.is_some() {
+        return Ok(Delta::none(Outcome::Duplicate));
+    }
+    record.enrolled = Some(Enrolment {
+        held: enrolled.held,
+        at: enrolled.at,
+    });
+    Ok(Delta {
+        record: Some((key, record)),
+        ..Delta::default()
+    })
+}
+
+fn assigned_by_us<V: View>(
+    view: &V,
+    assigned: &Assigned,
+    now: Timestamp,
+) -> Result<Delta, V::Error> {
+    let Some(entry) = view.catalog().get(assigned.experiment.as_str()) else {
+        return Ok(Delta::none(Outcome::Void));
+    };
+    let Some(epoch) = entry.epochs.get(assigned.epoch) else {
+        return Ok(Delta::none(Outcome::Void));
+    };
+    let key = VisitorKey::of(view.seed(), &assigned.visitor);
+    let record = view.record(key)?.unwrap_or_default();
+    let session = session_hash(view.seed(), assigned.session.as_ref());
+    if let Some(standing) = record.assignment(entry.serial, session) {
+        return Ok(Delta::none(Outcome::Standing(Box::new(standing.clone()))));
+    }
+    if record
+        .assignments
+        .iter()
+        .filter(|a| a.experiment == entry.serial)
+        .count()
+        >= MAX_SESSIONS
+    {
+        return Ok(Delta::none(Outcome::Void));
+    }
+    let (dimensions, seen) = dimension_values(entry, &assigned.dimensions);
+    let served = epoch.served(assigned.arm, entry.experiment.control);
+    let assignment = Assignment {
+        experiment: entry.serial,
+        session,
+        arm: assigned.arm,
+        holdout: assigned.holdout,
+        epoch: assigned.epoch,
+        at: assigned.at,
+        weight: served.map_or(0, Propensity::weight),
+        dimensions,
+        settled: Vec::new(),
+        crossover: false,
+    };
+    let mut edit = Edit::begin(view, key, record, Reach::Everything);
+    insert(&mut edit.record.assignments, assignment);
+    Ok(edit.finish(with_seen(entry, seen), now))
+}
+
+/// Hash of a session, as records keep it.
+pub fn session_hash(seed: u64, session: Option<&SessionId>) -> Option<u64> {
+    session.map(|session| fingerprint(seed, session.as_str()))
+}
+
+fn insert(assignments: &mut Vec<Assignment>, assignment: Assignment) {
+    let place = (assignment.experiment, assignment.at);
+    let position = assignments.partition_point(|other| (other.experiment, other.at) <= place);
+    assignments.insert(position, assignment);
+}
+
+/// Positions of a visitor's dimension values, and the grown table of values when one is new: the declared values, or
+/// the first [`MAX_VALUES`] seen; everything else is [`OTHER`].
+fn dimension_values(
+    entry: &Entry,
+    values: &[Option<String>],
+) -> (Vec<u8>, Option<Vec<Vec<String>>>) {
+    let mut grown: Option<Vec<Vec<String>>> = None;
+    let mut positions = Vec::with_capacity(entry.experiment.dimensions.len());
+    for (i, dimension) in entry.experiment.dimensions.iter().enumerate() {
+        let table = |tables: &[Vec<String>]| tables.get(i).cloned().unwrap_or_default();
+        let fixed = !dimension.values.is_empty();
+        let known = if fixed {
+            &dimension.values
+        } else {
+            entry.lifecycle.seen.get(i).unwrap_or(&dimension.values)
+        };
+        let position = values.get(i).and_then(Option::as_ref).and_then(|value| {
+            known.iter().position(|other| other == value).or_else(|| {
+                let at = known.len();
+                if fixed || at >= MAX_VALUES {
+                    return None;
+                }
+                let tables = grown.get_or_insert_with(|| entry.lifecycle.seen.clone());
+                let mut longer = table(tables);
+                longer.push(value.clone());
+                tables.resize(entry.experiment.dimensions.len(), Vec::new());
+                tables.get_mut(i).map(|table| *table = longer).map(|()| at)
+            })
+        });
+        positions.push(
+            position
+                .and_then(|at| u8::try_from(at).ok())
+                .unwrap_or(OTHER),
+        );
+    }
+    (positions, grown)
+}
+
+/// Values of a dimension that are kept apart when the definition declares none.
+pub const MAX_VALUES: usize = 50;
+
+fn with_seen(entry: &Entry, seen: Option<Vec<Vec<String>>>) -> Option<Entry> {
+    let mut entry = Entry::clone(entry);
+    entry.lifecycle.seen = seen?;
+    Some(entry)
+}
+
+fn track<V: View>(view: &V, tracked: &Tracked, now: Timestamp) -> Result<Delta, V::Error> {
+    let key = VisitorKey::of(view.seed(), &tracked.visitor);
+    let event = metric_event(view, tracked, now);
+    let mut record = view.record(key)?.unwrap_or_default();
+    if is_known(view, key, &record, &event)? {
+        return Ok(Delta::none(Outcome::Duplicate));
+    }
+    let is_read =
+        view.catalog().signal(tracked.name.as_str()).is_some() || tracked.name.as_str() == REFUND;
+    if !is_read {
+        // Kept in the log for metrics to come; the record only remembers that it was seen.
+        record.overflowed += 1;
+        return Ok(Delta {
+            record: Some((key, record)),
+            forgotten: vec![event.id],
+            ..Delta::default()
+        });
+    }
+    let mut edit = Edit::begin(view, key, record, Reach::of_event(event.name));
+    let position = edit
+        .record
+        .events
+        .partition_point(|other| (other.at, other.id) <= (event.at, event.id));
+    edit.record.events.insert(position, event);
+    Ok(edit.finish(None, now))
+}
+
+/// The same id, or the same order of the same event name: in the record's list, or among what has left it.
+fn is_known<V: View>(
+    view: &V,
+    key: VisitorKey,
+    record: &Record,
+    event: &MetricEvent,
+) -> Result<bool, V::Error> {
+    let order = event.order_id();
+    let same =
+        |other: &MetricEvent| other.id == event.id || order.is_some() && other.order_id() == order;
+    if record.events.iter().any(same) {
+        return Ok(true);
+    }
+    for id in std::iter::once(event.id).chain(order) {
+        if record.overflowed > 0 && view.remembers(key, id)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// What a record keeps of an event: hashes, and the amounts that metrics read.
+fn metric_event<V: View>(view: &V, tracked: &Tracked, now: Timestamp) -> MetricEvent {
+    let properties: serde_json::Value =
+        serde_json::from_str(&tracked.properties).unwrap_or_default();
+    let order = properties
+        .get("order_id")
+        .and_then(order_text)
+        .map(|order| fingerprint(view.seed(), &order));
+    let mut amounts = Vec::new();
+    let read = view
+        .catalog()
+        .signal(tracked.name.as_str())
+        .into_iter()
+        .flatten()
+        .map(String::as_str);
+    for property in read.chain(order.map(|_| AMOUNT)) {
+        let name = signal(property);
+        let fresh = amounts.iter().all(|(known, _)| *known != name);
+        if let Some(amount) = amount(&properties, property)
+            .and_then(Result::ok)
+            .filter(|_| fresh)
+        {
+            amounts.push((name, amount.micros()));
+        }
+    }
+    MetricEvent {
+        at: tracked.at,
+        id: fingerprint(view.seed(), tracked.id.as_str()),
+        name: signal(tracked.name.as_str()),
+        order,
+        hour: hour(now),
+        amounts,
+    }
+}
+
+fn order_text(value: &serde_json::Value) -> Option<String> {
+    value
+        .as_str()
+        .map(str::to_owned)
+        .or_else(|| value.as_i64().map(|number| number.to_string()))
+}
+
+/// The amount at a dotted path of an event's properties; `None` when it is absent. For `revenue` the ecommerce
+/// convention applies: revenue, else value, else total.
+///
+/// # Errors
+/// [`crate::amount::AmountError`] for a value that is no amount.
+pub fn amount(
+    properties: &serde_json::Value,
+    path: &str,
+) -> Option<Result<Amount, crate::amount::AmountError>> {
+    let at = |path: &str| {
+        let whole = properties.get(path);
+        whole.or_else(|| {
+            path.split('.')
+                .try_fold(properties, |value, key| value.get(key))
+        })
+    };
+    let present = |path: &str| at(path).filter(|value| !value.is_null());
+    let value = match path {
+        AMOUNT => present(AMOUNT)
+            .or_else(|| present("value"))
+            .or_else(|| present("total")),
+        other => present(other),
+    };
+    value.map(Amount::from_json)
+}

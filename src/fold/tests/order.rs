@@ -1,0 +1,89 @@
+//! Any order and any repetition of the same facts gives the same cells.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn history() -> impl Strategy<Value = Vec<Event>> {
+    let visitor = (0_u8..4).prop_map(|i| format!("v{i}"));
+    let hours = 0_i64..500;
+    let event = (visitor, hours, 0_u8..9, -50_i32..200).prop_map(
+        |(visitor, hours, what, amount)| match what {
+            0 => assigned(&visitor, u16::from(amount > 60), hours),
+            1 => tracked(
+                &visitor,
+                &format!("r{hours}"),
+                REFUND,
+                hours,
+                json!({ "order_id": format!("{}", hours % 40) }),
+            ),
+            2 => tracked(
+                &visitor,
+                &format!("p{hours}"),
+                REFUND,
+                hours,
+                json!({ "order_id": format!("{}", hours % 40), "total": 5 }),
+            ),
+            3 => tracked(
+                &visitor,
+                &format!("x{hours}"),
+                "Page Viewed",
+                hours,
+                json!({}),
+            ),
+            _ => {
+                let id = format!("o{hours}");
+                let properties = json!({ "order_id": id, "value": amount });
+                tracked(&visitor, &id, "Order Completed", hours, properties)
+            }
+        },
+    );
+    // One fact has one id: of two events that share one, only the first is history.
+    prop::collection::vec(event, 0..80).prop_map(|events| {
+        let mut seen = BTreeSet::new();
+        let mut is_new = |event: &Event| match event {
+            Event::Tracked(tracked) => {
+                seen.insert((tracked.visitor.to_string(), tracked.id.to_string()))
+            }
+            Event::Founded(_)
+            | Event::Defined(_)
+            | Event::Transitioned(_)
+            | Event::Opened { .. }
+            | Event::Enrolled(_)
+            | Event::Assigned(_)
+            | Event::Imported(_) => true,
+        };
+        events.into_iter().filter(|event| is_new(event)).collect()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// Any order and any repetition of the same facts gives the same cells, to the last bit.
+    #[test]
+    fn order_and_repetition_leave_no_trace(events in history(), seed in any::<u64>()) {
+        let mut sorted = World::new();
+        for event in &events { sorted.apply(event); }
+        let mut shuffled: Vec<&Event> = events.iter().chain(&events).collect();
+        let mut state = seed | 1;
+        for i in (1..shuffled.len()).rev() {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            shuffled.swap(i, (state >> 33) as usize % (i + 1));
+        }
+        let mut other = World::new();
+        for event in shuffled {
+            other.apply(event);
+        }
+        sorted.cells.information = 0;
+        other.cells.information = 0;
+        prop_assert_eq!(&sorted.cells, &other.cells);
+        for facet in [REVENUE, AOV, CAPPED] {
+            let plain = sorted.total(facet);
+            let rows = sorted.cells.weighted(facet, |_| true);
+            let days = rows.values().filter_map(crate::moments::Weighted::unweighted);
+            let total = days.fold(Moments::default(), |sum, moments| sum + moments);
+            prop_assert_eq!(plain, total, "the days of a fixed split add up to its epochs");
+        }
+    }
+}

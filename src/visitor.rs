@@ -1,0 +1,279 @@
+//! The visitor's record: assignments and the recent events that metrics read.
+//!
+//! A record is the only per-visitor state. What a visitor contributes to the cells is a pure function of the record
+//! ([`contribution`]), so every change is "change the record, subtract the old contribution, add the new".
+
+pub mod attribution;
+pub mod contribution;
+
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed, xxh3_128_with_seed};
+
+use crate::allocation::Arm;
+use crate::catalog::metric::MetricIndex;
+use crate::catalog::{Catalog, Entry, Serial};
+use crate::epoch::EpochNumber;
+use crate::event::REFUND;
+use crate::id::VisitorId;
+use crate::time::{DAY_MS, Day, Timestamp, Window, Zone};
+use attribution::{AMOUNT, Span, event_steps};
+
+/// Most events a record keeps; older ones are settled into totals per day.
+pub const MAX_EVENTS: usize = 256;
+/// Most sessions of one visitor that are kept per experiment; later ones are served and not analysed.
+pub const MAX_SESSIONS: usize = 256;
+/// How long the ids of events are remembered at least.
+pub const REMEMBER: Window = Window::days(30);
+
+const VERSION: u8 = 1;
+
+/// A visitor's name in the store: a keyed hash of the id. Keyed, because an unkeyed one can be forged to collide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct VisitorKey(pub u128);
+
+impl VisitorKey {
+    /// The key of a visitor in a log with this seed.
+    pub fn of(seed: u64, visitor: &VisitorId) -> Self {
+        Self(xxh3_128_with_seed(visitor.as_str().as_bytes(), seed))
+    }
+}
+
+/// Keyed hash of an event id, order id or session id.
+pub fn fingerprint(seed: u64, text: &str) -> u64 {
+    xxh3_64_with_seed(text.as_bytes(), seed)
+}
+
+/// Hash of an event's or property's name, as records keep it.
+pub fn signal(name: &str) -> u64 {
+    xxh3_64(name.as_bytes())
+}
+
+/// Everything kept about a visitor.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Record {
+    /// Assignments, by experiment and time.
+    pub assignments: Vec<Assignment>,
+    /// Recent events, by time.
+    pub events: Vec<MetricEvent>,
+    /// The visitor's place in or outside the global holdout, once asked.
+    pub enrolled: Option<Enrolment>,
+    /// How many events have left the list since it was full: their ids lie beside the record.
+    pub overflowed: u32,
+}
+
+/// A visitor's place in or outside the global holdout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Enrolment {
+    /// Whether held out.
+    pub held: bool,
+    /// Since when.
+    pub at: Timestamp,
+}
+
+/// A unit's place in an experiment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Assignment {
+    /// The experiment.
+    pub experiment: Serial,
+    /// Hash of the session, when it is the unit.
+    pub session: Option<u64>,
+    /// The variant.
+    pub arm: Arm,
+    /// Whether held out on control.
+    pub holdout: bool,
+    /// The epoch under which it was drawn.
+    pub epoch: EpochNumber,
+    /// When.
+    pub at: Timestamp,
+    /// Frozen inverse-propensity weight in 1/65,536 (statistics R1).
+    pub weight: u32,
+    /// Value position per dimension of the experiment.
+    pub dimensions: Vec<u8>,
+    /// What events that left the list had added to its totals.
+    pub settled: Vec<Settled>,
+    /// Whether the visitor was later seen under another variant.
+    pub crossover: bool,
+}
+
+/// A day's worth of a metric's total whose events are no longer listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settled {
+    /// The metric.
+    pub metric: MetricIndex,
+    /// The day.
+    pub day: Day,
+    /// The sum of the day's steps.
+    pub total: i128,
+}
+
+/// An event that a metric reads.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MetricEvent {
+    /// When it happened.
+    pub at: Timestamp,
+    /// Keyed hash of its id.
+    pub id: u64,
+    /// Hash of its name.
+    pub name: u64,
+    /// Keyed hash of its order id.
+    pub order: Option<u64>,
+    /// The hour (since 1970) it was received.
+    pub hour: u32,
+    /// Hash of a property's name, and its amount in micro-units.
+    pub amounts: Vec<(u64, i64)>,
+}
+
+impl MetricEvent {
+    /// The amount of a property, in micro-units.
+    pub fn amount(&self, property: u64) -> Option<i64> {
+        self.amounts
+            .iter()
+            .find(|(name, _)| *name == property)
+            .map(|(_, micros)| *micros)
+    }
+
+    /// What stands for the order of an event in the memory for ids: an order counts once per event name. `None`
+    /// without an order, and for refunds that name an amount, which may repeat for an order.
+    pub fn order_id(&self) -> Option<u64> {
+        let is_partial = self.name == signal(REFUND) && self.amount(signal(AMOUNT)).is_some();
+        let order = self.order.filter(|_| !is_partial)?;
+        Some(xxh3_64_with_seed(&order.to_le_bytes(), self.name))
+    }
+}
+
+impl Record {
+    /// Encodes the record.
+    pub fn encode(&self) -> Result<Vec<u8>, postcard::Error> {
+        postcard::to_extend(self, vec![VERSION])
+    }
+
+    /// Decodes a record.
+    ///
+    /// # Errors
+    /// An unknown version or malformed bytes.
+    pub fn decode(bytes: &[u8]) -> Result<Self, postcard::Error> {
+        match bytes.split_first() {
+            Some((&VERSION, body)) => postcard::from_bytes(body),
+            Some(_) | None => Err(postcard::Error::DeserializeBadEncoding),
+        }
+    }
+
+    /// The unit's assignment in an experiment.
+    pub fn assignment(&self, experiment: Serial, session: Option<u64>) -> Option<&Assignment> {
+        find(&self.assignments, experiment, session)
+    }
+
+    /// The span of time and the circumstances in which rewards count for an assignment.
+    fn span<'a>(
+        &'a self,
+        assignment: &'a Assignment,
+        entry: &'a Entry,
+        zone: &'a Zone,
+    ) -> Span<'a> {
+        let later = self
+            .assignments
+            .iter()
+            .filter(|other| other.experiment == assignment.experiment);
+        let next = later
+            .map(|other| other.at)
+            .filter(|at| *at > assignment.at)
+            .min();
+        Span {
+            assignment,
+            next: next.filter(|_| assignment.session.is_some()),
+            frozen: &entry.lifecycle.frozen,
+            zone,
+        }
+    }
+
+    /// Settles the oldest events while the list is longer than [`MAX_EVENTS`], and those that are older than both
+    /// every window and the memory for ids. Returns the id hashes that must be remembered beside the record.
+    pub fn settle(&mut self, catalog: &Catalog, zone: &Zone, now: Timestamp) -> Vec<u64> {
+        let keep = REMEMBER.max(catalog.longest_window());
+        let horizon = now.minus(keep);
+        let old = |event: &MetricEvent| {
+            event.at < horizon && i64::from(event.hour) * 3_600_000 < horizon.millis()
+        };
+        let mut forgotten = Vec::new();
+        while let Some(index) = self.oldest(old) {
+            let Some(event) = self.events.get(index).cloned() else {
+                break;
+            };
+            let full = self.events.len() > MAX_EVENTS;
+            if !full && !old(&event) {
+                break;
+            }
+            if !old(&event) {
+                forgotten.push(event.id);
+                forgotten.extend(event.order_id());
+                self.overflowed += 1;
+            }
+            self.settle_at(index, &event, catalog, zone);
+        }
+        forgotten
+    }
+
+    /// The event to leave the list first: the oldest, but a refund stays with its order, and waits for it while young.
+    fn oldest(&self, old: impl Fn(&MetricEvent) -> bool) -> Option<usize> {
+        let refund = signal(REFUND);
+        let is_listed = |order: Option<u64>| {
+            self.events
+                .iter()
+                .any(|other| other.order == order && other.name != refund)
+        };
+        let may_leave = |event: &MetricEvent| {
+            let refunds = event.name == refund && event.order.is_some();
+            !refunds || old(event) && !is_listed(event.order)
+        };
+        let first = (!self.events.is_empty()).then_some(0);
+        self.events.iter().position(may_leave).or(first)
+    }
+
+    fn settle_at(&mut self, index: usize, event: &MetricEvent, catalog: &Catalog, zone: &Zone) {
+        let mut settled: Vec<Vec<Settled>> = Vec::with_capacity(self.assignments.len());
+        for assignment in &self.assignments {
+            let Some(entry) = catalog.by_serial(assignment.experiment) else {
+                settled.push(Vec::new());
+                continue;
+            };
+            let span = self.span(assignment, entry, zone);
+            let metrics = (0..).map(MetricIndex).zip(&entry.experiment.metrics);
+            let steps = metrics.flat_map(|(index, metric)| {
+                event_steps(self, span, metric, event)
+                    .into_iter()
+                    .map(move |(day, total)| (index, day, total))
+            });
+            settled.push(
+                steps
+                    .map(|(metric, day, total)| Settled { metric, day, total })
+                    .collect(),
+            );
+        }
+        for (assignment, added) in self.assignments.iter_mut().zip(settled) {
+            for new in added {
+                let same = |old: &&mut Settled| old.metric == new.metric && old.day == new.day;
+                match assignment.settled.iter_mut().find(same) {
+                    Some(old) => old.total += new.total,
+                    None => assignment.settled.push(new),
+                }
+            }
+        }
+        self.events.remove(index);
+    }
+}
+
+/// The unit's assignment in an experiment, among a visitor's assignments.
+pub fn find(
+    assignments: &[Assignment],
+    experiment: Serial,
+    session: Option<u64>,
+) -> Option<&Assignment> {
+    assignments
+        .iter()
+        .find(|assignment| assignment.experiment == experiment && assignment.session == session)
+}
+
+/// Hours since 1970 of an instant.
+pub fn hour(at: Timestamp) -> u32 {
+    u32::try_from(at.millis() / (DAY_MS / 24)).unwrap_or(u32::MAX)
+}

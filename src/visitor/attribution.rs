@@ -1,0 +1,190 @@
+//! Attribution: which reward counts for which assignment, and what it makes of the visitor's total.
+//!
+//! Everything here is a pure function of the visitor's record, so a late or out-of-order event, a duplicate and a
+//! refund need no code of their own: change the record, subtract the old contribution, add the new one.
+//!
+//! # Rules
+//! - An event counts if assigned ≤ event time < assigned + window, for the unit's last assignment before it, and not
+//!   after the experiment was concluded.
+//! - `Order Refunded` with an `order_id` takes the order out of every metric that counted it: wholly when it names no
+//!   amount (or at least the order's), else by its amount, which leaves the order counted. It acts whenever it
+//!   arrives, on its own day (or the order's, if that is later), as long as the order is in the record's list.
+//! - What happens while an experiment is concluded counts nowhere, rewards and refunds alike.
+//! - Events that left the bounded list survive as totals per day, so the contribution does not change.
+
+use super::{Assignment, MetricEvent, Record, signal};
+use crate::catalog::Frozen;
+use crate::catalog::metric::{Metric, MetricIndex, MetricKind};
+use crate::event::REFUND;
+use crate::moments::Observation;
+use crate::time::{Day, Timestamp, Zone};
+
+/// The value of a metric over time: from each day on, the observation as of its end. Starts with the day of the
+/// assignment; a day on which the observation did not change is absent.
+pub type Path = Vec<(Day, Observation)>;
+
+/// What attribution needs to know of an assignment besides its record.
+#[derive(Debug, Clone, Copy)]
+pub struct Span<'a> {
+    /// The assignment.
+    pub assignment: &'a Assignment,
+    /// The unit's next assignment, from which on events belong to it.
+    pub next: Option<Timestamp>,
+    /// When the comparison was frozen by concluding the experiment.
+    pub frozen: &'a [Frozen],
+    /// The zone in which days are counted.
+    pub zone: &'a Zone,
+}
+
+impl Span<'_> {
+    /// Whether a reward at this time counts for the assignment.
+    fn covers(&self, at: Timestamp, metric: &Metric) -> bool {
+        let start = self.assignment.at;
+        at >= start
+            && at < start.plus(metric.window)
+            && self.next.is_none_or(|next| at < next)
+            && !self.is_frozen(at)
+    }
+
+    /// Whether what happened at this time counts nowhere.
+    fn is_frozen(&self, at: Timestamp) -> bool {
+        self.frozen.iter().any(|frozen| frozen.covers(at))
+    }
+}
+
+/// The path of a metric for an assignment. `metrics` is the experiment's list, by [`MetricIndex`].
+pub fn path(record: &Record, span: Span<'_>, metrics: &[Metric], index: MetricIndex) -> Path {
+    let Some(metric) = metrics.get(usize::from(index.0)) else {
+        return Path::new();
+    };
+    let first = span.zone.day(span.assignment.at);
+    let MetricKind::Ratio {
+        numerator,
+        denominator,
+    } = metric.kind
+    else {
+        let values = values(record, span, metric, index);
+        return observe(first, values, |value| Observation { y: value, x: 0 });
+    };
+    let part = |index: MetricIndex| {
+        let of = metrics.get(usize::from(index.0));
+        of.map_or_else(Vec::new, |metric| values(record, span, metric, index))
+    };
+    let (above, below) = (part(numerator), part(denominator));
+    let as_of = |values: &[(Day, i64)], day: Day| {
+        values
+            .iter()
+            .rev()
+            .find(|(d, _)| *d <= day)
+            .map_or(0, |(_, v)| *v)
+    };
+    let mut days: Vec<Day> = above.iter().chain(&below).map(|(day, _)| *day).collect();
+    days.sort_unstable();
+    days.dedup();
+    let pairs = days
+        .into_iter()
+        .map(|day| (day, (as_of(&above, day), as_of(&below, day))))
+        .collect();
+    observe(first, pairs, |(y, x)| Observation { y, x })
+}
+
+/// Prepends the day of assignment, and drops days that change nothing.
+fn observe<V>(first: Day, values: Vec<(Day, V)>, observation: impl Fn(V) -> Observation) -> Path {
+    let mut path = vec![(first, Observation::default())];
+    for (day, value) in values {
+        let observation = observation(value);
+        match path.last_mut() {
+            Some((last, latest)) if *last == day => *latest = observation,
+            Some((_, latest)) if *latest == observation => {}
+            Some(_) | None => path.push((day, observation)),
+        }
+    }
+    path
+}
+
+/// f(total) at the end of every day on which the total changed, in order of days.
+fn values(record: &Record, span: Span<'_>, metric: &Metric, index: MetricIndex) -> Vec<(Day, i64)> {
+    let settled = span
+        .assignment
+        .settled
+        .iter()
+        .filter(|settled| settled.metric == index);
+    let mut steps: Vec<(Day, i128)> = settled
+        .map(|settled| (settled.day, settled.total))
+        .collect();
+    for event in &record.events {
+        steps.extend(event_steps(record, span, metric, event));
+    }
+    steps.sort_unstable_by_key(|(day, _)| *day);
+    let mut total = 0;
+    let mut values: Vec<(Day, i64)> = Vec::with_capacity(steps.len());
+    for (day, step) in steps {
+        total += step;
+        let value = metric.kind.value(total);
+        match values.last_mut() {
+            Some((last, latest)) if *last == day => *latest = value,
+            Some(_) | None => values.push((day, value)),
+        }
+    }
+    values
+}
+
+/// What one event, with the refunds of its order, adds to the total of a metric, by day. Empty if it does not count.
+pub fn event_steps(
+    record: &Record,
+    span: Span<'_>,
+    metric: &Metric,
+    event: &MetricEvent,
+) -> Vec<(Day, i128)> {
+    let Some(step) = step(metric, event).filter(|_| span.covers(event.at, metric)) else {
+        return Vec::new();
+    };
+    let mut steps = vec![(span.zone.day(event.at), step)];
+    let refund_name = signal(REFUND);
+    let Some(order) = event.order.filter(|_| event.name != refund_name) else {
+        return steps;
+    };
+    let refunds = record.events.iter().filter(|refund| {
+        refund.name == refund_name && refund.order == Some(order) && !span.is_frozen(refund.at)
+    });
+    let mut left = step;
+    let mut refunded = 0;
+    for refund in refunds {
+        let amount = refund.amount(signal(AMOUNT)).map(i128::from);
+        refunded += amount.unwrap_or(i128::MAX / 4);
+        let whole = event
+            .amount(signal(AMOUNT))
+            .is_none_or(|order| refunded >= i128::from(order));
+        let back = match metric.kind {
+            MetricKind::Sum { .. } if !whole => amount.unwrap_or(left).min(left),
+            MetricKind::Conversion { .. } | MetricKind::Count { .. } if !whole => 0,
+            MetricKind::Conversion { .. }
+            | MetricKind::Count { .. }
+            | MetricKind::Sum { .. }
+            | MetricKind::Ratio { .. } => left,
+        };
+        left -= back;
+        steps.push((span.zone.day(refund.at.max(event.at)), -back));
+    }
+    steps
+}
+
+/// The property that holds an order's amount, and a refund's: `revenue`, else `value`, else `total`.
+pub const AMOUNT: &str = "revenue";
+
+/// What an event adds to a metric's total, in the metric's integers.
+fn step(metric: &Metric, event: &MetricEvent) -> Option<i128> {
+    let counted = |name: &str| (event.name == signal(name)).then_some(1);
+    match &metric.kind {
+        MetricKind::Conversion { event } | MetricKind::Count { event } => counted(event.as_str()),
+        MetricKind::Sum {
+            event: name,
+            property,
+            ..
+        } => {
+            counted(name.as_str())?;
+            event.amount(signal(property)).map(i128::from)
+        }
+        MetricKind::Ratio { .. } => None,
+    }
+}

@@ -1,0 +1,185 @@
+//! What a visitor contributes to the cells: a pure function of the record, compared before and after a change.
+
+use super::attribution::{Path, path};
+use super::{Record, signal};
+use crate::catalog::metric::{Metric, MetricIndex, MetricKind};
+use crate::catalog::{Catalog, Serial};
+use crate::cell::{Cells, Facet, PlainKey, Row, VisitorsKey, WeightedKey};
+use crate::epoch::{EpochNumber, Era};
+use crate::event::REFUND;
+use crate::moments::{Moments, Observation, Visitors, Weighted};
+use crate::time::Zone;
+
+/// What a record contributes for one assignment and metric (or, with no metric, the visitor itself).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Booking {
+    serial: Serial,
+    epoch: EpochNumber,
+    era: Era,
+    row: Row,
+    weight: u32,
+    dimensions: Vec<u8>,
+    metric: Option<MetricIndex>,
+    path: Path,
+}
+
+/// Which bookings a change of the record can touch: a cheap way not to compute the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// All of them.
+    Everything,
+    /// Those of metrics that read the event with this name (see [`signal`]).
+    Event(u64),
+}
+
+impl Reach {
+    /// What an event's arrival can touch: a refund reaches every metric that counted the order.
+    pub fn of_event(name: u64) -> Self {
+        if name == signal(REFUND) {
+            Self::Everything
+        } else {
+            Self::Event(name)
+        }
+    }
+
+    fn includes(self, metric: &Metric, metrics: &[Metric]) -> bool {
+        let Self::Event(name) = self else { return true };
+        let reads = |metric: &Metric| {
+            metric
+                .kind
+                .event()
+                .is_some_and(|event| signal(event.as_str()) == name)
+        };
+        match &metric.kind {
+            MetricKind::Ratio {
+                numerator,
+                denominator,
+            } => [numerator, denominator]
+                .iter()
+                .any(|part| metrics.get(usize::from(part.0)).is_some_and(reads)),
+            MetricKind::Conversion { .. } | MetricKind::Count { .. } | MetricKind::Sum { .. } => {
+                reads(metric)
+            }
+        }
+    }
+}
+
+/// What a record contributes: per assignment the visitor, and the path of every metric within reach.
+pub fn contribution(record: &Record, catalog: &Catalog, zone: &Zone, reach: Reach) -> Vec<Booking> {
+    let mut bookings = Vec::new();
+    for assignment in &record.assignments {
+        let Some(entry) = catalog.by_serial(assignment.experiment) else {
+            continue;
+        };
+        let era = entry
+            .epochs
+            .get(assignment.epoch)
+            .map_or(Era(0), |epoch| epoch.era);
+        let row = Row {
+            arm: assignment.arm,
+            holdout: assignment.holdout,
+        };
+        let booking = |metric, path| Booking {
+            serial: assignment.experiment,
+            epoch: assignment.epoch,
+            era,
+            row,
+            weight: assignment.weight,
+            dimensions: assignment.dimensions.clone(),
+            metric,
+            path,
+        };
+        if reach == Reach::Everything {
+            let path = vec![(zone.day(assignment.at), Observation::default())];
+            bookings.push(booking(None, path));
+        }
+        let span = record.span(assignment, entry, zone);
+        let metrics = &entry.experiment.metrics;
+        for (index, metric) in (0..).map(MetricIndex).zip(metrics) {
+            if reach.includes(metric, metrics) {
+                bookings.push(booking(Some(index), path(record, span, metrics, index)));
+            }
+        }
+    }
+    bookings
+}
+
+/// The change of cells between two contributions of a record, by experiment.
+pub fn change(before: &[Booking], after: &[Booking]) -> Vec<(Serial, Cells)> {
+    let mut changes: Vec<(Serial, Cells)> = Vec::new();
+    let unchanged = |i: usize| before.get(i) == after.get(i);
+    for i in (0..before.len().max(after.len())).filter(|i| !unchanged(*i)) {
+        for (booking, sign) in [(before.get(i), -1), (after.get(i), 1)] {
+            let Some(booking) = booking else { continue };
+            let position = changes
+                .iter()
+                .position(|(serial, _)| *serial == booking.serial);
+            let position = position.unwrap_or_else(|| {
+                changes.push((booking.serial, Cells::default()));
+                changes.len() - 1
+            });
+            if let Some((_, cells)) = changes.get_mut(position) {
+                booking.add_to(cells, sign);
+            }
+        }
+    }
+    changes
+}
+
+impl Booking {
+    /// Adds the booking to cells (`sign` 1) or takes it out (−1).
+    fn add_to(&self, cells: &mut Cells, sign: i64) {
+        let Some((first, _)) = self.path.first() else {
+            return;
+        };
+        let Some(metric) = self.metric else {
+            let key = VisitorsKey {
+                epoch: self.epoch,
+                day: *first,
+                row: self.row,
+            };
+            *cells.visitors.entry(key).or_default() += Visitors {
+                assigned: sign,
+                exposed: 0,
+            };
+            return;
+        };
+        let last = self
+            .path
+            .last()
+            .map_or(Observation::default(), |(_, observation)| *observation);
+        let signed = |weighted: Weighted| if sign < 0 { -weighted } else { weighted };
+        let plain = Moments::of(last);
+        let key = PlainKey {
+            epoch: self.epoch,
+            row: self.row,
+            metric,
+        };
+        *cells.plain.entry(key).or_default() += if sign < 0 { -plain } else { plain };
+        let mut yesterday = Weighted::default();
+        for (day, observation) in &self.path {
+            let today = Weighted::of(self.weight, *observation);
+            self.weigh(cells, Facet::Day(*day), signed(today - yesterday));
+            yesterday = today;
+        }
+        for (dimension, value) in (0..).zip(&self.dimensions) {
+            let value = *value;
+            self.weigh(
+                cells,
+                Facet::Dimension { dimension, value },
+                signed(yesterday),
+            );
+        }
+    }
+
+    fn weigh(&self, cells: &mut Cells, facet: Facet, weighted: Weighted) {
+        let Some(metric) = self.metric else { return };
+        let key = WeightedKey {
+            facet,
+            era: self.era,
+            row: self.row,
+            metric,
+        };
+        *cells.weighted.entry(key).or_default() += weighted;
+    }
+}
