@@ -25,6 +25,7 @@ pub mod event;
 pub mod visitor;
 
 pub mod fold;
+pub mod report;
 
 #[cfg(test)]
 mod golden;

@@ -1,0 +1,155 @@
+//! Report: what an experiment shows, as one value that the API, the command line and the dashboard all print.
+//!
+//! [`report`] is pure: definition, epochs and cells in, [`Report`] out. Its cost grows with the number of cells, never
+//! with visitors.
+//!
+//! # Which visitors are compared
+//!
+//! A variant is compared with the control over the eras in which both were live, and its lift comes from sums that may
+//! be added only where the odds of the two never moved (statistics R2; between two variants, what a third one gets does
+//! not matter). The experiment's holdout is served control by the same draw, so it joins the control's side of every
+//! comparison (R4); it keeps a row of its own. Where holding out changed the odds and the draw itself did not, the
+//! control is taken without it.
+//!
+//! Where the odds moved, plain sums are wrong even in sign, so means and lifts come from visitors weighted by their
+//! inverse propensity (R1), which drift cannot fool. Intervals and p-values are left out with
+//! [`Caveat::AdaptiveAllocation`]: those of a fixed split are not valid there. The control's mean then includes the
+//! holdout, because the weights are those of being served control at all. Posteriors shrink the data to their
+//! effective size (Kish); they are decision aids.
+//!
+//! # How many orders a lift rests on
+//!
+//! The interval of a lift needs 25 orders in the smaller arm, and 50 to be relied on. A conversion metric counts its
+//! own; any other metric uses the experiment's conversion metric on the same event (for a ratio, the denominator's event)
+//! if there is one, else Kish's (Σy)² / Σy², a lower bound of the number of visitors with anything at all.
+
+pub mod csv;
+pub mod table;
+
+mod bayes;
+mod design;
+mod figure;
+mod metrics;
+mod shape;
+mod totals;
+mod traffic;
+
+pub use shape::*;
+
+use std::collections::BTreeSet;
+
+use crate::catalog::Entry;
+use crate::cell::Cells;
+use crate::stats::Caveat;
+use crate::time::{Day, Timestamp};
+use design::Design;
+use totals::Totals;
+
+/// Intervals have confidence 1 − this.
+const ALPHA: f64 = 0.05;
+
+/// What is asked.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// The experiment.
+    pub entry: &'a Entry,
+    /// Its cells.
+    pub cells: &'a Cells,
+    /// The moment the report describes.
+    pub as_of: Timestamp,
+    /// The last day that counts; `None` is everything so far.
+    pub until: Option<Day>,
+    /// The attribute to break the metrics down by. Breakdowns are kept for the present only: with `until`, or for an
+    /// attribute that is no dimension of the experiment, there is none.
+    pub dimension: Option<&'a str>,
+}
+
+/// Computes a report.
+pub fn report(question: &Question<'_>) -> Report {
+    let entry = question.entry;
+    let assigned = question.cells.assigned(question.until);
+    let design = Design::new(entry, &assigned);
+    let totals = match question.until {
+        None => Totals::present(question.cells, &entry.epochs),
+        Some(day) => Totals::until(question.cells, day),
+    };
+    let traffic = traffic::Traffic::new(entry, &design, &assigned);
+    let metrics = metrics::all(&design, &totals);
+    let breakdown = breakdown(question, &design);
+    Report {
+        experiment: about(entry),
+        as_of: question.as_of,
+        visitors: traffic.visitors,
+        epochs: entry.epochs.len(),
+        adaptive: design.adaptive,
+        weights: traffic::weights(entry),
+        variants: traffic.variants,
+        health: Health { srm: traffic.srm },
+        goal: bayes::goal(&design, &totals),
+        notes: notes(
+            metrics.iter().chain(
+                breakdown
+                    .iter()
+                    .flat_map(|breakdown| &breakdown.values)
+                    .flat_map(|value| &value.metrics),
+            ),
+        ),
+        metrics,
+        breakdown,
+    }
+}
+
+fn about(entry: &Entry) -> About {
+    let experiment = &entry.experiment;
+    let spec = &experiment.spec;
+    About {
+        key: spec.key.clone(),
+        name: spec.name.clone().unwrap_or_else(|| spec.key.clone()),
+        status: entry.lifecycle.status,
+        version: experiment.version,
+        policy: experiment.policy.name().to_owned(),
+        started_at: entry.lifecycle.started_at,
+        currency: spec.currency.clone(),
+        hypothesis: spec.hypothesis.clone(),
+    }
+}
+
+fn breakdown(question: &Question<'_>, design: &Design<'_>) -> Option<Breakdown> {
+    let asked = question.dimension.filter(|_| question.until.is_none())?;
+    let dimensions = &design.entry.experiment.dimensions;
+    let position = dimensions
+        .iter()
+        .position(|dimension| dimension.attribute == asked)?;
+    let kept = match dimensions.get(position) {
+        Some(dimension) if !dimension.values.is_empty() => Some(&dimension.values),
+        Some(_) | None => design.entry.lifecycle.seen.get(position),
+    };
+    let name = |value: u8| {
+        let kept = kept.and_then(|values| values.get(usize::from(value)));
+        kept.map_or("other", String::as_str).to_owned()
+    };
+    let by_value = Totals::by_value(question.cells, u8::try_from(position).ok()?);
+    let values = by_value.iter().map(|(value, totals)| BreakdownValue {
+        value: name(*value),
+        metrics: metrics::all(design, totals),
+    });
+    Some(Breakdown {
+        dimension: asked.to_owned(),
+        values: values.collect(),
+    })
+}
+
+fn notes<'a>(metrics: impl Iterator<Item = &'a MetricReport>) -> Vec<Note> {
+    let caveats: BTreeSet<Caveat> = metrics
+        .flat_map(|metric| &metric.comparisons)
+        .flat_map(|comparison| comparison.caveats.iter().copied())
+        .collect();
+    let note = |code: Caveat| Note {
+        code,
+        text: code.explain().to_owned(),
+    };
+    caveats.into_iter().map(note).collect()
+}
+
+#[cfg(test)]
+mod tests;

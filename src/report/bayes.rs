@@ -1,0 +1,104 @@
+//! What the posteriors say about the choice between arms. Better means lower where a decrease is good.
+
+use std::collections::BTreeMap;
+
+use crate::allocation::Arm;
+use crate::catalog::metric::{Direction, MetricIndex};
+use crate::posterior::{Posterior, best};
+
+use super::design::{Basis, Design, Pairing};
+use super::figure::{Figure, Group, Reader};
+use super::totals::Totals;
+use super::{ALPHA, Bayes, GoalReport, Range};
+
+/// Among the live arms: the probability to be the best one, and the expected loss of choosing it.
+pub(super) type Standings = BTreeMap<Arm, (f64, f64)>;
+
+/// Where the live arms stand; empty as long as one of them has no posterior.
+pub(super) fn standings(reader: Reader<'_>, index: MetricIndex, good: Direction) -> Standings {
+    let field = &reader.design.field;
+    let figures = |basis| -> Vec<Figure> {
+        let of = |arm: &Arm| {
+            let group = Group {
+                rows: &reader.design.side(*arm, basis),
+                eras: Some(&field.eras),
+                basis,
+            };
+            reader.figure(index, group)
+        };
+        field.arms.iter().map(of).collect()
+    };
+    let mut live = figures(field.basis);
+    if live.iter().any(|figure| figure.is_weighted) {
+        live = figures(Basis::Weighted);
+    }
+    let posteriors = live
+        .iter()
+        .map(|figure| Some(oriented(&figure.posterior?, good)));
+    let Some(posteriors) = posteriors.collect::<Option<Vec<_>>>() else {
+        return Standings::new();
+    };
+    let best = best::evaluate(&posteriors);
+    let standings = best.prob_best.into_iter().zip(best.expected_loss);
+    field.arms.iter().copied().zip(standings).collect()
+}
+
+/// A treatment against the control; `None` while either has no posterior.
+pub(super) fn compare(
+    control: &Figure,
+    treatment: &Figure,
+    good: Direction,
+    standing: Option<&(f64, f64)>,
+) -> Option<Bayes> {
+    let (control_is, treatment_is) = (control.posterior?, treatment.posterior?);
+    let relative = best::lift_interval(&control_is, &treatment_is, ALPHA)
+        .filter(|_| !control.is_weighted && !treatment.is_weighted);
+    Some(Bayes {
+        prob_better: best::prob_better(
+            &oriented(&control_is, good),
+            &oriented(&treatment_is, good),
+        ),
+        prob_best: standing.map(|(prob_best, _)| *prob_best),
+        expected_loss: standing.map(|(_, loss)| *loss),
+        relative: relative.map(|(low, high)| Range { low, high }),
+    })
+}
+
+/// The posterior of what is to be maximised: 1 − rate or −mean where a decrease is good.
+fn oriented(posterior: &Posterior, good: Direction) -> Posterior {
+    match (good, *posterior) {
+        (Direction::Increase, same) => same,
+        (Direction::Decrease, Posterior::Beta { a, b }) => Posterior::Beta { a: b, b: a },
+        (Direction::Decrease, Posterior::Normal { mean, sd }) => {
+            Posterior::Normal { mean: -mean, sd }
+        }
+    }
+}
+
+/// The live variant that has most likely reached the goal. A negative target is reached from above.
+pub(super) fn goal(design: &Design<'_>, totals: &Totals) -> Option<GoalReport> {
+    let experiment = &design.entry.experiment;
+    let goal = experiment.goal.as_ref()?;
+    let reader = Reader { design, totals };
+    let reached = |pairing: &Pairing| {
+        let (control, treatment) = reader.pair(goal.metric, pairing);
+        let at_least =
+            best::prob_lift_at_least(&control.posterior?, &treatment.posterior?, goal.lift);
+        let probability = if goal.lift > 0.0 {
+            at_least
+        } else {
+            1.0 - at_least
+        };
+        Some((pairing.named.key.clone(), probability))
+    };
+    let live = design.pairings.iter().filter(|pairing| pairing.named.live);
+    let likeliest = live.filter_map(reached).max_by(|a, b| a.1.total_cmp(&b.1));
+    let (variant, prob_reached) = likeliest.unzip();
+    Some(GoalReport {
+        metric: experiment.metric(goal.metric)?.key.as_str().to_owned(),
+        target_lift: goal.lift,
+        by: goal.by,
+        variant,
+        prob_reached,
+    })
+}

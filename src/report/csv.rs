@@ -1,0 +1,157 @@
+//! A report as CSV: one line per metric and variant, with the comparison against the control.
+//!
+//! Spreadsheets run a cell that begins with `=`, `+`, `-` or `@` as a formula, so a text that does gets an apostrophe
+//! in front. Numbers are written in full and are left alone.
+
+use super::{ComparisonReport, MetricReport, Report, VariantMetric};
+
+const HEADER: [&str; 34] = [
+    "experiment",
+    "as_of",
+    "dimension",
+    "value",
+    "metric",
+    "kind",
+    "role",
+    "variant",
+    "revision",
+    "holdout",
+    "visitors",
+    "sum",
+    "mean",
+    "std_error",
+    "mean_low",
+    "mean_high",
+    "prob_best",
+    "baseline",
+    "baseline_visitors",
+    "method",
+    "absolute",
+    "absolute_low",
+    "absolute_high",
+    "relative",
+    "relative_low",
+    "relative_high",
+    "p_value",
+    "prob_better",
+    "expected_loss",
+    "bayes_relative_low",
+    "bayes_relative_high",
+    "harm",
+    "status",
+    "caveats",
+];
+
+/// Renders a report; a breakdown follows the metrics, with its dimension and value.
+pub fn render(report: &Report) -> String {
+    let mut out = HEADER.join(",") + "\n";
+    let about = [text(&report.experiment.key), report.as_of.to_string()];
+    let mut write = |facet: [String; 2], metrics: &[MetricReport]| {
+        let start: Vec<String> = about.iter().cloned().chain(facet).collect();
+        for metric in metrics {
+            for variant in &metric.variants {
+                let cells = start.iter().cloned().chain(line(metric, variant));
+                out += &cells.collect::<Vec<_>>().join(",");
+                out.push('\n');
+            }
+        }
+    };
+    write([String::new(), String::new()], &report.metrics);
+    if let Some(breakdown) = &report.breakdown {
+        for value in &breakdown.values {
+            write(
+                [text(&breakdown.dimension), text(&value.value)],
+                &value.metrics,
+            );
+        }
+    }
+    out
+}
+
+fn line(metric: &MetricReport, of: &VariantMetric) -> Vec<String> {
+    let same =
+        |with: &&ComparisonReport| with.variant == of.variant && with.revision == of.revision;
+    let comparison = metric.comparisons.iter().find(same).filter(|_| !of.holdout);
+    let interval = |end: usize| number(of.interval.and_then(|ends| ends.get(end).copied()));
+    let mut cells = vec![
+        text(&metric.key),
+        text(&metric.kind),
+        code(&metric.role),
+        text(&of.variant),
+        of.revision.unwrap_or(1).to_string(),
+        of.holdout.to_string(),
+        of.visitors.to_string(),
+        number(of.sum),
+        number(of.mean),
+        number(of.std_error),
+        interval(0),
+        interval(1),
+        number(of.prob_best),
+    ];
+    match comparison {
+        Some(comparison) => cells.extend(compared(comparison)),
+        None => cells.resize(HEADER.len() - 4, String::new()),
+    }
+    cells
+}
+
+fn compared(with: &ComparisonReport) -> [String; 17] {
+    let (absolute, relative, bayes) = (with.absolute, with.relative, with.bayes);
+    let credible = bayes.and_then(|bayes| bayes.relative);
+    let caveats: Vec<&str> = with.caveats.iter().map(|caveat| caveat.code()).collect();
+    [
+        text(&with.baseline),
+        with.baseline_visitors.to_string(),
+        code(&with.method),
+        number(absolute.map(|effect| effect.estimate)),
+        number(absolute.and_then(|effect| effect.low)),
+        number(absolute.and_then(|effect| effect.high)),
+        number(relative.map(|effect| effect.estimate)),
+        number(relative.and_then(|effect| effect.low)),
+        number(relative.and_then(|effect| effect.high)),
+        number(with.p_value),
+        number(bayes.map(|bayes| bayes.prob_better)),
+        number(bayes.and_then(|bayes| bayes.expected_loss)),
+        number(credible.map(|range| range.low)),
+        number(credible.map(|range| range.high)),
+        number(with.harm),
+        with.status.map_or_else(String::new, |status| code(&status)),
+        caveats.join(" "),
+    ]
+}
+
+fn number(value: Option<f64>) -> String {
+    value.map_or_else(String::new, |value| value.to_string())
+}
+
+/// A closed set's name, as in JSON.
+fn code(value: &impl serde::Serialize) -> String {
+    let json = serde_json::to_value(value);
+    let name = json.as_ref().ok().and_then(serde_json::Value::as_str);
+    name.unwrap_or_default().to_owned()
+}
+
+/// A text as one cell that no spreadsheet runs.
+fn text(text: &str) -> String {
+    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let guard = if is_formula { "'" } else { "" };
+    if text.contains([',', '"', '\n', '\r']) {
+        format!("\"{guard}{}\"", text.replace('"', "\"\""))
+    } else {
+        format!("{guard}{text}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_text_is_run_by_a_spreadsheet() {
+        assert_eq!(text("=1+1"), "'=1+1");
+        assert_eq!(text("@SUM(A1)"), "'@SUM(A1)");
+        assert_eq!(text("-2, \"x\""), "\"'-2, \"\"x\"\"\"");
+        assert_eq!(text("plain"), "plain");
+        assert_eq!(number(Some(-0.5)), "-0.5");
+    }
+}

@@ -1,0 +1,248 @@
+//! One metric of some visitors: what their sums say.
+
+use crate::catalog::metric::{Metric, MetricIndex, MetricKind};
+use crate::cell::Row;
+use crate::epoch::Era;
+use crate::moments::{Moments, Weighted};
+use crate::posterior::Posterior;
+use crate::stats::{self, Kind, Ratio, Sample};
+
+use super::ALPHA;
+use super::design::{Basis, Design};
+use super::totals::{Sums, Totals};
+
+/// What the sums of a metric say.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Figure {
+    /// Visitors.
+    pub(super) n: u64,
+    /// Their total, where it is kept.
+    pub(super) sum: Option<f64>,
+    /// Mean and variance; absent without visitors, and for a ratio without a denominator.
+    pub(super) sample: Option<Sample>,
+    /// The interval of the mean.
+    pub(super) interval: Option<[f64; 2]>,
+    /// Visitors with an order, or a lower bound of their number.
+    pub(super) orders: Option<u64>,
+    /// Whether a ratio's denominator is too uncertain to compare by the delta method.
+    pub(super) is_noisy: bool,
+    /// Whether the sums are weighted, so that tests for a fixed split do not hold.
+    pub(super) is_weighted: bool,
+    /// What is believed about the mean.
+    pub(super) posterior: Option<Posterior>,
+}
+
+impl Figure {
+    pub(super) fn mean(&self) -> Option<f64> {
+        self.sample.map(|sample| sample.mean)
+    }
+
+    pub(super) fn std_error(&self) -> Option<f64> {
+        let sample = self.sample.filter(|_| !self.is_weighted)?;
+        let error = (sample.variance / sample.n.max(1) as f64).sqrt();
+        (error > 0.0).then_some(error)
+    }
+}
+
+/// Reads figures of one view of the cells.
+#[derive(Clone, Copy)]
+pub(super) struct Reader<'a> {
+    pub(super) design: &'a Design<'a>,
+    pub(super) totals: &'a Totals,
+}
+
+/// Which visitors: rows, eras and how they may be summed.
+#[derive(Clone, Copy)]
+pub(super) struct Group<'a> {
+    pub(super) rows: &'a [Row],
+    /// `None` is every era.
+    pub(super) eras: Option<&'a std::collections::BTreeSet<Era>>,
+    pub(super) basis: Basis,
+}
+
+impl Reader<'_> {
+    /// A metric of a group.
+    pub(super) fn figure(&self, index: MetricIndex, group: Group<'_>) -> Figure {
+        let metrics = &self.design.entry.experiment.metrics;
+        let Some(metric) = metrics.get(usize::from(index.0)) else {
+            return Figure::default();
+        };
+        let sums = self.sums(index, group);
+        let plain = sums.plain.filter(|_| group.basis != Basis::Weighted);
+        let figure = match plain {
+            Some(moments) => plain_figure(metrics, metric, &moments),
+            None => weighted_figure(metrics, metric, &sums),
+        };
+        let gate = gate(metrics, metric).and_then(|gate| self.sums(gate, group).plain);
+        Figure {
+            orders: gate.map(|gate| count(gate.y)).or(figure.orders),
+            ..figure
+        }
+    }
+
+    fn sums(&self, index: MetricIndex, group: Group<'_>) -> Sums {
+        let include = |era| group.eras.is_none_or(|eras| eras.contains(&era));
+        self.totals.pooled(index, group.rows, include)
+    }
+}
+
+/// The conversion metric that counts the orders behind a metric.
+fn gate(metrics: &[Metric], metric: &Metric) -> Option<MetricIndex> {
+    let below = match metric.kind {
+        MetricKind::Ratio { denominator, .. } => metrics.get(usize::from(denominator.0))?,
+        MetricKind::Conversion { .. } | MetricKind::Count { .. } | MetricKind::Sum { .. } => metric,
+    };
+    let event = below.kind.event()?;
+    let counts = |of: &Metric| match &of.kind {
+        MetricKind::Conversion { event: converting } => converting == event,
+        MetricKind::Count { .. } | MetricKind::Sum { .. } | MetricKind::Ratio { .. } => false,
+    };
+    let position = metrics.iter().position(counts)?;
+    u16::try_from(position).ok().map(MetricIndex)
+}
+
+fn plain_figure(metrics: &[Metric], metric: &Metric, moments: &Moments) -> Figure {
+    let (above, below) = units(metrics, metric);
+    let n = u64::try_from(moments.n).unwrap_or(0);
+    let present = |sample| (n > 0).then_some(sample);
+    let mean = || {
+        present(Sample {
+            n,
+            mean: moments.mean(above).unwrap_or(0.0),
+            variance: moments.variance(above).unwrap_or(0.0),
+        })
+    };
+    let (kind, sample, ratio) = match metric.kind {
+        MetricKind::Conversion { .. } => (
+            Kind::Proportion,
+            present(Sample::proportion(count(moments.y), n)),
+            None,
+        ),
+        MetricKind::Count { .. } | MetricKind::Sum { .. } => (Kind::Mean, mean(), None),
+        MetricKind::Ratio { .. } => {
+            let ratio = ratio(moments, above, below);
+            (Kind::Ratio, ratio.and_then(|ratio| ratio.sample()), ratio)
+        }
+    };
+    let interval = match ratio {
+        Some(ratio) => ratio.interval(ALPHA),
+        None => sample.and_then(|sample| stats::mean_interval(&sample, kind, ALPHA)),
+    };
+    Figure {
+        n,
+        sum: (n > 0).then(|| moments.y as f64 / above),
+        sample,
+        interval: interval.map(|interval| [interval.low, interval.high]),
+        orders: Some(match kind {
+            Kind::Proportion => count(moments.y),
+            Kind::Mean => effective(moments.y as f64, moments.yy.as_f64()),
+            Kind::Ratio => effective(moments.x as f64, moments.xx.as_f64()),
+        }),
+        is_noisy: ratio.is_some_and(|ratio| ratio.is_noisy()),
+        is_weighted: false,
+        posterior: match kind {
+            Kind::Proportion => (n > 0).then(|| Posterior::beta(count(moments.y), n)),
+            Kind::Mean | Kind::Ratio => sample.and_then(|sample| central(&sample)),
+        },
+    }
+}
+
+fn ratio(moments: &Moments, above: f64, below: f64) -> Option<Ratio> {
+    Some(Ratio {
+        n: u64::try_from(moments.n).ok()?,
+        numerator: moments.mean(above)?,
+        denominator: moments.x as f64 / moments.n as f64 / below,
+        numerator_variance: moments.variance(above)?,
+        denominator_variance: moments.variance_x(below)?,
+        covariance: moments.covariance(below, above)?,
+    })
+}
+
+/// The posterior of a mean under a flat prior; none where nothing varies yet.
+fn central(sample: &Sample) -> Option<Posterior> {
+    let error = (sample.variance / sample.n as f64).sqrt();
+    Posterior::normal(sample.mean, error).filter(|_| error > 0.0)
+}
+
+fn weighted_figure(metrics: &[Metric], metric: &Metric, sums: &Sums) -> Figure {
+    let (above, below) = units(metrics, metric);
+    let (weighted, n) = (&sums.weighted, sums.visitors());
+    let estimate = match metric.kind {
+        MetricKind::Ratio { .. } => weighted_ratio(weighted, above / below),
+        MetricKind::Conversion { .. } | MetricKind::Count { .. } | MetricKind::Sum { .. } => {
+            weighted.mean(above).zip(weighted.mean_variance(above))
+        }
+    };
+    let sample = estimate.map(|(mean, variance)| Sample {
+        n,
+        mean,
+        variance: variance * n as f64,
+    });
+    let share = |sample: Sample| {
+        let size = effective(weighted.w as f64, weighted.ww as f64) as f64;
+        let rate = sample.mean.clamp(0.0, 1.0);
+        Posterior::Beta {
+            a: 1.0 + size * rate,
+            b: 1.0 + size * (1.0 - rate),
+        }
+    };
+    Figure {
+        n,
+        sum: sums.plain.map(|plain| plain.y as f64 / above),
+        sample,
+        is_weighted: true,
+        posterior: match metric.kind {
+            MetricKind::Conversion { .. } => sample.map(share),
+            MetricKind::Count { .. } | MetricKind::Sum { .. } | MetricKind::Ratio { .. } => {
+                sample.and_then(|sample| central(&sample))
+            }
+        },
+        ..Figure::default()
+    }
+}
+
+/// `R = ΣwY/ΣwX` and its variance `Σw²(Y − R·X)²/(ΣwX)²`.
+fn weighted_ratio(sums: &Weighted, unit: f64) -> Option<(f64, f64)> {
+    let (y, x) = (sums.wy as f64, sums.wx as f64);
+    let ratio = y / x;
+    let spread =
+        sums.wwyy.as_f64() - 2.0 * ratio * sums.wwxy.as_f64() + ratio * ratio * sums.wwxx.as_f64();
+    let variance = spread.max(0.0) / (x * x);
+    (ratio.is_finite() && variance.is_finite()).then_some((ratio / unit, variance / (unit * unit)))
+}
+
+/// The units above and below the line.
+fn units(metrics: &[Metric], metric: &Metric) -> (f64, f64) {
+    let unit = |index: MetricIndex| {
+        metrics
+            .get(usize::from(index.0))
+            .map_or(1.0, |of| of.kind.unit())
+    };
+    match metric.kind {
+        MetricKind::Ratio {
+            numerator,
+            denominator,
+        } => (unit(numerator), unit(denominator)),
+        MetricKind::Conversion { .. } | MetricKind::Count { .. } | MetricKind::Sum { .. } => {
+            (metric.kind.unit(), 1.0)
+        }
+    }
+}
+
+fn count(sum: i128) -> u64 {
+    u64::try_from(sum).unwrap_or(0)
+}
+
+/// Kish's effective number (Σ y)² / Σ y²: at most as many as are not zero.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "not negative, and a cast saturates"
+)]
+fn effective(sum: f64, squares: f64) -> u64 {
+    if squares > 0.0 {
+        (sum * sum / squares).round() as u64
+    } else {
+        0
+    }
+}

@@ -1,0 +1,261 @@
+//! The metrics of a report: a row per variant, and every variant against the control.
+
+use crate::catalog::metric::{Direction, Metric, MetricIndex, MetricKind, Role};
+use crate::stats::{self, Caveat, Kind};
+
+use super::bayes::{self, Standings};
+use super::design::{Basis, Design, Named, Pairing};
+use super::figure::{Figure, Group, Reader};
+use super::totals::Totals;
+use super::{
+    ALPHA, ComparisonReport, Effect, GuardrailStatus, Method, MetricReport, VariantMetric,
+};
+
+/// All metrics over one view of the cells.
+pub(super) fn all(design: &Design<'_>, totals: &Totals) -> Vec<MetricReport> {
+    let reader = Reader { design, totals };
+    let metrics = (0..).map(MetricIndex).zip(&design.entry.experiment.metrics);
+    metrics
+        .map(|(index, metric)| reader.metric(index, metric))
+        .collect()
+}
+
+impl Reader<'_> {
+    fn metric(self, index: MetricIndex, metric: &Metric) -> MetricReport {
+        let standings = bayes::standings(self, index, metric.direction);
+        let rows = self.design.rows.iter();
+        let pairings = self.design.pairings.iter();
+        MetricReport {
+            key: metric.key.as_str().to_owned(),
+            kind: metric.kind.name().to_owned(),
+            role: metric.role,
+            direction: metric.direction,
+            limit: metric.limit,
+            variants: rows
+                .map(|named| self.variant(index, named, &standings))
+                .collect(),
+            comparisons: pairings
+                .map(|pairing| self.comparison(index, pairing, &standings))
+                .collect(),
+        }
+    }
+
+    fn variant(self, index: MetricIndex, named: &Named, standings: &Standings) -> VariantMetric {
+        let basis = self.design.own_basis(named.row);
+        let of = |rows: &[_], basis| {
+            let group = Group {
+                rows,
+                eras: None,
+                basis,
+            };
+            self.figure(index, group)
+        };
+        let own = of(&[named.row], basis);
+        let figure = match (own.is_weighted, named.row.holdout) {
+            (false, _) => own,
+            // The weights are those of being served control at all, not of being held out.
+            (true, true) => Figure::default(),
+            (true, false) => of(
+                &self.design.side(named.row.arm, Basis::Weighted),
+                Basis::Weighted,
+            ),
+        };
+        let standing = standings.get(&named.row.arm).filter(|_| !named.row.holdout);
+        VariantMetric {
+            variant: named.key.clone(),
+            revision: named.revision,
+            holdout: named.row.holdout,
+            visitors: own.n,
+            sum: own.sum,
+            mean: figure.mean(),
+            std_error: figure.std_error(),
+            interval: figure.interval,
+            prob_best: standing.map(|(prob_best, _)| *prob_best),
+        }
+    }
+
+    /// Control and treatment of a pairing, over the eras in which both were live.
+    pub(super) fn pair(self, index: MetricIndex, pairing: &Pairing) -> (Figure, Figure) {
+        let both = |basis| {
+            let of = |arm| {
+                let group = Group {
+                    rows: &self.design.side(arm, basis),
+                    eras: Some(&pairing.eras),
+                    basis,
+                };
+                self.figure(index, group)
+            };
+            (of(self.design.control()), of(pairing.named.row.arm))
+        };
+        let (control, treatment) = both(pairing.basis);
+        if control.is_weighted || treatment.is_weighted {
+            return both(Basis::Weighted);
+        }
+        (control, treatment)
+    }
+
+    fn comparison(
+        self,
+        index: MetricIndex,
+        pairing: &Pairing,
+        standings: &Standings,
+    ) -> ComparisonReport {
+        let experiment = &self.design.entry.experiment;
+        let (control, treatment) = self.pair(index, pairing);
+        let Some(metric) = experiment.metric(index) else {
+            return untested(Kind::Mean, Caveat::NoData).named(pairing, "");
+        };
+        let mut comparison = tested(metric, &control, &treatment);
+        comparison.baseline_visitors = control.n;
+        let standing = standings.get(&pairing.named.row.arm);
+        comparison.bayes = bayes::compare(&control, &treatment, metric.direction, standing);
+        if comparison.bayes.is_none() && comparison.caveats.is_empty() {
+            comparison.caveats.push(Caveat::TooFew);
+        }
+        if pairing.is_unknown {
+            comparison.caveats.push(Caveat::PropensityUnknown);
+        }
+        if !pairing.named.live {
+            comparison.caveats.push(Caveat::WindowInterrupted);
+        }
+        comparison.guard(metric);
+        let baseline = experiment.variant(self.design.control());
+        comparison.named(pairing, baseline.map_or("", |variant| variant.key.as_str()))
+    }
+}
+
+impl ComparisonReport {
+    fn named(self, pairing: &Pairing, baseline: &str) -> Self {
+        Self {
+            variant: pairing.named.key.clone(),
+            revision: pairing.named.revision,
+            baseline: baseline.to_owned(),
+            ..self
+        }
+    }
+
+    /// Holds a guardrail against its limit.
+    fn guard(&mut self, metric: &Metric) {
+        if metric.role != Role::Guardrail {
+            return;
+        }
+        let lift = self.relative.map(|relative| relative.estimate);
+        self.harm = lift.map(|lift| match metric.direction {
+            Direction::Increase => -lift,
+            Direction::Decrease => lift,
+        });
+        self.status = self.harm.zip(metric.limit).map(|(harm, limit)| {
+            if harm >= limit {
+                GuardrailStatus::AtRisk
+            } else {
+                GuardrailStatus::Ok
+            }
+        });
+    }
+}
+
+fn kind(metric: &Metric) -> Kind {
+    match metric.kind {
+        MetricKind::Conversion { .. } => Kind::Proportion,
+        MetricKind::Count { .. } | MetricKind::Sum { .. } => Kind::Mean,
+        MetricKind::Ratio { .. } => Kind::Ratio,
+    }
+}
+
+fn tested(metric: &Metric, control: &Figure, treatment: &Figure) -> ComparisonReport {
+    let kind = kind(metric);
+    if control.n == 0 || treatment.n == 0 {
+        return untested(kind, Caveat::NoData);
+    }
+    let Some((of_control, of_treatment)) = control.sample.zip(treatment.sample) else {
+        return untested(kind, Caveat::TooFew);
+    };
+    if control.is_weighted || treatment.is_weighted {
+        return weighted(of_control.mean, of_treatment.mean);
+    }
+    let orders = control.orders.zip(treatment.orders);
+    let fewest = orders.map(|(control, treatment)| control.min(treatment));
+    let result = stats::compare(&of_control, &of_treatment, kind, ALPHA, fewest);
+    let mut comparison = ComparisonReport {
+        method: result.method.into(),
+        absolute: result.absolute.map(Effect::from),
+        relative: result.relative.map(Effect::from),
+        p_value: result.p_value,
+        ..untested(kind, Caveat::NoData)
+    };
+    comparison.caveats = result.caveats;
+    if control.is_noisy || treatment.is_noisy {
+        comparison.absolute = comparison.absolute.map(Effect::bare);
+        comparison.relative = comparison.relative.map(Effect::bare);
+        comparison.p_value = None;
+        if !comparison.caveats.contains(&Caveat::TooFew) {
+            comparison.caveats.push(Caveat::TooFew);
+        }
+    }
+    comparison
+}
+
+/// Point estimates only.
+fn weighted(control: f64, treatment: f64) -> ComparisonReport {
+    let effect = |estimate: f64| {
+        estimate.is_finite().then_some(Effect {
+            estimate,
+            low: None,
+            high: None,
+        })
+    };
+    let relative = effect((treatment - control) / control.abs());
+    let zero = relative.is_none().then_some(Caveat::ControlMeanZero);
+    ComparisonReport {
+        method: Method::Weighted,
+        absolute: effect(treatment - control),
+        relative,
+        caveats: std::iter::once(Caveat::AdaptiveAllocation)
+            .chain(zero)
+            .collect(),
+        ..untested(Kind::Mean, Caveat::NoData)
+    }
+}
+
+/// A comparison without figures.
+fn untested(kind: Kind, caveat: Caveat) -> ComparisonReport {
+    ComparisonReport {
+        variant: String::new(),
+        revision: None,
+        baseline: String::new(),
+        baseline_visitors: 0,
+        method: match kind {
+            Kind::Proportion => Method::PooledZ,
+            Kind::Mean => Method::Welch,
+            Kind::Ratio => Method::Ratio,
+        },
+        absolute: None,
+        relative: None,
+        p_value: None,
+        bayes: None,
+        harm: None,
+        status: None,
+        caveats: vec![caveat],
+    }
+}
+
+impl From<stats::Estimate> for Effect {
+    fn from(of: stats::Estimate) -> Self {
+        Self {
+            estimate: of.estimate,
+            low: of.interval.map(|interval| interval.low),
+            high: of.interval.map(|interval| interval.high),
+        }
+    }
+}
+
+impl Effect {
+    /// Without its interval.
+    fn bare(self) -> Self {
+        Self {
+            low: None,
+            high: None,
+            ..self
+        }
+    }
+}

@@ -1,0 +1,302 @@
+//! The shape of a report: plain data, the same for the API, the command line and the dashboard.
+//!
+//! Numbers are finite. What cannot be computed is absent, and a caveat of the result it belongs to says why.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::catalog::experiment::Status;
+use crate::catalog::metric::{Direction, Role};
+use crate::stats::{self, Caveat, srm::Srm};
+use crate::time::Timestamp;
+
+/// What an experiment shows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// Which experiment.
+    pub experiment: About,
+    /// When it was asked, or the moment it describes.
+    pub as_of: Timestamp,
+    /// Visitors assigned, the holdout's included.
+    pub visitors: u64,
+    /// Epochs so far.
+    pub epochs: usize,
+    /// Whether more than one allocation or holdout share drew these visitors.
+    pub adaptive: bool,
+    /// The share of new visitors that each live variant gets now; empty before the start.
+    pub weights: BTreeMap<String, f64>,
+    /// One row per variant revision that is live or has visitors, and one for the holdout.
+    pub variants: Vec<VariantTraffic>,
+    /// Whether the data can be trusted.
+    pub health: Health,
+    /// The metrics, in the order of the definition.
+    pub metrics: Vec<MetricReport>,
+    /// How likely the goal is reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub goal: Option<GoalReport>,
+    /// The metrics per value of the dimension that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub breakdown: Option<Breakdown>,
+    /// What every caveat in this report means.
+    pub notes: Vec<Note>,
+}
+
+/// The experiment a report is about.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct About {
+    /// Its key.
+    pub key: String,
+    /// Its name; the key if it has none.
+    pub name: String,
+    /// Where it stands.
+    pub status: Status,
+    /// Version of the definition.
+    pub version: u32,
+    /// How traffic is allocated.
+    pub policy: String,
+    /// When it first ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
+    /// Currency of its amounts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
+    /// What was believed to happen, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hypothesis: Option<String>,
+}
+
+/// The visitors of a variant revision, or of the holdout.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct VariantTraffic {
+    /// The variant served.
+    pub variant: String,
+    /// Its revision; absent is the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<u16>,
+    /// Whether these visitors are held out (and served control).
+    pub holdout: bool,
+    /// Whether this is what the others are compared with.
+    pub control: bool,
+    /// Whether it still takes visitors.
+    pub live: bool,
+    /// Visitors assigned.
+    pub visitors: u64,
+    /// Their share of all; absent without any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<f64>,
+    /// The share that the logged propensities promise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_share: Option<f64>,
+}
+
+/// Whether the data can be trusted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Health {
+    /// Whether the visitors per variant fit the propensities under which they were assigned.
+    pub srm: Srm,
+}
+
+/// A metric over all variants.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MetricReport {
+    /// Its key.
+    pub key: String,
+    /// `conversion`, `count`, `sum` or `ratio`.
+    pub kind: String,
+    /// What it is for.
+    pub role: Role,
+    /// Which direction is good.
+    pub direction: Direction,
+    /// For guardrails: the relative harm that is too much.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<f64>,
+    /// One row per row of [`Report::variants`], in the same order.
+    pub variants: Vec<VariantMetric>,
+    /// Every variant but the control against the control.
+    pub comparisons: Vec<ComparisonReport>,
+}
+
+/// A metric of one variant.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct VariantMetric {
+    /// The variant served.
+    pub variant: String,
+    /// Its revision; absent is the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<u16>,
+    /// Whether these visitors are held out.
+    pub holdout: bool,
+    /// Visitors the metric is taken over.
+    pub visitors: u64,
+    /// Total over the visitors (for a ratio: above the line); absent where only weighted sums are kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sum: Option<f64>,
+    /// Mean per visitor, or the ratio of the totals.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mean: Option<f64>,
+    /// Its standard error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub std_error: Option<f64>,
+    /// Its interval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<[f64; 2]>,
+    /// The probability that this live variant is the best of the live ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prob_best: Option<f64>,
+}
+
+/// A variant against the control.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ComparisonReport {
+    /// The variant.
+    pub variant: String,
+    /// Its revision; absent is the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<u16>,
+    /// What it is compared with.
+    pub baseline: String,
+    /// Visitors on the baseline's side, the holdout's included where it joins.
+    pub baseline_visitors: u64,
+    /// How the figures were made.
+    pub method: Method,
+    /// Variant − control, in units of the metric.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub absolute: Option<Effect>,
+    /// (Variant − control) / |control|, as a fraction.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relative: Option<Effect>,
+    /// Two-sided p-value of no absolute difference, for a look that was planned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p_value: Option<f64>,
+    /// What the posteriors say: decision aids, no significance test.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bayes: Option<Bayes>,
+    /// For guardrails: the relative change in the bad direction (negative is an improvement).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub harm: Option<f64>,
+    /// For guardrails with a limit: whether the harm reaches it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<GuardrailStatus>,
+    /// What is missing or weak, and why.
+    pub caveats: Vec<Caveat>,
+}
+
+/// How a comparison was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// Welch's t test.
+    Welch,
+    /// Pooled z test, Wald interval.
+    PooledZ,
+    /// Pooled z test, Newcombe's interval.
+    PooledZNewcombe,
+    /// Delta method for a ratio of totals.
+    Ratio,
+    /// Visitors weighted by their inverse propensities.
+    Weighted,
+}
+
+impl From<stats::Method> for Method {
+    fn from(method: stats::Method) -> Self {
+        match method {
+            stats::Method::Welch => Self::Welch,
+            stats::Method::PooledZ => Self::PooledZ,
+            stats::Method::PooledZNewcombe => Self::PooledZNewcombe,
+            stats::Method::Ratio => Self::Ratio,
+        }
+    }
+}
+
+/// An effect, with its 95 % interval where there is one.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Effect {
+    /// The point estimate.
+    pub estimate: f64,
+    /// Lower end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub low: Option<f64>,
+    /// Upper end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub high: Option<f64>,
+}
+
+/// What the posteriors say; better means lower where a decrease is good.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Bayes {
+    /// The probability that the variant is better than the control.
+    pub prob_better: f64,
+    /// The probability that it is the best of the live variants; absent for a retired one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prob_best: Option<f64>,
+    /// What choosing it is expected to cost per visitor, against the best live variant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_loss: Option<f64>,
+    /// 95 % credible interval of the relative lift.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relative: Option<Range>,
+}
+
+/// A range.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Range {
+    /// Lower end.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+}
+
+/// Where a guardrail stands: the point estimate against its limit. No stopping rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GuardrailStatus {
+    /// Below the limit.
+    Ok,
+    /// At the limit or beyond it.
+    AtRisk,
+}
+
+/// How likely the goal is reached.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GoalReport {
+    /// The metric.
+    pub metric: String,
+    /// The relative lift to reach.
+    pub target_lift: f64,
+    /// By when.
+    pub by: Timestamp,
+    /// The live variant most likely to have reached it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variant: Option<String>,
+    /// The probability that its lift is at least the target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prob_reached: Option<f64>,
+}
+
+/// The metrics per value of a dimension.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Breakdown {
+    /// The dimension.
+    pub dimension: String,
+    /// Its values that have visitors.
+    pub values: Vec<BreakdownValue>,
+}
+
+/// The metrics of the visitors with one value of a dimension.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BreakdownValue {
+    /// The value; `other` is everything beyond the values that are kept apart.
+    pub value: String,
+    /// The metrics, as in [`Report::metrics`].
+    pub metrics: Vec<MetricReport>,
+}
+
+/// What a caveat means.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// The caveat.
+    pub code: Caveat,
+    /// The same in a sentence.
+    pub text: String,
+}

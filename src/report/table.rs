@@ -1,0 +1,278 @@
+//! A report as plain text for a terminal of 110 columns.
+
+use std::fmt::Write;
+
+use super::{ComparisonReport, Effect, MetricReport, Report, VariantMetric, VariantTraffic};
+use crate::catalog::metric::{Direction, Role};
+use crate::stats::srm;
+
+mod cells;
+
+use cells::{
+    Aligned, clipped, decimal, grouped, label, p_value, percent, probability, signed_percent,
+    wrapped,
+};
+
+/// Renders a report.
+pub fn render(report: &Report) -> String {
+    let mut out = header(report);
+    out += &traffic(report);
+    for metric in &report.metrics {
+        out += &metric_table(report, metric);
+    }
+    if let Some(breakdown) = &report.breakdown {
+        for value in &breakdown.values {
+            let _ = write!(
+                out,
+                "\n{} = {}\n",
+                label(&breakdown.dimension),
+                label(&value.value)
+            );
+            for metric in &value.metrics {
+                out += &metric_table(report, metric);
+            }
+        }
+    }
+    out += &goal(report);
+    out += "\nLift: change against the control with its 95 % interval. p: for one look that was planned, not for watching.\n";
+    out += "P(best): a decision aid, not a significance test.\n";
+    out += &holdout(report);
+    out
+}
+
+fn header(report: &Report) -> String {
+    let about = &report.experiment;
+    let mut out = wrapped(&label(&about.name), &format!("({})", about.key));
+    let status = serde_json::to_value(about.status);
+    let status = status.as_ref().ok().and_then(serde_json::Value::as_str);
+    let moved = if report.adaptive {
+        ", the shares of traffic moved"
+    } else {
+        ""
+    };
+    let _ = writeln!(
+        out,
+        "{}, version {}, policy {}, as of {}{moved}",
+        status.unwrap_or_default(),
+        about.version,
+        about.policy,
+        report.as_of
+    );
+    let srm = &report.health.srm;
+    let fit = match srm.verdict {
+        srm::Verdict::Ok => "the visitors per variant fit the split",
+        srm::Verdict::Mismatch => {
+            "MISMATCH, the visitors per variant do not fit the split: trust no figure below"
+        }
+        srm::Verdict::TooFew => "too few visitors to tell whether they fit the split",
+    };
+    let visitors = grouped(report.visitors);
+    let _ = writeln!(
+        out,
+        "{visitors} visitors\nSample ratio: {fit} (p {}).",
+        p_value(srm.p_value)
+    );
+    out
+}
+
+fn traffic(report: &Report) -> String {
+    let mut table = Aligned::new(&["Variant", "Visitors", "Share", "Expected", "Gets now"]);
+    for of in &report.variants {
+        let now = report
+            .weights
+            .get(&of.variant)
+            .filter(|_| of.live && !of.holdout);
+        table.row(vec![
+            row_name(&of.variant, of.revision, row_note(of)),
+            grouped(of.visitors),
+            percent(of.share, 1),
+            percent(of.expected_share, 1),
+            percent(now.copied(), 1),
+        ]);
+    }
+    format!("\n{}", table.render())
+}
+
+fn row_note(of: &VariantTraffic) -> &'static str {
+    match (of.holdout, of.control, of.live) {
+        (true, _, _) => " (holdout)",
+        (false, _, false) => " (retired)",
+        (false, true, true) => " (control)",
+        (false, false, true) => "",
+    }
+}
+
+fn row_name(variant: &str, revision: Option<u16>, note: &str) -> String {
+    let revision = revision.map_or_else(String::new, |revision| format!("@{revision}"));
+    format!("{}{revision}{note}", label(variant))
+}
+
+fn metric_table(report: &Report, metric: &MetricReport) -> String {
+    let mut table = Aligned::new(&[
+        "Variant",
+        "Visitors",
+        "Mean",
+        "Lift",
+        "95 % interval",
+        "p",
+        "P(best)",
+    ]);
+    for of in &metric.variants {
+        let comparison = comparison(metric, of);
+        let lift = comparison.and_then(|comparison| comparison.relative);
+        table.row(vec![
+            row_name(
+                &of.variant,
+                of.revision,
+                if of.holdout { " (holdout)" } else { "" },
+            ),
+            grouped(of.visitors),
+            mean(metric, of),
+            lift_cell(metric, of, lift),
+            lift.and_then(interval).unwrap_or_default(),
+            comparison
+                .and_then(|comparison| comparison.p_value)
+                .map_or_else(String::new, p_value),
+            of.prob_best.map_or_else(String::new, probability),
+        ]);
+    }
+    format!(
+        "\n{}\n{}{}",
+        title(report, metric),
+        table.render(),
+        remarks(metric)
+    )
+}
+
+fn lift_cell(metric: &MetricReport, of: &VariantMetric, lift: Option<Effect>) -> String {
+    let mut comparisons = metric.comparisons.iter();
+    let is_baseline = comparisons.any(|with| with.baseline == of.variant) && !of.holdout;
+    match lift {
+        Some(lift) => signed_percent(lift.estimate),
+        None if is_baseline => "control".to_owned(),
+        None => String::new(),
+    }
+}
+
+fn comparison<'a>(metric: &'a MetricReport, of: &VariantMetric) -> Option<&'a ComparisonReport> {
+    let same =
+        |with: &&ComparisonReport| with.variant == of.variant && with.revision == of.revision;
+    metric.comparisons.iter().find(same).filter(|_| !of.holdout)
+}
+
+fn title(report: &Report, metric: &MetricReport) -> String {
+    let mut facts = vec![match metric.kind.as_str() {
+        "conversion" => "share of visitors".to_owned(),
+        "ratio" => "ratio of totals".to_owned(),
+        "sum" => {
+            let currency = report.experiment.currency.as_deref();
+            currency.map_or_else(
+                || "per visitor".to_owned(),
+                |of| format!("{} per visitor", clipped(&label(of))),
+            )
+        }
+        _ => "per visitor".to_owned(),
+    }];
+    match metric.role {
+        Role::Goal => facts.push("goal".to_owned()),
+        Role::Guardrail => facts.push("guardrail".to_owned()),
+        Role::Secondary => {}
+    }
+    if metric.direction == Direction::Decrease {
+        facts.push("lower is better".to_owned());
+    }
+    format!("{}: {}", label(&metric.key), facts.join(", "))
+}
+
+fn mean(metric: &MetricReport, of: &VariantMetric) -> String {
+    match (of.mean, metric.kind.as_str()) {
+        (None, _) => String::new(),
+        (Some(mean), "conversion") => percent(Some(mean), 2),
+        (Some(mean), _) => decimal(mean),
+    }
+}
+
+fn interval(lift: Effect) -> Option<String> {
+    let (low, high) = lift.low.zip(lift.high)?;
+    Some(format!(
+        "{} to {}",
+        signed_percent(low),
+        signed_percent(high)
+    ))
+}
+
+/// Caveats in words, each once with the variants it concerns, and guardrails at risk.
+fn remarks(metric: &MetricReport) -> String {
+    let mut out = String::new();
+    let mut caveats: Vec<_> = metric
+        .comparisons
+        .iter()
+        .flat_map(|with| &with.caveats)
+        .collect();
+    caveats.sort_unstable();
+    caveats.dedup();
+    for caveat in caveats {
+        let concerned = metric
+            .comparisons
+            .iter()
+            .filter(|with| with.caveats.contains(caveat));
+        let names: Vec<String> = concerned
+            .map(|with| row_name(&with.variant, with.revision, ""))
+            .collect();
+        let names = match names.len() {
+            0..=3 => names.join(", "),
+            many if many == metric.comparisons.len() => "All variants".to_owned(),
+            many => format!("{many} variants"),
+        };
+        out += &wrapped("  !", &format!("{names}: {}", caveat.explain()));
+    }
+    let at_risk = |with: &&ComparisonReport| with.status == Some(super::GuardrailStatus::AtRisk);
+    for with in metric.comparisons.iter().filter(at_risk) {
+        let name = row_name(&with.variant, with.revision, "");
+        let (harm, limit) = (percent(with.harm, 1), percent(metric.limit, 1));
+        let text = format!("{name}: {harm} worse than the control, the limit being {limit}.");
+        out += &wrapped("  !", &text);
+    }
+    out
+}
+
+/// Says so where the holdout is part of what the variants are compared with.
+fn holdout(report: &Report) -> String {
+    let own = |metric: &MetricReport, with: &ComparisonReport| {
+        let drawn = metric
+            .variants
+            .iter()
+            .filter(|of| !of.holdout && of.variant == with.baseline);
+        drawn.map(|of| of.visitors).sum::<u64>()
+    };
+    let mut compared = report.metrics.iter().flat_map(|metric| {
+        let comparisons = metric.comparisons.iter();
+        comparisons.map(move |with| with.baseline_visitors > own(metric, with))
+    });
+    if compared.any(|joins| joins) {
+        "The control of every lift includes the holdout, which is served the same.\n".to_owned()
+    } else {
+        String::new()
+    }
+}
+
+fn goal(report: &Report) -> String {
+    let Some(goal) = &report.goal else {
+        return String::new();
+    };
+    let target = format!(
+        "{} {}",
+        label(&goal.metric),
+        signed_percent(goal.target_lift)
+    );
+    let outlook = match goal.variant.as_ref().zip(goal.prob_reached) {
+        None => "too early to say.".to_owned(),
+        Some((variant, reached)) => format!(
+            "the likeliest to have reached it is {} with {}.",
+            label(variant),
+            probability(reached)
+        ),
+    };
+    let text = format!("{target} by {}: {outlook}", goal.by);
+    format!("\n{}", wrapped("Goal:", &text))
+}

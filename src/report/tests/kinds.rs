@@ -1,0 +1,255 @@
+//! Kinds and roles of metrics, breakdowns, goals, and an experiment of full size.
+
+use super::shop::{now, times};
+use super::*;
+use crate::catalog::metric::MetricIndex;
+use crate::cell::{PlainKey, Row, VisitorsKey};
+use crate::epoch::EpochNumber;
+use crate::moments::{Moments, Observation};
+
+/// 50 variants, 20 metrics, every variant with visitors.
+fn full_size() -> Report {
+    let variants: Vec<Value> = (0..50)
+        .map(|arm| json!({"key": format!("v{arm}"), "payload": arm}))
+        .collect();
+    let metrics: Vec<Value> = (0..20)
+        .map(|index| {
+            json!({"key": format!("m{index}"), "event": "Order", "kind": "conversion",
+                "role": if index == 0 { "goal" } else { "secondary" }})
+        })
+        .collect();
+    let mut shop = Shop::two(&json!({"control": "v0", "variants": variants, "metrics": metrics}));
+    shop.entry.epochs = Arc::default();
+    shop.open(&[1.0; 50], true);
+    for arm in 0..50 {
+        shop.convert(&[(1, row(arm), 0, 100, i64::from(arm))]);
+    }
+    shop.report(None)
+}
+
+#[test]
+fn an_experiment_of_full_size() {
+    let report = full_size();
+    assert_eq!((report.variants.len(), report.metrics.len()), (50, 20));
+    let best = &report.metrics[19].variants;
+    assert!(best[49].prob_best > best[40].prob_best);
+    assert_eq!(report.metrics[0].comparisons.len(), 49);
+
+    let rendered = csv::render(&report);
+    let mut reader = ::csv::Reader::from_reader(rendered.as_bytes());
+    let rows: Vec<_> = reader.records().map(Result::unwrap).collect();
+    assert_eq!(rows.len(), 50 * 20);
+    let header = reader.headers().unwrap();
+    let cell = |line: usize, name: &str| {
+        let position = header.iter().position(|column| column == name).unwrap();
+        rows[line].get(position).unwrap()
+    };
+    assert_eq!(
+        (cell(0, "variant"), cell(0, "baseline"), cell(0, "caveats")),
+        ("v0", "", "")
+    );
+    assert_eq!(
+        (cell(49, "variant"), cell(49, "baseline"), cell(49, "mean")),
+        ("v49", "v0", "0.49")
+    );
+    assert_eq!(cell(999, "metric"), "m19");
+}
+
+fn revenue() -> Value {
+    json!([
+        {"key": "purchase", "event": "Order", "kind": "conversion", "role": "goal"},
+        {"key": "revenue", "event": "Order", "kind": "sum", "property": "revenue", "role": "secondary"},
+        {"key": "orders", "event": "Order", "kind": "count", "role": "secondary"},
+        {"key": "aov", "kind": "ratio", "numerator": "revenue", "denominator": "orders", "role": "secondary"},
+    ])
+}
+
+/// `n` visitors, of whom `buyers` spend `spent` in one order each.
+fn buy(shop: &mut Shop, row: Row, n: i64, (buyers, spent): (i64, i64)) {
+    let values = [1, spent, 1, spent];
+    for (metric, y) in (0..).map(MetricIndex).zip(values) {
+        let x = i64::from(metric == MetricIndex(3));
+        let plain = times(buyers, || Moments::of(Observation { y, x }))
+            + times(n - buyers, || Moments::of(Observation::default()));
+        let epoch = EpochNumber(1);
+        shop.cells
+            .plain
+            .insert(PlainKey { epoch, row, metric }, plain);
+    }
+    let key = VisitorsKey {
+        epoch: EpochNumber(1),
+        day: Day(0),
+        row,
+    };
+    shop.cells.visitors.entry(key).or_default().assigned = n;
+}
+
+#[test]
+fn every_kind_has_its_method_and_the_orders_of_its_event() {
+    let mut shop = Shop::two(&json!({"metrics": revenue()}));
+    buy(&mut shop, row(0), 1_000, (60, 50_000_000));
+    buy(&mut shop, row(1), 1_000, (70, 60_000_000));
+    let report = shop.report(None);
+    let methods: Vec<Method> = report
+        .metrics
+        .iter()
+        .map(|of| of.comparisons[0].method)
+        .collect();
+    assert_eq!(
+        methods,
+        [Method::PooledZ, Method::Welch, Method::Welch, Method::Ratio]
+    );
+    let means: Vec<f64> = report
+        .metrics
+        .iter()
+        .filter_map(|of| of.variants[1].mean)
+        .collect();
+    for (got, expected) in means.iter().zip([0.07, 4.2, 0.07, 60.0]) {
+        close(*got, expected);
+    }
+    close(report.metrics[1].variants[0].sum.unwrap(), 3_000.0);
+    // Every order has the same amount, so the ratio of each arm is known exactly and nothing can be tested.
+    assert_eq!(
+        report.metrics[3].comparisons[0].caveats,
+        [Caveat::ZeroVariance]
+    );
+
+    buy(&mut shop, row(0), 1_000, (20, 50_000_000));
+    let few = shop.report(None);
+    for metric in &few.metrics[..3] {
+        let comparison = &metric.comparisons[0];
+        assert!(comparison.relative.unwrap().low.is_none(), "{}", metric.key);
+        assert!(comparison.caveats.contains(&Caveat::TooFew));
+        assert!(comparison.p_value.is_some());
+    }
+    buy(&mut shop, row(0), 1_000, (0, 0));
+    let nothing = &shop.report(None).metrics[3].comparisons[0];
+    assert_eq!(
+        (nothing.absolute, nothing.caveats.as_slice()),
+        (None, [Caveat::TooFew].as_slice())
+    );
+}
+
+#[test]
+fn a_guardrail_counts_harm_in_its_own_direction() {
+    let metrics = |direction: &str| {
+        json!({"metrics": [
+            {"key": "purchase", "event": "Order", "kind": "conversion", "role": "goal"},
+            {"key": "refund", "event": "Refund", "kind": "conversion", "role": "guardrail",
+             "direction": direction, "limit": 0.1},
+        ]})
+    };
+    for (direction, harm, status) in [
+        ("decrease", 0.5, GuardrailStatus::AtRisk),
+        ("increase", -0.5, GuardrailStatus::Ok),
+    ] {
+        let mut shop = Shop::two(&metrics(direction));
+        shop.convert(&[(1, row(0), 0, 1_000, 60), (1, row(1), 0, 1_000, 90)]);
+        let report = shop.report(None);
+        let [goal, guardrail] = report.metrics.as_slice() else {
+            panic!()
+        };
+        assert_eq!(
+            (goal.comparisons[0].harm, goal.comparisons[0].status),
+            (None, None)
+        );
+        let comparison = &guardrail.comparisons[0];
+        close(comparison.harm.unwrap(), harm);
+        assert_eq!(
+            (comparison.status, guardrail.limit),
+            (Some(status), Some(0.1))
+        );
+        close(comparison.relative.unwrap().estimate, 0.5);
+        let better = comparison.bayes.unwrap().prob_better;
+        assert_eq!(better > 0.5, direction == "increase", "{better}");
+        assert_eq!(
+            table::render(&report).contains("worse than the control"),
+            harm > 0.0
+        );
+    }
+}
+
+#[test]
+fn a_goal_is_reached_with_a_probability_by_the_likeliest_variant() {
+    let goal = json!({"goal": {"metric": "purchase", "lift": 0.1, "by": "2026-06-01"}});
+    let mut shop = Shop::two(&goal);
+    let early = shop.report(None).goal.unwrap();
+    assert_eq!((early.variant, early.prob_reached), (None, None));
+    shop.convert(&[(1, row(0), 0, 1_000, 100), (1, row(1), 0, 1_000, 200)]);
+    let reached = shop.report(None).goal.unwrap();
+    assert_eq!(reached.variant.as_deref(), Some("b"));
+    assert!(reached.prob_reached.unwrap() > 0.99);
+}
+
+#[test]
+fn a_breakdown_has_the_metrics_of_each_value() {
+    let mut shop = Shop::two(&json!({"dimensions": ["device"]}));
+    shop.entry.lifecycle.seen = vec![vec!["phone".to_owned()]];
+    shop.convert(&[
+        (1, row(0), 0, 500, 30),
+        (1, row(1), 0, 500, 40),
+        (1, row(1), 1, 100, 90),
+    ]);
+    let ask = |dimension, until| {
+        report(&Question {
+            entry: &shop.entry,
+            cells: &shop.cells,
+            as_of: now(),
+            until,
+            dimension: Some(dimension),
+        })
+    };
+    let whole = ask("device", None);
+    assert_sound(&whole);
+    let breakdown = whole.breakdown.unwrap();
+    let names: Vec<&str> = breakdown
+        .values
+        .iter()
+        .map(|of| of.value.as_str())
+        .collect();
+    assert_eq!(names, ["phone", "other"]);
+    let phone = &breakdown.values[0].metrics[0].comparisons[0];
+    close(phone.absolute.unwrap().estimate, 0.02);
+    assert_eq!(
+        breakdown.values[1].metrics[0].comparisons[0].caveats,
+        [Caveat::NoData]
+    );
+    assert_eq!(ask("country", None).breakdown, None);
+    assert_eq!(ask("device", Some(Day(3))).breakdown, None);
+}
+
+#[test]
+fn history_without_propensities_is_marked() {
+    let mut shop = Shop::two(&json!({}));
+    shop.open(&[0.5, 0.5], false);
+    shop.convert(&[(2, row(0), 0, 1_000, 60), (2, row(1), 0, 1_000, 90)]);
+    let report = shop.report(None);
+    assert_eq!(only(&report).caveats, [Caveat::PropensityUnknown]);
+    assert_eq!(report.notes[0].text, Caveat::PropensityUnknown.explain());
+}
+
+/// A holdout that is introduced changes the odds of being served control, but not of the draw.
+#[test]
+fn a_changed_holdout_leaves_the_draw_comparable() {
+    let mut shop = Shop::two(&json!({}));
+    shop.convert(&[(1, row(0), 0, 500, 30), (1, row(1), 0, 500, 40)]);
+    shop.entry.experiment.holdout = 0.2;
+    shop.open(&[0.5, 0.5], true);
+    shop.convert(&[
+        (2, row(0), 1, 400, 40),
+        (2, row(1), 1, 400, 50),
+        (2, held(), 1, 200, 100),
+    ]);
+    let report = shop.report(None);
+    assert!(report.adaptive && report.health.srm.verdict == Verdict::Ok);
+    let comparison = only(&report);
+    close(comparison.absolute.unwrap().estimate, 20.0 / 900.0);
+    assert!(comparison.p_value.is_some() && comparison.caveats.is_empty());
+    assert_eq!(comparison.baseline_visitors, 900);
+    // Past days have weighted sums only, and those are of everybody who was served control.
+    let past = shop.report(Some(1));
+    assert_eq!(only(&past).method, Method::Weighted);
+    assert_eq!(only(&past).baseline_visitors, 1_100);
+    let past = &past.metrics[0].variants;
+    assert!(past[0].mean.unwrap() > 0.08 && past[2].mean == Some(0.5));
+}

@@ -1,0 +1,135 @@
+//! Who got what: visitors per row, and whether their numbers fit the propensities.
+
+use std::collections::BTreeMap;
+
+use crate::allocation::Propensity;
+use crate::catalog::Entry;
+use crate::cell::Row;
+use crate::epoch::{Cause, Epoch, EpochNumber};
+use crate::stats::srm::{self, EpochCounts, Srm};
+
+use super::VariantTraffic;
+use super::design::{Design, Named};
+
+/// The visitors of an experiment.
+pub(super) struct Traffic {
+    pub(super) visitors: u64,
+    pub(super) variants: Vec<VariantTraffic>,
+    pub(super) srm: Srm,
+}
+
+impl Traffic {
+    pub(super) fn new(
+        entry: &Entry,
+        design: &Design<'_>,
+        assigned: &BTreeMap<(EpochNumber, Row), i64>,
+    ) -> Self {
+        let count = |visitors: &i64| u64::try_from(*visitors).unwrap_or(0);
+        let total: u64 = assigned.values().map(count).sum();
+        let epochs = epochs(entry, design, assigned);
+        let expected = expected(&epochs);
+        let variant = |(position, named): (usize, &Named)| {
+            let of = assigned.iter().filter(|((_, row), _)| *row == named.row);
+            let visitors: u64 = of.map(|(_, visitors)| count(visitors)).sum();
+            let share = |count: f64| (total > 0).then(|| count / total as f64);
+            VariantTraffic {
+                variant: named.key.clone(),
+                revision: named.revision,
+                holdout: named.row.holdout,
+                control: named.row.arm == design.control(),
+                live: named.live,
+                visitors,
+                share: share(visitors as f64),
+                expected_share: expected.get(position).and_then(|count| share(*count)),
+            }
+        };
+        Self {
+            visitors: total,
+            variants: design.rows.iter().enumerate().map(variant).collect(),
+            srm: srm::adaptive(&epochs),
+        }
+    }
+}
+
+/// The share of new visitors that each live variant gets now.
+pub(super) fn weights(entry: &Entry) -> BTreeMap<String, f64> {
+    let allocation = entry.epoch().map(|epoch| epoch.allocation.iter());
+    let named = allocation
+        .into_iter()
+        .flatten()
+        .filter_map(|(arm, weight)| {
+            let variant = entry.experiment.variant(arm)?;
+            Some((variant.key.as_str().to_owned(), weight))
+        });
+    named.collect()
+}
+
+/// Counts and propensities of every epoch that has visitors, in the order of the rows.
+fn epochs(
+    entry: &Entry,
+    design: &Design<'_>,
+    assigned: &BTreeMap<(EpochNumber, Row), i64>,
+) -> Vec<EpochCounts> {
+    let mut counts: BTreeMap<EpochNumber, Vec<u64>> = BTreeMap::new();
+    for ((number, row), visitors) in assigned {
+        let cells = counts
+            .entry(*number)
+            .or_insert_with(|| vec![0; design.rows.len()]);
+        let position = design.rows.iter().position(|named| named.row == *row);
+        if let Some(cell) = position.and_then(|position| cells.get_mut(position)) {
+            *cell += u64::try_from(*visitors).unwrap_or(0);
+        }
+    }
+    let drawn = |(number, counts): (EpochNumber, Vec<u64>)| {
+        let epoch = entry.epochs.get(number)?;
+        Some(EpochCounts {
+            propensities: propensities(epoch, &design.rows, &counts),
+            counts,
+        })
+    };
+    counts.into_iter().filter_map(drawn).collect()
+}
+
+/// (1 − h)·e for an arm and h for the holdout; imported history knows no holdout.
+fn propensities(epoch: &Epoch, rows: &[Named], counts: &[u64]) -> Vec<f64> {
+    let held = if epoch.cause == Cause::Imported {
+        0.0
+    } else {
+        epoch.holdout
+    };
+    // Which control the holdout was served in this epoch: the one whose row has its visitors, else the first live one.
+    let live = |named: &Named| epoch.allocation.propensity(named.row.arm).is_some();
+    let holdouts = || {
+        rows.iter()
+            .zip(counts)
+            .enumerate()
+            .filter(|(_, (named, _))| named.row.holdout)
+    };
+    let served = holdouts()
+        .find(|(_, (_, count))| **count > 0)
+        .or_else(|| holdouts().find(|(_, (named, _))| live(named)))
+        .map(|(position, _)| position);
+    let propensity = |(position, named): (usize, &Named)| {
+        if named.row.holdout {
+            return if served == Some(position) { held } else { 0.0 };
+        }
+        let drawn = epoch.allocation.propensity(named.row.arm);
+        (1.0 - held) * drawn.map_or(0.0, Propensity::get)
+    };
+    rows.iter().enumerate().map(propensity).collect()
+}
+
+fn expected(epochs: &[EpochCounts]) -> Vec<f64> {
+    let mut expected = Vec::new();
+    for epoch in epochs {
+        let visitors = epoch.counts.iter().sum::<u64>() as f64;
+        let total: f64 = epoch.propensities.iter().sum();
+        expected.resize(epoch.propensities.len(), 0.0);
+        for (sum, propensity) in expected.iter_mut().zip(&epoch.propensities) {
+            if total > 0.0 {
+                *sum += visitors * propensity / total;
+            }
+        }
+    }
+    expected
+}
