@@ -27,5 +27,16 @@ pub mod visitor;
 pub mod fold;
 pub mod report;
 
+// The shell.
+pub mod clock;
+pub mod telemetry;
+
+pub mod config;
+
+pub mod log;
+pub mod store;
+
+pub mod engine;
+
 #[cfg(test)]
 mod golden;

@@ -1,0 +1,165 @@
+//! Configuration of the process: command line, else environment, else `upswing.toml`, else defaults; read once.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::telemetry::LogFormat;
+
+/// Settings that may be given on the command line, in the environment (`UPSWING_LISTEN` …) or in `upswing.toml`.
+#[derive(Debug, Clone, Default, clap::Args, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Options {
+    /// Address to listen on; port 0 takes a free one [default: 127.0.0.1:8080]
+    #[arg(long, env = "UPSWING_LISTEN", global = true)]
+    pub listen: Option<String>,
+    /// The server that `report`, `import` and `demo` talk to [default: <http://127.0.0.1:8080>]
+    #[arg(long, env = "UPSWING_SERVER", global = true)]
+    pub server: Option<String>,
+    /// Directory of the store [default: data]
+    #[arg(long, env = "UPSWING_DATA", global = true)]
+    pub data: Option<PathBuf>,
+    /// Directory of the experiment files [default: experiments]
+    #[arg(long, env = "UPSWING_EXPERIMENTS", global = true)]
+    pub experiments: Option<PathBuf>,
+    /// How log lines look [default: pretty]
+    #[arg(long, env = "UPSWING_LOG_FORMAT", global = true)]
+    pub log_format: Option<LogFormat>,
+    /// What is logged, such as `info` or `upswing=debug` [default: info]
+    #[arg(long, env = "UPSWING_LOG", global = true)]
+    pub log: Option<String>,
+    /// The store's cache in MB; resident memory is about three times as much [default: 96]
+    #[arg(long, env = "UPSWING_CACHE", global = true)]
+    pub cache: Option<u64>,
+    /// Visitors whose assignments are kept in memory [default: 200000]
+    #[arg(long, env = "UPSWING_STICKY", global = true)]
+    pub sticky: Option<usize>,
+    /// Writes that may wait for the disk before more are refused with 503: target latency × rate [default: 4096]
+    #[arg(long, env = "UPSWING_QUEUE", global = true)]
+    pub queue: Option<usize>,
+    /// Time zone in which days are counted; fixed with the first start [default: UTC]
+    #[arg(long, env = "UPSWING_TIME_ZONE", global = true)]
+    pub time_zone: Option<String>,
+    /// Share of visitors held out of all personalization [default: 0]
+    #[arg(long, env = "UPSWING_GLOBAL_HOLDOUT", global = true)]
+    pub global_holdout: Option<f64>,
+    /// Salt of the global holdout's draw [default: upswing]
+    #[arg(long, env = "UPSWING_SALT", global = true)]
+    pub salt: Option<String>,
+    /// Threads that answer requests [default: cores − 1]
+    #[arg(long, env = "UPSWING_WORKERS", global = true)]
+    pub workers: Option<usize>,
+}
+
+impl Options {
+    /// These, completed by others.
+    fn or(self, other: Self) -> Self {
+        Self {
+            listen: self.listen.or(other.listen),
+            server: self.server.or(other.server),
+            data: self.data.or(other.data),
+            experiments: self.experiments.or(other.experiments),
+            log_format: self.log_format.or(other.log_format),
+            log: self.log.or(other.log),
+            cache: self.cache.or(other.cache),
+            sticky: self.sticky.or(other.sticky),
+            queue: self.queue.or(other.queue),
+            time_zone: self.time_zone.or(other.time_zone),
+            global_holdout: self.global_holdout.or(other.global_holdout),
+            salt: self.salt.or(other.salt),
+            workers: self.workers.or(other.workers),
+        }
+    }
+}
+
+/// The settings in force.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Address to listen on.
+    pub listen: String,
+    /// The server that clients talk to, without a final slash.
+    pub server: String,
+    /// Directory of the store.
+    pub data: PathBuf,
+    /// Directory of the experiment files.
+    pub experiments: PathBuf,
+    /// How log lines look.
+    pub log_format: LogFormat,
+    /// What is logged.
+    pub log: String,
+    /// The store's cache in bytes.
+    pub cache_bytes: u64,
+    /// Visitors whose assignments are kept in memory.
+    pub sticky: usize,
+    /// Writes that may wait for the disk.
+    pub queue: usize,
+    /// Time zone in which days are counted.
+    pub time_zone: String,
+    /// Share of visitors held out of all personalization.
+    pub global_holdout: f64,
+    /// Salt of the global holdout's draw.
+    pub salt: String,
+    /// Threads that answer requests.
+    pub workers: usize,
+}
+
+/// Why the configuration can not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file can not be read.
+    #[error("{path}: {detail}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// A share is none.
+    #[error("--global-holdout must be in [0, 1), not {0}")]
+    Share(f64),
+}
+
+impl Config {
+    /// The settings of the command line and environment, completed by `file` if it exists, and by the defaults.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn new(given: Options, file: &Path) -> Result<Self, ConfigError> {
+        let options = given.or(read(file)?);
+        let global_holdout = options.global_holdout.unwrap_or(0.0);
+        if !(0.0..1.0).contains(&global_holdout) {
+            return Err(ConfigError::Share(global_holdout));
+        }
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let text = |given: Option<String>, default: &str| given.unwrap_or_else(|| default.into());
+        let server = text(options.server, "http://127.0.0.1:8080");
+        Ok(Self {
+            listen: text(options.listen, "127.0.0.1:8080"),
+            server: server.trim_end_matches('/').to_owned(),
+            data: options.data.unwrap_or_else(|| "data".into()),
+            experiments: options.experiments.unwrap_or_else(|| "experiments".into()),
+            log_format: options.log_format.unwrap_or(LogFormat::Pretty),
+            log: text(options.log, "info"),
+            cache_bytes: options.cache.unwrap_or(96).max(1) << 20,
+            sticky: options.sticky.unwrap_or(200_000),
+            queue: options.queue.unwrap_or(4_096).max(1),
+            time_zone: text(options.time_zone, "UTC"),
+            global_holdout,
+            salt: text(options.salt, "upswing"),
+            workers: options.workers.unwrap_or(cores - 1).max(1),
+        })
+    }
+}
+
+/// What a configuration file says; one that does not exist says nothing.
+fn read(file: &Path) -> Result<Options, ConfigError> {
+    let unreadable = |detail: String| ConfigError::File {
+        path: file.to_owned(),
+        detail,
+    };
+    match std::fs::read_to_string(file) {
+        Ok(text) => toml::from_str(&text).map_err(|error| unreadable(error.to_string())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Options::default()),
+        Err(error) => Err(unreadable(error.to_string())),
+    }
+}

@@ -1,0 +1,342 @@
+//! The engine: the only writer. Handlers hand it events; it folds them, commits log and state in one durable batch,
+//! publishes the new snapshot, and answers everybody who waited.
+//!
+//! One thread writes, and while one commit syncs the next batch fills: group commit needs no timer. Readers never wait
+//! for it: they read a snapshot that is replaced whole, a cache of sticky assignments, or the store.
+
+pub mod command;
+pub mod files;
+pub mod ledger;
+pub mod load;
+pub mod replay;
+mod writer;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{SyncSender, TrySendError};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::thread::JoinHandle;
+
+use arc_swap::ArcSwap;
+use quick_cache::sync::{Cache, GuardResult};
+use tokio::sync::oneshot;
+
+use crate::catalog::{Catalog, Serial};
+use crate::cell::Cells;
+use crate::clock::Clock;
+use crate::event::{Event, Founded};
+use crate::fold::Outcome;
+use crate::log::FrameError;
+use crate::store::{Store, StoreError};
+use crate::time::{Timestamp, Zone};
+use crate::visitor::{Assignment, Record, VisitorKey};
+use command::{Command, CommandError, Done};
+use ledger::{Books, Ledger, State};
+
+/// Why the engine could not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A frame could not be written or read.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// Something could not be encoded.
+    #[error("the state could not be encoded: {0}")]
+    Encoding(String),
+    /// The time zone is unknown.
+    #[error("{0:?} is no IANA time zone")]
+    Zone(String),
+    /// The store was founded with another time zone.
+    #[error(
+        "the store counts days in {stored}, not in {configured}: a log keeps its time zone for life"
+    )]
+    ZoneChanged {
+        /// The store's.
+        stored: String,
+        /// The configured one.
+        configured: String,
+    },
+    /// The writer's thread could not be started.
+    #[error("the writer could not be started: {0}")]
+    Thread(std::io::Error),
+}
+
+/// Why a message was not taken, or not answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// The queue is full.
+    #[error("too many writes are waiting")]
+    Overloaded,
+    /// The writer has stopped: the server is shutting down or the disk failed.
+    #[error("the writer has stopped")]
+    Stopped,
+}
+
+/// What readers need of the state: replaced whole, never changed.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// The experiments.
+    pub catalog: Arc<Catalog>,
+    /// The zone in which days are counted.
+    pub zone: Zone,
+    /// The seed of keyed hashes.
+    pub seed: u64,
+}
+
+impl Snapshot {
+    fn of(ledger: &Ledger) -> Self {
+        Self {
+            catalog: Arc::clone(&ledger.catalog),
+            zone: ledger.place.zone.clone(),
+            seed: ledger.place.founded.seed,
+        }
+    }
+}
+
+/// What a returning visitor's decision needs of the record.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Sticky {
+    /// The visitor's assignments.
+    pub assignments: Vec<Assignment>,
+    /// The visitor's place in the global holdout, if one was ever drawn.
+    pub held: Option<bool>,
+}
+
+impl Sticky {
+    fn of(record: &Record) -> Self {
+        let light = |assignment: &Assignment| Assignment {
+            settled: Vec::new(),
+            ..assignment.clone()
+        };
+        Self {
+            assignments: record.assignments.iter().map(light).collect(),
+            held: record.enrolled.map(|enrolled| enrolled.held),
+        }
+    }
+}
+
+/// State that the writer publishes and everybody reads.
+#[derive(Debug)]
+pub struct Shared {
+    store: Store,
+    clock: Clock,
+    snapshot: ArcSwap<Snapshot>,
+    books: RwLock<Books>,
+    sticky: Cache<VisitorKey, Arc<Sticky>>,
+    failed: AtomicBool,
+}
+
+/// What waits in the queue.
+pub(crate) enum Message {
+    /// Events to record.
+    Record(Vec<Event>, oneshot::Sender<Vec<Outcome>>),
+    /// Something to do with an experiment.
+    Command(Command, oneshot::Sender<Result<Done, CommandError>>),
+    /// Drain, and stop.
+    Stop,
+}
+
+/// A handle to the engine.
+#[derive(Clone)]
+pub struct Engine {
+    queue: SyncSender<Message>,
+    shared: Arc<Shared>,
+}
+
+/// The running writer.
+#[derive(Debug)]
+pub struct Writer {
+    thread: JoinHandle<Result<(), EngineError>>,
+}
+
+/// What the engine is started with.
+#[derive(Debug)]
+pub struct Setup {
+    /// The open store.
+    pub store: Store,
+    /// A manual clock instead of the machine's.
+    pub manual_clock: bool,
+    /// The time zone in which days are counted.
+    pub zone: String,
+    /// Seed for the keyed hashes of a new log.
+    pub seed: u64,
+    /// How many visitors' assignments are kept in memory.
+    pub sticky_visitors: usize,
+    /// Messages that may wait for the writer; more are refused so that latency stays bounded.
+    pub queue: usize,
+}
+
+impl Engine {
+    /// Loads the state and starts the writer.
+    ///
+    /// # Errors
+    /// As the store fails, or was founded with another time zone.
+    pub fn start(setup: Setup) -> Result<(Self, Writer), EngineError> {
+        let fresh = || {
+            let founded = Founded {
+                seed: setup.seed,
+                zone: setup.zone.clone(),
+            };
+            Ok::<_, EngineError>((Ledger::new(founded)?, Books::new()))
+        };
+        let (mut ledger, mut books) = load::load(&setup.store)?.map_or_else(fresh, Ok)?;
+        let founded = &ledger.place.founded;
+        if founded.zone != setup.zone {
+            let stored = founded.zone.clone();
+            return Err(EngineError::ZoneChanged {
+                stored,
+                configured: setup.zone,
+            });
+        }
+        let last = (ledger.place.sequence > 0).then_some(ledger.place.received);
+        let clock = if setup.manual_clock {
+            Clock::manual(last)
+        } else {
+            Clock::System
+        };
+        if last.is_none() {
+            found(&setup.store, &mut ledger, &mut books, clock.now())?;
+        }
+        let shared = Arc::new(Shared {
+            store: setup.store,
+            clock,
+            snapshot: ArcSwap::from_pointee(Snapshot::of(&ledger)),
+            books: RwLock::new(books),
+            sticky: Cache::new(setup.sticky_visitors),
+            failed: AtomicBool::new(false),
+        });
+        let (queue, messages) = std::sync::mpsc::sync_channel(setup.queue);
+        let writing = Arc::clone(&shared);
+        let body = move || writer::run(&writing, ledger, &messages);
+        let thread = std::thread::Builder::new()
+            .name("writer".into())
+            .spawn(body)
+            .map_err(EngineError::Thread)?;
+        Ok((Self { queue, shared }, Writer { thread }))
+    }
+
+    /// Hands events to the writer; the answer comes once they are durable.
+    ///
+    /// # Errors
+    /// [`Refused`] when the queue is full or the writer has stopped.
+    pub fn record(&self, events: Vec<Event>) -> Result<oneshot::Receiver<Vec<Outcome>>, Refused> {
+        let (answer, answered) = oneshot::channel();
+        self.send(Message::Record(events, answer))?;
+        Ok(answered)
+    }
+
+    /// Hands a command to the writer; the answer comes once it is durable.
+    ///
+    /// # Errors
+    /// [`Refused`] when the queue is full or the writer has stopped.
+    pub fn command(
+        &self,
+        command: Command,
+    ) -> Result<oneshot::Receiver<Result<Done, CommandError>>, Refused> {
+        let (answer, answered) = oneshot::channel();
+        self.send(Message::Command(command, answer))?;
+        Ok(answered)
+    }
+
+    fn send(&self, message: Message) -> Result<(), Refused> {
+        self.queue.try_send(message).map_err(|error| match error {
+            TrySendError::Full(_) => Refused::Overloaded,
+            TrySendError::Disconnected(_) => Refused::Stopped,
+        })
+    }
+
+    /// Asks the writer to finish what waits and stop.
+    pub fn stop(&self) {
+        // An error means that it has stopped already.
+        drop(self.queue.send(Message::Stop));
+    }
+
+    /// The present snapshot.
+    pub fn snapshot(&self) -> arc_swap::Guard<Arc<Snapshot>> {
+        self.shared.snapshot.load()
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &Clock {
+        &self.shared.clock
+    }
+
+    /// Whether the writer has failed: nothing more can be made durable.
+    pub fn has_failed(&self) -> bool {
+        self.shared.failed.load(Ordering::Acquire)
+    }
+
+    /// Bytes the store takes on disk.
+    ///
+    /// # Errors
+    /// As the disk fails.
+    pub fn store_bytes(&self) -> Result<u64, StoreError> {
+        Ok(self.shared.store.stats()?.bytes)
+    }
+
+    /// Runs `read` on an experiment's cells as of the last commit. Keep it short: the writer waits.
+    pub fn with_cells<T>(&self, experiment: Serial, read: impl FnOnce(&Cells) -> T) -> T {
+        let books = self
+            .shared
+            .books
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        match books.get(&experiment) {
+            Some(cells) => read(cells),
+            None => read(&Cells::default()),
+        }
+    }
+
+    /// A visitor's assignments: from memory, else from the store. `None` for a visitor never seen.
+    ///
+    /// # Errors
+    /// As the store fails.
+    pub fn sticky(&self, visitor: VisitorKey) -> Result<Option<Arc<Sticky>>, StoreError> {
+        // The guard is void once the writer has put a newer record there: an older one never replaces it.
+        let guard = match self.shared.sticky.get_value_or_guard(&visitor, None) {
+            GuardResult::Value(sticky) => return Ok(Some(sticky)),
+            GuardResult::Guard(guard) => Some(guard),
+            GuardResult::Timeout => None,
+        };
+        let Some(bytes) = self
+            .shared
+            .store
+            .get(&crate::store::key::visitor(visitor))?
+        else {
+            return Ok(None);
+        };
+        let sticky = Arc::new(Sticky::of(&ledger::decode_record(visitor, &bytes)?));
+        if let Some(guard) = guard {
+            drop(guard.insert(Arc::clone(&sticky)));
+        }
+        Ok(Some(sticky))
+    }
+}
+
+/// Writes the first frame of a log.
+fn found(
+    store: &Store,
+    ledger: &mut Ledger,
+    books: &mut Books,
+    now: Timestamp,
+) -> Result<(), EngineError> {
+    let founded = [Event::Founded(ledger.place.founded.clone())];
+    let step = ledger.apply(State { store, books }, &founded, now)?;
+    store.commit(&step.writes)?;
+    ledger.absorb(step, books);
+    Ok(())
+}
+
+impl Writer {
+    /// Waits until the writer has stopped.
+    ///
+    /// # Errors
+    /// What made it stop, if it was not asked to.
+    pub fn join(self) -> Result<(), EngineError> {
+        match self.thread.join() {
+            Ok(result) => result,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    }
+}

@@ -1,0 +1,328 @@
+//! Commands: what people and files ask of experiments, and the events that answer them. Pure: the writer passes the
+//! state and the time in, and appends the events that come out.
+
+use crate::allocation::Arm;
+use crate::bandit::{self, Proposal, Urgency};
+use crate::catalog::experiment::Experiment;
+use crate::catalog::mistake::Mistake;
+use crate::catalog::spec::Spec;
+use crate::catalog::{Catalog, Conclusion, Edit, Entry, Scope, Source};
+use crate::cell::Cells;
+use crate::event::{Defined, Event, Transition, Transitioned};
+use crate::fold;
+use crate::fold::control::{IllegalTransition, check, defined_entry};
+use crate::id::{ExperimentKey, VariantKey};
+use crate::time::Timestamp;
+
+use super::ledger::Books;
+
+/// What can be asked.
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// A new or changed definition.
+    Define {
+        /// The definition.
+        spec: Box<Spec>,
+        /// Where it comes from.
+        source: Source,
+        /// Whether edited payloads change nothing that matters.
+        cosmetic: bool,
+        /// The version it was made from (`If-Match`).
+        expected: Option<u32>,
+    },
+    /// Start or resume.
+    Start(ExperimentKey),
+    /// Pause.
+    Pause(ExperimentKey),
+    /// Decide.
+    Conclude {
+        /// The experiment.
+        experiment: ExperimentKey,
+        /// The variant to serve; control if none.
+        winner: Option<VariantKey>,
+        /// To whom.
+        scope: Scope,
+    },
+    /// Put away.
+    Archive(ExperimentKey),
+    /// Ask the policy now.
+    Reallocate(ExperimentKey),
+    /// Ask all policies by their own rules.
+    Tick,
+}
+
+/// What came of a command.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Done {
+    /// Why nothing changed, when nothing did.
+    pub note: Option<String>,
+}
+
+/// Why a command was refused.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum CommandError {
+    /// No such experiment.
+    #[error("there is no experiment {0:?}")]
+    UnknownExperiment(String),
+    /// No such live variant.
+    #[error("there is no live variant {0:?}")]
+    UnknownVariant(String),
+    /// Not from where it stands.
+    #[error(transparent)]
+    Illegal(#[from] IllegalTransition),
+    /// The definition is wrong.
+    #[error("the definition has mistakes")]
+    Invalid(Vec<Mistake>),
+    /// The experiment belongs to a file.
+    #[error("the experiment is defined by the file {0}: change the file")]
+    OwnedByFile(String),
+    /// Somebody else changed it first.
+    #[error("the experiment is at version {0} by now")]
+    Stale(u32),
+    /// Metrics or dimensions of an experiment with visitors can not be changed yet.
+    #[error("metrics and dimensions of an experiment that has visitors can not be changed yet")]
+    MetricsWithData,
+}
+
+/// Events to append, and the answer once they are durable.
+#[derive(Debug, Default)]
+pub struct Decided {
+    /// The events.
+    pub events: Vec<Event>,
+    /// The answer.
+    pub done: Done,
+}
+
+/// What a command comes to in the present state.
+///
+/// # Errors
+/// [`CommandError`].
+pub fn decide(
+    command: &Command,
+    catalog: &Catalog,
+    books: &Books,
+    now: Timestamp,
+) -> Result<Decided, CommandError> {
+    let state = State {
+        catalog,
+        books,
+        now,
+    };
+    match command {
+        Command::Define {
+            spec,
+            source,
+            cosmetic,
+            expected,
+        } => {
+            let definition = serde_json::to_string(spec).unwrap_or_default();
+            let source = source.clone();
+            let defined = Defined {
+                definition,
+                source,
+                cosmetic: *cosmetic,
+                at: now,
+            };
+            state.define(spec, defined, *expected)
+        }
+        Command::Start(key) => state.transition(key, Transition::Start),
+        Command::Pause(key) => state.transition(key, Transition::Pause),
+        Command::Conclude {
+            experiment,
+            winner,
+            scope,
+        } => {
+            let winner = state.winner(experiment, winner.as_ref())?;
+            let conclusion = Conclusion {
+                winner,
+                scope: *scope,
+            };
+            state.transition(experiment, Transition::Conclude(conclusion))
+        }
+        Command::Archive(key) => state.transition(key, Transition::Archive),
+        Command::Reallocate(key) => state.reallocate(key),
+        Command::Tick => Ok(Decided {
+            events: proposals(catalog, books, now),
+            ..Decided::default()
+        }),
+    }
+}
+
+/// The epochs that running policies want to open now.
+pub fn proposals(catalog: &Catalog, books: &Books, now: Timestamp) -> Vec<Event> {
+    let state = State {
+        catalog,
+        books,
+        now,
+    };
+    let open = |entry: &std::sync::Arc<Entry>| match bandit::reallocate(
+        entry,
+        state.cells(entry),
+        now,
+        Urgency::Tick,
+    ) {
+        Proposal::Open(epoch) => Some(Event::Opened {
+            experiment: entry.experiment.key.clone(),
+            epoch,
+        }),
+        Proposal::Keep(_) => None,
+    };
+    catalog.iter().filter_map(open).collect()
+}
+
+struct State<'a> {
+    catalog: &'a Catalog,
+    books: &'a Books,
+    now: Timestamp,
+}
+
+static NOTHING: Cells = Cells::none();
+
+impl<'a> State<'a> {
+    fn entry(&self, key: &ExperimentKey) -> Result<&'a Entry, CommandError> {
+        let entry = self
+            .catalog
+            .get(key.as_str())
+            .filter(|entry| !entry.lifecycle.archived);
+        Ok(entry
+            .ok_or_else(|| CommandError::UnknownExperiment(key.to_string()))?
+            .as_ref())
+    }
+
+    fn cells(&self, entry: &Entry) -> &'a Cells {
+        self.books.get(&entry.serial).unwrap_or(&NOTHING)
+    }
+
+    fn winner(
+        &self,
+        experiment: &ExperimentKey,
+        winner: Option<&VariantKey>,
+    ) -> Result<Option<Arm>, CommandError> {
+        let entry = self.entry(experiment)?;
+        let arm = |key: &VariantKey| {
+            let arm = entry.experiment.arm(key.as_str());
+            arm.ok_or_else(|| CommandError::UnknownVariant(key.to_string()))
+        };
+        winner.map(arm).transpose()
+    }
+
+    fn reallocate(&self, key: &ExperimentKey) -> Result<Decided, CommandError> {
+        let entry = self.entry(key)?;
+        let cells = self.cells(entry);
+        Ok(
+            match bandit::reallocate(entry, cells, self.now, Urgency::Forced) {
+                Proposal::Open(epoch) => {
+                    let opened = Event::Opened {
+                        experiment: key.clone(),
+                        epoch,
+                    };
+                    Decided {
+                        events: vec![opened],
+                        done: Done::default(),
+                    }
+                }
+                Proposal::Keep(note) => Decided {
+                    events: Vec::new(),
+                    done: Done { note: Some(note) },
+                },
+            },
+        )
+    }
+
+    fn define(
+        &self,
+        spec: &Spec,
+        defined: Defined,
+        expected: Option<u32>,
+    ) -> Result<Decided, CommandError> {
+        let before = self
+            .catalog
+            .get(spec.key.as_str())
+            .map(std::convert::AsRef::as_ref);
+        if let Some(entry) = before {
+            may_redefine(entry, &defined.source, expected)?;
+            let unchanged =
+                *entry.experiment.spec == *spec && entry.lifecycle.source == defined.source;
+            if unchanged && !entry.lifecycle.archived {
+                return Ok(Decided {
+                    events: Vec::new(),
+                    done: Done {
+                        note: Some("Nothing changed.".into()),
+                    },
+                });
+            }
+        }
+        let conflicts = self.catalog.conflicts(spec);
+        if !conflicts.is_empty() {
+            return Err(CommandError::Invalid(conflicts));
+        }
+        let edit = if defined.cosmetic {
+            Edit::Cosmetic
+        } else {
+            Edit::Material
+        };
+        let compiled =
+            Experiment::compile_edit(spec.clone(), before.map(|entry| &entry.experiment), edit);
+        let compiled = compiled.map_err(CommandError::Invalid)?;
+        if let Some(entry) = before {
+            let has_visitors = !self.cells(entry).visitors.is_empty();
+            if has_visitors && entry.experiment.metrics_changed(&compiled) {
+                return Err(CommandError::MetricsWithData);
+            }
+        }
+        let opened =
+            defined_entry(self.catalog, &defined).and_then(|after| self.opened(before, &after));
+        let events = std::iter::once(Event::Defined(defined))
+            .chain(opened)
+            .collect();
+        Ok(Decided {
+            events,
+            done: Done::default(),
+        })
+    }
+
+    fn transition(
+        &self,
+        key: &ExperimentKey,
+        transition: Transition,
+    ) -> Result<Decided, CommandError> {
+        let entry = self.entry(key)?;
+        check(entry, &transition)?;
+        let transitioned = Transitioned {
+            experiment: key.clone(),
+            transition,
+            at: self.now,
+        };
+        let after = fold::control::transition(self.catalog, &transitioned).entry;
+        let opened = after.and_then(|after| self.opened(Some(entry), &after));
+        let events = std::iter::once(Event::Transitioned(transitioned))
+            .chain(opened)
+            .collect();
+        Ok(Decided {
+            events,
+            done: Done::default(),
+        })
+    }
+
+    fn opened(&self, before: Option<&Entry>, after: &Entry) -> Option<Event> {
+        let epoch = bandit::opened_by_change(before, after, self.cells(after), self.now)?;
+        Some(Event::Opened {
+            experiment: after.experiment.key.clone(),
+            epoch,
+        })
+    }
+}
+
+/// Files own their experiments; between writers of the API the version decides.
+fn may_redefine(entry: &Entry, source: &Source, expected: Option<u32>) -> Result<(), CommandError> {
+    if let (Source::Api, Source::File(file)) = (source, &entry.lifecycle.source) {
+        return Err(CommandError::OwnedByFile(file.clone()));
+    }
+    let version = entry.experiment.version;
+    let stale = expected.is_some_and(|expected| expected != version);
+    if stale {
+        Err(CommandError::Stale(version))
+    } else {
+        Ok(())
+    }
+}

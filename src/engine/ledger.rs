@@ -1,0 +1,358 @@
+//! The ledger: the small part of the state that is kept in memory, and the one function that moves it forward.
+//!
+//! [`Ledger::apply`] folds events and yields everything a commit writes; live traffic and replay both run it, so they
+//! can not differ.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::EngineError;
+use crate::catalog::{Catalog, Entry, Serial};
+use crate::cell::Cells;
+use crate::event::{Event, Founded};
+use crate::fold::{Delta, Outcome, View, fold};
+use crate::log::{self, Frame};
+use crate::store::key::{self, CellKey};
+use crate::store::{Store, StoreError, Write};
+use crate::time::{Timestamp, Zone};
+use crate::visitor::{Record, VisitorKey};
+
+/// The cells of all experiments: beside the ledger, since everybody reads them.
+pub type Books = BTreeMap<Serial, Cells>;
+
+/// State in memory: experiments, and the place in the log.
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    /// The experiments.
+    pub catalog: Arc<Catalog>,
+    /// The place in the log.
+    pub place: Place,
+}
+
+/// The state beside the ledger that a step starts from.
+#[derive(Debug, Clone, Copy)]
+pub struct State<'a> {
+    /// Records and remembered ids.
+    pub store: &'a Store,
+    /// Cells.
+    pub books: &'a Books,
+}
+
+/// A place in a log.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// What the log was founded with.
+    pub founded: Founded,
+    /// The zone in which days are counted.
+    pub zone: Zone,
+    /// Sequence of the next frame.
+    pub sequence: u64,
+    /// Chain hash after the last frame.
+    pub chain: u64,
+    /// Receipt time of the last frame.
+    pub received: Timestamp,
+}
+
+/// What folding some events came to: to be committed, then absorbed.
+#[derive(Debug)]
+pub struct Step {
+    /// What became of each event.
+    pub outcomes: Vec<Outcome>,
+    /// Everything to write, in one batch; empty when nothing changed.
+    pub writes: Vec<Write>,
+    /// The records whose assignments changed.
+    pub moved: Vec<(VisitorKey, Record)>,
+    /// The experiments afterwards.
+    catalog: Arc<Catalog>,
+    /// The place in the log afterwards.
+    place: Place,
+    /// The change of cells.
+    cells: Books,
+}
+
+impl Ledger {
+    /// The state before the first frame.
+    ///
+    /// # Errors
+    /// [`EngineError::Zone`] for an unknown time zone.
+    pub fn new(founded: Founded) -> Result<Self, EngineError> {
+        let zone =
+            Zone::parse(&founded.zone).map_err(|_| EngineError::Zone(founded.zone.clone()))?;
+        let place = Place {
+            founded,
+            zone,
+            sequence: 0,
+            chain: 0,
+            received: Timestamp::earliest(),
+        };
+        Ok(Self {
+            catalog: Arc::default(),
+            place,
+        })
+    }
+
+    /// Folds events received at `received` into a step. Nothing is changed until the step is committed and absorbed.
+    ///
+    /// # Errors
+    /// As the store fails.
+    pub fn apply(
+        &self,
+        state: State<'_>,
+        events: &[Event],
+        received: Timestamp,
+    ) -> Result<Step, EngineError> {
+        let mut work = Work::new(self, state);
+        let mut logged = Vec::with_capacity(events.len());
+        let mut outcomes = Vec::with_capacity(events.len());
+        for event in events {
+            let delta = fold(&work, event, received)?;
+            if delta.is_logged() {
+                logged.push(event.clone());
+            }
+            outcomes.push(delta.outcome.clone());
+            work.absorb(event, delta)?;
+        }
+        work.finish(logged, outcomes, received)
+    }
+
+    /// Takes a committed step over; returns the records whose assignments it
+    /// changed.
+    pub fn absorb(&mut self, step: Step, books: &mut Books) -> Vec<(VisitorKey, Record)> {
+        for (serial, change) in &step.cells {
+            books.entry(*serial).or_default().merge(change);
+        }
+        self.catalog = step.catalog;
+        self.place = step.place;
+        step.moved
+    }
+}
+
+/// The state while events are folded: the ledger, the store, and what has changed since.
+struct Work<'a> {
+    ledger: &'a Ledger,
+    state: State<'a>,
+    catalog: Arc<Catalog>,
+    records: HashMap<VisitorKey, Record>,
+    /// The visitors whose assignments changed.
+    moved: BTreeSet<VisitorKey>,
+    /// Encoded length of stored records that span several chunks.
+    long: RefCell<HashMap<VisitorKey, usize>>,
+    remembered: BTreeSet<(VisitorKey, u64)>,
+    cells: Books,
+    writes: Vec<Write>,
+}
+
+impl View for Work<'_> {
+    type Error = EngineError;
+
+    fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    fn zone(&self) -> &Zone {
+        &self.ledger.place.zone
+    }
+
+    fn seed(&self) -> u64 {
+        self.ledger.place.founded.seed
+    }
+
+    fn record(&self, visitor: VisitorKey) -> Result<Option<Record>, EngineError> {
+        if let Some(record) = self.records.get(&visitor) {
+            return Ok(Some(record.clone()));
+        }
+        let Some(bytes) = self.state.store.get(&key::visitor(visitor))? else {
+            return Ok(None);
+        };
+        if bytes.len() > LONG {
+            self.long.borrow_mut().insert(visitor, bytes.len());
+        }
+        Ok(Some(decode_record(visitor, &bytes)?))
+    }
+
+    fn remembers(&self, visitor: VisitorKey, id: u64) -> Result<bool, EngineError> {
+        let fresh = self.remembered.contains(&(visitor, id));
+        Ok(fresh
+            || self
+                .state
+                .store
+                .get(&key::remembered(visitor, id))?
+                .is_some())
+    }
+}
+
+/// Records longer than this may span chunks.
+const LONG: usize = 2_000;
+
+/// Reads a stored record.
+///
+/// # Errors
+/// [`StoreError::Damaged`].
+pub(super) fn decode_record(visitor: VisitorKey, bytes: &[u8]) -> Result<Record, StoreError> {
+    Record::decode(bytes)
+        .map_err(|error| StoreError::Damaged(format!("visitor {:032x}: {error}", visitor.0)))
+}
+
+fn encode<T: serde::Serialize>(value: &T) -> Result<Vec<u8>, EngineError> {
+    postcard::to_stdvec(value).map_err(|error| EngineError::Encoding(error.to_string()))
+}
+
+impl<'a> Work<'a> {
+    fn new(ledger: &'a Ledger, state: State<'a>) -> Self {
+        Self {
+            ledger,
+            state,
+            catalog: Arc::clone(&ledger.catalog),
+            records: HashMap::new(),
+            moved: BTreeSet::new(),
+            long: RefCell::default(),
+            remembered: BTreeSet::new(),
+            cells: BTreeMap::new(),
+            writes: Vec::new(),
+        }
+    }
+
+    fn absorb(&mut self, event: &Event, delta: Delta) -> Result<(), EngineError> {
+        if let Some((visitor, record)) = delta.record {
+            self.remembered
+                .extend(delta.forgotten.into_iter().map(|id| (visitor, id)));
+            if !matches!(event, Event::Tracked(_)) {
+                self.moved.insert(visitor);
+            }
+            self.records.insert(visitor, record);
+        }
+        for (serial, change) in &delta.cells {
+            self.cells.entry(*serial).or_default().merge(change);
+        }
+        if let Some(entry) = delta.entry {
+            if let Event::Defined(defined) = event {
+                let place = key::definition(entry.serial, entry.experiment.version);
+                self.writes.push(Write::put(place, encode(defined)?));
+            }
+            self.write_entry(&entry)?;
+            Arc::make_mut(&mut self.catalog).put(entry);
+        }
+        if let Some(founded) = delta.founded {
+            self.writes
+                .push(Write::put(key::FOUNDED.to_vec(), encode(&founded)?));
+        }
+        Ok(())
+    }
+
+    /// An experiment's lifecycle and new epochs.
+    fn write_entry(&mut self, entry: &Entry) -> Result<(), EngineError> {
+        let known = self.catalog.by_serial(entry.serial);
+        let lifecycle = key::lifecycle(entry.serial);
+        let replaced = self.state.store.get(&lifecycle)?.map_or(0, |old| old.len());
+        self.writes.push(Write {
+            value: Some(encode(&entry.lifecycle)?),
+            key: lifecycle,
+            replaced,
+        });
+        let already = known.map_or(0, |known| known.epochs.len());
+        for epoch in entry.epochs.iter().skip(already) {
+            self.writes.push(Write::put(
+                key::epoch(entry.serial, epoch.number),
+                encode(epoch)?,
+            ));
+        }
+        Ok(())
+    }
+
+    fn finish(
+        mut self,
+        logged: Vec<Event>,
+        outcomes: Vec<Outcome>,
+        received: Timestamp,
+    ) -> Result<Step, EngineError> {
+        let mut place = self.ledger.place.clone();
+        if !logged.is_empty() {
+            let frame = Frame {
+                sequence: place.sequence,
+                received,
+                events: logged,
+            };
+            let (bytes, chain) = log::encode(&frame, place.chain)?;
+            place = Place {
+                sequence: place.sequence + 1,
+                chain,
+                received,
+                ..place
+            };
+            self.writes
+                .push(Write::put(key::frame(frame.sequence), bytes));
+            self.writes.push(Write::put(
+                key::APPLIED.to_vec(),
+                encode(&(frame.sequence, chain, received))?,
+            ));
+        }
+        self.write_records(received)?;
+        self.write_cells()?;
+        let mut records = self.records;
+        let moved = self.moved.iter();
+        let moved = moved
+            .filter_map(|visitor| records.remove_entry(visitor))
+            .collect();
+        Ok(Step {
+            outcomes,
+            writes: self.writes,
+            moved,
+            catalog: self.catalog,
+            place,
+            cells: self.cells,
+        })
+    }
+
+    /// Every changed record, and the ids to remember beside them.
+    fn write_records(&mut self, received: Timestamp) -> Result<(), EngineError> {
+        for (visitor, record) in &self.records {
+            let replaced = self.long.borrow().get(visitor).copied().unwrap_or(0);
+            let value = record
+                .encode()
+                .map_err(|error| EngineError::Encoding(error.to_string()))?;
+            self.writes.push(Write {
+                key: key::visitor(*visitor),
+                value: Some(value),
+                replaced,
+            });
+        }
+        let hour = encode(&crate::visitor::hour(received))?;
+        for (visitor, id) in &self.remembered {
+            self.writes
+                .push(Write::put(key::remembered(*visitor, *id), hour.clone()));
+        }
+        Ok(())
+    }
+
+    /// Every touched cell with its new value; a cell that became zero is removed.
+    fn write_cells(&mut self) -> Result<(), EngineError> {
+        let none = Cells::default();
+        macro_rules! write_map {
+            ($serial:expr, $map:ident, $kind:path, $old:expr, $change:expr) => {
+                for (at, change) in &$change.$map {
+                    let new = $old.$map.get(at).copied().unwrap_or_default() + *change;
+                    let place = key::cell($serial, $kind(*at));
+                    let write = if new.is_zero() {
+                        Write::remove(place)
+                    } else {
+                        Write::put(place, encode(&new)?)
+                    };
+                    self.writes.push(write);
+                }
+            };
+        }
+        for (serial, change) in &self.cells {
+            let old = self.state.books.get(serial).unwrap_or(&none);
+            write_map!(*serial, visitors, CellKey::Visitors, old, change);
+            write_map!(*serial, plain, CellKey::Plain, old, change);
+            write_map!(*serial, weighted, CellKey::Weighted, old, change);
+            let information = old.information + change.information;
+            self.writes.push(Write::put(
+                key::cell(*serial, CellKey::Information),
+                encode(&information)?,
+            ));
+        }
+        Ok(())
+    }
+}

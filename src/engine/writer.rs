@@ -1,0 +1,243 @@
+//! The writer's loop: take what waits, fold, commit, publish, answer.
+
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::command::{self, Command};
+use super::ledger::{Books, Ledger, State, Step};
+use super::{EngineError, Message, Shared, Snapshot, Sticky};
+use crate::catalog::Catalog;
+use crate::event::Event;
+use crate::fold::Outcome;
+use crate::telemetry;
+use crate::time::Timestamp;
+
+/// Most events of one commit: keeps the batch below what the store takes well.
+const MAX_EVENTS: usize = 256;
+/// Most bytes of event properties of one commit, for the same reason.
+const MAX_BYTES: usize = 1 << 20;
+/// How often the policies are asked.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Writes until told to stop.
+///
+/// # Errors
+/// The first failure of the store; everybody who waits learns of it by the closed channel, and nothing is retried.
+pub(super) fn run(
+    shared: &Shared,
+    ledger: Ledger,
+    messages: &Receiver<Message>,
+) -> Result<(), EngineError> {
+    let mut writing = Writing { shared, ledger };
+    let result = writing.serve(messages);
+    shared.failed.store(result.is_err(), Ordering::Release);
+    result
+}
+
+struct Writing<'a> {
+    shared: &'a Shared,
+    ledger: Ledger,
+}
+
+/// Events of one commit, and who waits for which of them.
+#[derive(Default)]
+struct Group {
+    events: Vec<Event>,
+    waiting: Vec<(usize, oneshot::Sender<Vec<Outcome>>)>,
+}
+
+impl Writing<'_> {
+    fn serve(&mut self, messages: &Receiver<Message>) -> Result<(), EngineError> {
+        let mut ticked = self.now();
+        loop {
+            let first = match messages.recv_timeout(TICK) {
+                Ok(message) => Some(message),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            };
+            if let Some(first) = first
+                && self.take(first, messages)?
+            {
+                return Ok(());
+            }
+            let now = self.now();
+            if !self.shared.clock.is_manual() && now.millis() - ticked.millis() >= 1_000 {
+                ticked = now;
+                self.tick()?;
+            }
+        }
+    }
+
+    /// Handles a message and what waits behind it; whether it is time to stop.
+    fn take(&mut self, first: Message, messages: &Receiver<Message>) -> Result<bool, EngineError> {
+        let mut group = Group::default();
+        let mut next = Some(first);
+        while let Some(message) = next.take() {
+            match message {
+                Message::Record(events, answer) => {
+                    group.events.extend(events);
+                    group.waiting.push((group.events.len(), answer));
+                }
+                Message::Command(command, answer) => {
+                    self.commit(std::mem::take(&mut group))?;
+                    let done = self.command(&command)?;
+                    // Nobody waits any more when the client has gone; what was done stays done.
+                    drop(answer.send(done));
+                }
+                Message::Stop => {
+                    self.commit(group)?;
+                    return self.drain(messages).map(|()| true);
+                }
+            }
+            if group.events.len() < MAX_EVENTS {
+                next = messages.try_recv().ok();
+            }
+        }
+        self.commit(group)?;
+        Ok(false)
+    }
+
+    fn drain(&mut self, messages: &Receiver<Message>) -> Result<(), EngineError> {
+        while let Ok(message) = messages.try_recv() {
+            self.take(message, messages)?;
+        }
+        Ok(())
+    }
+
+    /// Commits a group in pieces that the store takes well, and answers once all of them are durable.
+    fn commit(&mut self, group: Group) -> Result<(), EngineError> {
+        let mut outcomes = Vec::with_capacity(group.events.len());
+        let mut rest = &group.events[..];
+        while !rest.is_empty() {
+            let (events, later) = rest.split_at(commit_length(rest));
+            outcomes.extend(self.commit_events(events)?);
+            rest = later;
+        }
+        let mut outcomes = outcomes.into_iter();
+        let mut answered = 0;
+        for (until, answer) in group.waiting {
+            let own = outcomes.by_ref().take(until - answered).collect();
+            answered = until;
+            drop(answer.send(own));
+        }
+        Ok(())
+    }
+
+    fn commit_events(&mut self, events: &[Event]) -> Result<Vec<Outcome>, EngineError> {
+        let started = telemetry::Stopwatch::start();
+        let received = self.now();
+        let step = {
+            let books = self
+                .shared
+                .books
+                .read()
+                .unwrap_or_else(PoisonError::into_inner);
+            let state = State {
+                store: &self.shared.store,
+                books: &books,
+            };
+            self.ledger.apply(state, events, received)?
+        };
+        if !step.writes.is_empty() {
+            self.shared.store.commit(&step.writes)?;
+            telemetry::commit(events.len(), &started);
+        }
+        Ok(self.publish(step))
+    }
+
+    /// Shows everybody what was committed.
+    fn publish(&mut self, mut step: Step) -> Vec<Outcome> {
+        let outcomes = std::mem::take(&mut step.outcomes);
+        let before = Arc::clone(&self.ledger.catalog);
+        let moved = {
+            let mut books = self
+                .shared
+                .books
+                .write()
+                .unwrap_or_else(PoisonError::into_inner);
+            self.ledger.absorb(step, &mut books)
+        };
+        for (visitor, record) in moved {
+            self.shared
+                .sticky
+                .insert(visitor, Arc::new(Sticky::of(&record)));
+        }
+        if !Arc::ptr_eq(&before, &self.ledger.catalog) {
+            self.shared
+                .snapshot
+                .store(Arc::new(Snapshot::of(&self.ledger)));
+        }
+        outcomes
+    }
+
+    fn command(
+        &mut self,
+        command: &Command,
+    ) -> Result<Result<command::Done, command::CommandError>, EngineError> {
+        let now = self.now();
+        let decided =
+            self.with_books(|catalog, books| command::decide(command, catalog, books, now));
+        let decided = match decided {
+            Ok(decided) => decided,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        if !decided.events.is_empty() {
+            self.commit_events(&decided.events)?;
+        }
+        Ok(Ok(decided.done))
+    }
+
+    /// Asks every running policy whether it is time for an epoch.
+    fn tick(&mut self) -> Result<(), EngineError> {
+        let now = self.now();
+        let events = self.with_books(|catalog, books| command::proposals(catalog, books, now));
+        if events.is_empty() {
+            Ok(())
+        } else {
+            self.commit_events(&events).map(drop)
+        }
+    }
+
+    fn with_books<T>(&self, read: impl FnOnce(&Catalog, &Books) -> T) -> T {
+        let books = self
+            .shared
+            .books
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        read(&self.ledger.catalog, &books)
+    }
+
+    /// The present, never before the last frame.
+    fn now(&self) -> Timestamp {
+        self.shared.clock.now().max(self.ledger.place.received)
+    }
+}
+
+/// How many of the events go into the next commit: at most [`MAX_EVENTS`], and no more than [`MAX_BYTES`] of properties
+/// unless a single event is larger.
+fn commit_length(events: &[Event]) -> usize {
+    let mut bytes = 0;
+    let fits = |event: &&Event| {
+        bytes += match event {
+            Event::Tracked(tracked) => tracked.properties.len(),
+            Event::Founded(_)
+            | Event::Defined(_)
+            | Event::Transitioned(_)
+            | Event::Opened { .. }
+            | Event::Enrolled(_)
+            | Event::Assigned(_)
+            | Event::Imported(_) => 0,
+        };
+        bytes <= MAX_BYTES
+    };
+    events
+        .iter()
+        .take(MAX_EVENTS)
+        .take_while(fits)
+        .count()
+        .max(1)
+}

@@ -1,0 +1,249 @@
+//! The layout of the one tree. The first byte names what a key is about; integers are big-endian, so that keys sort
+//! by number. All keys of a kind have the same length, so no key is a prefix of another.
+//!
+//! `l` frame · `v` visitor's record · `d` remembered event id · `a` cell · `e` epoch · `c` definition ·
+//! `s` lifecycle · `m` what is fixed or counted once.
+
+use crate::allocation::Arm;
+use crate::catalog::Serial;
+use crate::catalog::metric::MetricIndex;
+use crate::cell::{Facet, PlainKey, Row, VisitorsKey, WeightedKey};
+use crate::epoch::{EpochNumber, Era};
+use crate::time::Day;
+use crate::visitor::VisitorKey;
+
+/// Prefix of frames.
+pub const FRAMES: &[u8] = b"l";
+/// Prefix of cells.
+pub const CELLS: &[u8] = b"a";
+/// Prefix of epochs.
+pub const EPOCHS: &[u8] = b"e";
+/// Prefix of definitions.
+pub const DEFINITIONS: &[u8] = b"c";
+/// Prefix of lifecycles.
+pub const LIFECYCLES: &[u8] = b"s";
+/// What the log was founded with.
+pub const FOUNDED: &[u8] = b"m\x00";
+/// Sequence, chain hash and receipt time of the last applied frame.
+pub const APPLIED: &[u8] = b"m\x01";
+
+/// Names the place of a stored cell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CellKey {
+    /// Assignments of an epoch and day.
+    Visitors(VisitorsKey),
+    /// Moments of an epoch.
+    Plain(PlainKey),
+    /// Weighted moments of a day or dimension value.
+    Weighted(WeightedKey),
+    /// The counter of assignments and rewards.
+    Information,
+}
+
+/// Key of a frame.
+pub fn frame(sequence: u64) -> Vec<u8> {
+    [b"l", &sequence.to_be_bytes()[..]].concat()
+}
+
+/// Key of a visitor's record.
+pub fn visitor(visitor: VisitorKey) -> Vec<u8> {
+    [b"v", &visitor.0.to_be_bytes()[..]].concat()
+}
+
+/// Key of a remembered event id.
+pub fn remembered(visitor: VisitorKey, id: u64) -> Vec<u8> {
+    [b"d", &visitor.0.to_be_bytes()[..], &id.to_be_bytes()].concat()
+}
+
+/// Key of a definition.
+pub fn definition(serial: Serial, version: u32) -> Vec<u8> {
+    [b"c", &serial.0.to_be_bytes()[..], &version.to_be_bytes()].concat()
+}
+
+/// Key of an epoch.
+pub fn epoch(serial: Serial, number: EpochNumber) -> Vec<u8> {
+    [b"e", &serial.0.to_be_bytes()[..], &number.0.to_be_bytes()].concat()
+}
+
+/// Key of a lifecycle.
+pub fn lifecycle(serial: Serial) -> Vec<u8> {
+    [b"s", &serial.0.to_be_bytes()[..]].concat()
+}
+
+/// Key of a cell: `a` ‖ serial ‖ kind ‖ fields, padded to one length.
+pub fn cell(serial: Serial, key: CellKey) -> Vec<u8> {
+    let mut bytes = [b"a", &serial.0.to_be_bytes()[..]].concat();
+    match key {
+        CellKey::Information => bytes.push(0),
+        CellKey::Visitors(key) => {
+            bytes.push(1);
+            bytes.extend(key.epoch.0.to_be_bytes());
+            bytes.extend(day_bytes(key.day));
+            push_row(&mut bytes, key.row);
+        }
+        CellKey::Plain(key) => {
+            bytes.push(2);
+            bytes.extend(key.epoch.0.to_be_bytes());
+            push_row(&mut bytes, key.row);
+            bytes.extend(key.metric.0.to_be_bytes());
+        }
+        CellKey::Weighted(key) => {
+            match key.facet {
+                Facet::Day(day) => {
+                    bytes.push(3);
+                    bytes.extend(day_bytes(day));
+                }
+                Facet::Dimension { dimension, value } => bytes.extend([4, 0, 0, dimension, value]),
+            }
+            bytes.extend(key.era.0.to_be_bytes());
+            push_row(&mut bytes, key.row);
+            bytes.extend(key.metric.0.to_be_bytes());
+        }
+    }
+    bytes.resize(CELL_BYTES, 0);
+    bytes
+}
+
+const CELL_BYTES: usize = 19;
+
+/// Reads a cell's key back; `None` if it is none.
+pub fn parse_cell(bytes: &[u8]) -> Option<(Serial, CellKey)> {
+    let mut fields = Fields(bytes.get(1..)?);
+    let serial = Serial(fields.u32()?);
+    let key = match fields.u8()? {
+        0 => CellKey::Information,
+        1 => CellKey::Visitors(VisitorsKey {
+            epoch: EpochNumber(fields.u32()?),
+            day: fields.day()?,
+            row: fields.row()?,
+        }),
+        2 => CellKey::Plain(PlainKey {
+            epoch: EpochNumber(fields.u32()?),
+            row: fields.row()?,
+            metric: fields.metric()?,
+        }),
+        3 => {
+            let facet = Facet::Day(fields.day()?);
+            CellKey::Weighted(fields.weighted(facet)?)
+        }
+        4 => {
+            fields.u16()?;
+            let facet = Facet::Dimension {
+                dimension: fields.u8()?,
+                value: fields.u8()?,
+            };
+            CellKey::Weighted(fields.weighted(facet)?)
+        }
+        _ => return None,
+    };
+    Some((serial, key))
+}
+
+/// The serial and number at the end of a definition's, epoch's or lifecycle's key.
+pub fn parse_numbered(bytes: &[u8]) -> Option<(Serial, Option<u32>)> {
+    let mut fields = Fields(bytes.get(1..)?);
+    Some((Serial(fields.u32()?), fields.u32()))
+}
+
+/// Days before 1970 sort first.
+fn day_bytes(day: Day) -> [u8; 4] {
+    (day.0.cast_unsigned() ^ (1 << 31)).to_be_bytes()
+}
+
+fn push_row(bytes: &mut Vec<u8>, row: Row) {
+    bytes.extend(row.arm.0.to_be_bytes());
+    bytes.push(u8::from(row.holdout));
+}
+
+struct Fields<'a>(&'a [u8]);
+
+impl Fields<'_> {
+    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (head, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(*head)
+    }
+
+    fn u8(&mut self) -> Option<u8> {
+        self.take().map(u8::from_be_bytes)
+    }
+
+    fn u16(&mut self) -> Option<u16> {
+        self.take().map(u16::from_be_bytes)
+    }
+
+    fn u32(&mut self) -> Option<u32> {
+        self.take().map(u32::from_be_bytes)
+    }
+
+    fn day(&mut self) -> Option<Day> {
+        Some(Day((self.u32()? ^ (1 << 31)).cast_signed()))
+    }
+
+    fn row(&mut self) -> Option<Row> {
+        Some(Row {
+            arm: Arm(self.u16()?),
+            holdout: self.u8()? == 1,
+        })
+    }
+
+    fn weighted(&mut self, facet: Facet) -> Option<WeightedKey> {
+        Some(WeightedKey {
+            facet,
+            era: Era(self.u32()?),
+            row: self.row()?,
+            metric: self.metric()?,
+        })
+    }
+
+    fn metric(&mut self) -> Option<MetricIndex> {
+        self.u16().map(MetricIndex)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cell_keys_read_back_and_have_one_length() {
+        let row = Row {
+            arm: Arm(3),
+            holdout: true,
+        };
+        let (metric, era) = (MetricIndex(5), Era(2));
+        let keys = [
+            CellKey::Information,
+            CellKey::Visitors(VisitorsKey {
+                epoch: EpochNumber(9),
+                day: Day(-3),
+                row,
+            }),
+            CellKey::Plain(PlainKey {
+                epoch: EpochNumber(9),
+                row,
+                metric,
+            }),
+            CellKey::Weighted(WeightedKey {
+                facet: Facet::Day(Day(20_000)),
+                era,
+                row,
+                metric,
+            }),
+            CellKey::Weighted(WeightedKey {
+                facet: Facet::Dimension {
+                    dimension: 1,
+                    value: 255,
+                },
+                era,
+                row,
+                metric,
+            }),
+        ];
+        for key in keys {
+            let bytes = cell(Serial(7), key);
+            assert_eq!(bytes.len(), CELL_BYTES);
+            assert_eq!(parse_cell(&bytes), Some((Serial(7), key)));
+        }
+    }
+}
