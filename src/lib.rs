@@ -38,5 +38,7 @@ pub mod store;
 
 pub mod engine;
 
+pub mod http;
+
 #[cfg(test)]
 mod golden;

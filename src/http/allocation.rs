@@ -1,0 +1,98 @@
+//! The allocation in force and its history, for edges and for people.
+
+use actix_web::http::header::{ETAG, IF_NONE_MATCH};
+use actix_web::web::{Data, Path, Query};
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::Server;
+use super::error::{Code, Problem};
+use super::experiments::find;
+use crate::catalog::Entry;
+use crate::epoch::Epoch;
+
+/// The allocation in force, with an `ETag` that changes with the epoch.
+pub(super) async fn current(
+    server: Data<Server>,
+    request: HttpRequest,
+    path: Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let entry = find(&server, &path)?;
+    let Some(epoch) = entry.epoch() else {
+        return Ok(HttpResponse::Ok()
+            .json(json!({ "epoch": null, "weights": {}, "opened_at": null, "receipt": null })));
+    };
+    let tag = format!("\"{}-{}\"", entry.experiment.version, epoch.number.0);
+    let known = request
+        .headers()
+        .get(IF_NONE_MATCH)
+        .and_then(|tag| tag.to_str().ok());
+    if known == Some(tag.as_str()) {
+        return Ok(HttpResponse::NotModified()
+            .insert_header((ETAG, tag))
+            .finish());
+    }
+    let shown = json!({
+        "epoch": epoch.number,
+        "weights": weights(&entry, epoch),
+        "opened_at": epoch.opened_at,
+        "receipt": epoch.receipt,
+    });
+    Ok(HttpResponse::Ok().insert_header((ETAG, tag)).json(shown))
+}
+
+/// Where to start.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct From {
+    #[serde(default)]
+    from: u32,
+}
+
+/// All allocations with their receipts.
+pub(super) async fn epochs(
+    server: Data<Server>,
+    path: Path<String>,
+    query: Result<Query<From>, actix_web::Error>,
+) -> Result<HttpResponse, Problem> {
+    let from = query
+        .map_err(|error| Problem::new(Code::InvalidQuery, error.to_string()))?
+        .from;
+    let entry = find(&server, &path)?;
+    let show = |epoch: &Epoch| {
+        json!({
+            "epoch": epoch.number,
+            "era": epoch.era,
+            "weights": weights(&entry, epoch),
+            "holdout": epoch.holdout,
+            "opened_at": epoch.opened_at,
+            "cause": epoch.cause,
+            "receipt": epoch.receipt,
+            "means": epoch.means,
+        })
+    };
+    let shown: Vec<Value> = entry
+        .epochs
+        .iter()
+        .filter(|epoch| epoch.number.0 >= from)
+        .map(show)
+        .collect();
+    Ok(HttpResponse::Ok().json(json!({ "epochs": shown })))
+}
+
+/// Probabilities by variant key.
+fn weights(entry: &Entry, epoch: &Epoch) -> Map<String, Value> {
+    let named = epoch.allocation.iter().filter_map(|(arm, weight)| {
+        let variant = entry.experiment.variant(arm)?;
+        let name = if variant.live
+            || variant.revision > 1 && entry.experiment.arm(variant.key.as_str()).is_none()
+        {
+            variant.key.to_string()
+        } else {
+            format!("{}@{}", variant.key, variant.revision)
+        };
+        Some((name, json!(weight)))
+    });
+    named.collect()
+}

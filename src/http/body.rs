@@ -1,0 +1,57 @@
+//! Bodies: bytes in, values out, and for what can not be read the path of the mistake.
+
+use actix_web::web::Bytes;
+use serde::Deserialize;
+
+use super::error::{Code, Problem};
+
+/// Largest body, in bytes.
+pub(super) const MAX_BODY: usize = 512 << 10;
+/// Most items of a batch.
+pub(super) const MAX_BATCH: usize = 1_000;
+
+/// A body as actix hands it over.
+pub(super) type Body = Result<Bytes, actix_web::Error>;
+
+/// The bytes of a body.
+///
+/// # Errors
+/// [`Code::BodyTooLarge`], or [`Code::InvalidBody`] for a broken transfer.
+pub(super) fn bytes(body: Body) -> Result<Bytes, Problem> {
+    body.map_err(|error| {
+        if error.as_response_error().status_code() == actix_web::http::StatusCode::PAYLOAD_TOO_LARGE
+        {
+            Problem::new(
+                Code::BodyTooLarge,
+                format!("A body may have at most {MAX_BODY} bytes."),
+            )
+        } else {
+            Problem::new(
+                Code::InvalidBody,
+                format!("The body could not be received: {error}."),
+            )
+        }
+    })
+}
+
+/// Reads JSON, borrowing from the body. The path of a mistake is only looked for when there is one.
+///
+/// # Errors
+/// [`Code::InvalidBody`] with the path.
+pub(super) fn json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Problem> {
+    serde_json::from_slice(body).map_err(|_| {
+        let mut reader = serde_json::Deserializer::from_slice(body);
+        match serde_path_to_error::deserialize::<_, T>(&mut reader) {
+            Err(error) => {
+                let path = error.path().to_string();
+                let detail = error.inner().to_string();
+                if path == "." || path == "?" {
+                    Problem::new(Code::InvalidBody, detail)
+                } else {
+                    Problem::at(Code::InvalidBody, path, format!(": {detail}"))
+                }
+            }
+            Ok(_) => Problem::new(Code::InvalidBody, "something follows the JSON value"),
+        }
+    })
+}

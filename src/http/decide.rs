@@ -1,0 +1,339 @@
+//! Decisions for one visitor: what assignments, batches and explanations share.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tokio::sync::oneshot;
+
+use super::Server;
+use super::error::{Code, Problem};
+use crate::assign::bot::is_bot;
+use crate::assign::bucket::unit_interval;
+use crate::assign::decision::{Decision, Reason, Trace};
+use crate::assign::{Request, Standing, assign, propensity};
+use crate::catalog::Entry;
+use crate::catalog::audience::Attributes;
+use crate::catalog::experiment::Unit;
+use crate::engine::{Refused, Snapshot, Sticky};
+use crate::event::{Assigned, Enrolled, Event};
+use crate::fold::{Outcome, session_hash};
+use crate::id::{SessionId, VisitorId};
+use crate::telemetry;
+use crate::time::Timestamp;
+use crate::visitor::{VisitorKey, find};
+
+/// A decision request, borrowing from the body.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wire<'a> {
+    visitor: VisitorId,
+    session: Option<SessionId>,
+    #[serde(default)]
+    attributes: Attributes,
+    #[serde(borrow, default)]
+    experiments: Option<Vec<std::borrow::Cow<'a, str>>>,
+    #[serde(borrow)]
+    touchpoint: Option<std::borrow::Cow<'a, str>>,
+    channel: Option<String>,
+    #[serde(default)]
+    force: BTreeMap<String, String>,
+}
+
+/// One experiment's answer.
+pub(super) struct Answer<'a> {
+    /// The experiment's key as asked for.
+    pub key: std::borrow::Cow<'a, str>,
+    /// The experiment and what was decided; `None` if there is no such experiment.
+    pub decided: Option<(Arc<Entry>, Decision)>,
+}
+
+/// A visitor's answers, and the events to record before they are given.
+pub(super) struct Answers<'a> {
+    pub visitor: VisitorId,
+    pub list: Vec<Answer<'a>>,
+    pub events: Vec<Event>,
+}
+
+impl Wire<'_> {
+    /// Attributes as audiences see them.
+    fn complete(&mut self, user_agent: Option<&str>) -> bool {
+        if let Some(channel) = self.channel.take()
+            && self.attributes.get("channel").is_none()
+        {
+            // A request with 64 attributes and a channel keeps its attributes.
+            drop(self.attributes.insert("channel", channel.into()));
+        }
+        let named = self
+            .attributes
+            .get("user_agent")
+            .and_then(serde_json::Value::as_str);
+        named.or(user_agent).is_some_and(is_bot)
+    }
+}
+
+/// Decides everything a visitor asks for.
+///
+/// # Errors
+/// As the store fails.
+pub(super) fn decide<'a>(
+    server: &Server,
+    snapshot: &Snapshot,
+    mut wire: Wire<'a>,
+    user_agent: Option<&str>,
+) -> Result<Answers<'a>, Problem> {
+    let keys = wire.experiments.take();
+    let bot = wire.complete(user_agent);
+    let context = Context::new(server, snapshot, &wire, bot)?;
+    let mut events: Vec<Event> = context.enrolment(server).into_iter().collect();
+    let mut answer = |key, entry: Option<&Arc<Entry>>| Answer {
+        key,
+        decided: entry.map(|entry| (Arc::clone(entry), context.decide(entry, &mut events))),
+    };
+    let catalog = &snapshot.catalog;
+    let list = if let Some(keys) = keys {
+        let asked = keys.into_iter().map(|key| {
+            let entry = catalog.get(&key).filter(|entry| !entry.lifecycle.archived);
+            answer(key, entry)
+        });
+        asked.collect()
+    } else {
+        let all = catalog
+            .iter()
+            .filter(|entry| entry.is_listed() && wire.wants(entry));
+        all.map(|entry| answer(entry.experiment.key.to_string().into(), Some(entry)))
+            .collect()
+    };
+    Ok(Answers {
+        visitor: wire.visitor,
+        list,
+        events,
+    })
+}
+
+impl Wire<'_> {
+    fn wants(&self, entry: &Entry) -> bool {
+        let touchpoint = entry.experiment.spec.touchpoint.as_deref();
+        self.touchpoint
+            .as_deref()
+            .is_none_or(|wanted| touchpoint == Some(wanted))
+    }
+}
+
+/// What all decisions of one request share.
+struct Context<'a> {
+    snapshot: &'a Snapshot,
+    wire: &'a Wire<'a>,
+    sticky: Arc<Sticky>,
+    bot: bool,
+    held_globally: bool,
+    now: Timestamp,
+}
+
+impl<'a> Context<'a> {
+    fn new(
+        server: &Server,
+        snapshot: &'a Snapshot,
+        wire: &'a Wire<'a>,
+        bot: bool,
+    ) -> Result<Self, Problem> {
+        let visitor = VisitorKey::of(snapshot.seed, &wire.visitor);
+        let holdout = &server.holdout;
+        let drawn = || unit_interval(&["global:", &holdout.salt], wire.visitor.as_str());
+        Ok(Self {
+            snapshot,
+            wire,
+            sticky: server.engine.sticky(visitor)?.unwrap_or_default(),
+            bot,
+            held_globally: holdout.share > 0.0 && drawn() < holdout.share,
+            now: server.engine.clock().now(),
+        })
+    }
+
+    /// The visitor's place in or outside the global holdout, if it is to be recorded.
+    fn enrolment(&self, server: &Server) -> Option<Event> {
+        let share = server.holdout.share;
+        let fresh = share > 0.0 && !self.bot && self.sticky.held.is_none();
+        let visitor = self.wire.visitor.clone();
+        let (held, at) = (self.held_globally, self.now);
+        fresh.then_some(Event::Enrolled(Enrolled {
+            visitor,
+            held,
+            share,
+            at,
+        }))
+    }
+
+    fn request(&self, entry: &Entry) -> Request<'_> {
+        Request {
+            visitor: self.wire.visitor.as_str(),
+            session: self.wire.session.as_ref().map(SessionId::as_str),
+            attributes: &self.wire.attributes,
+            forced: self
+                .wire
+                .force
+                .get(entry.experiment.key.as_str())
+                .map(String::as_str),
+            bot: self.bot,
+            held_globally: self.held_globally,
+            now: self.now,
+        }
+    }
+
+    fn standing(&self, entry: &Entry) -> Option<Standing> {
+        let session = match entry.experiment.unit {
+            Unit::Visitor => None,
+            Unit::Session => session_hash(self.snapshot.seed, self.wire.session.as_ref()),
+        };
+        let assignment = find(&self.sticky.assignments, entry.serial, session)?;
+        Some(Standing {
+            arm: assignment.arm,
+            holdout: assignment.holdout,
+            epoch: assignment.epoch,
+        })
+    }
+
+    fn decide(&self, entry: &Entry, events: &mut Vec<Event>) -> Decision {
+        let mut trace = Trace::default();
+        let decision = assign(
+            entry,
+            &self.request(entry),
+            self.standing(entry),
+            &mut trace,
+        );
+        if let Some(undecided) = trace.undecided {
+            telemetry::undecided(entry.experiment.key.as_str());
+            tracing::debug!(experiment.key = %entry.experiment.key, error = %undecided, "audience not evaluable");
+        }
+        telemetry::decision(decision.reason);
+        if let (true, Some(epoch), Some(propensity)) =
+            (decision.is_new, decision.epoch, decision.propensity)
+        {
+            events.push(Event::Assigned(Assigned {
+                visitor: self.wire.visitor.clone(),
+                session: self
+                    .wire
+                    .session
+                    .clone()
+                    .filter(|_| entry.experiment.unit == Unit::Session),
+                experiment: entry.experiment.key.clone(),
+                arm: decision.arm,
+                holdout: decision.holdout,
+                epoch,
+                propensity,
+                at: self.now,
+                dimensions: dimension_values(entry, &self.wire.attributes),
+            }));
+        }
+        decision
+    }
+}
+
+/// A visitor's values of an experiment's dimensions, as text, cut at 64 characters.
+pub(super) fn dimension_values(entry: &Entry, attributes: &Attributes) -> Vec<Option<String>> {
+    let text = |value: &serde_json::Value| match value {
+        serde_json::Value::String(text) => Some(text.chars().take(64).collect()),
+        serde_json::Value::Bool(_) | serde_json::Value::Number(_) => Some(value.to_string()),
+        serde_json::Value::Null | serde_json::Value::Array(_) | serde_json::Value::Object(_) => {
+            None
+        }
+    };
+    let dimensions = entry.experiment.dimensions.iter();
+    dimensions
+        .map(|dimension| attributes.get(&dimension.attribute).and_then(text))
+        .collect()
+}
+
+/// The trace of one decision; records nothing.
+///
+/// # Errors
+/// As the store fails.
+pub(super) fn explain(
+    server: &Server,
+    entry: &Entry,
+    mut wire: Wire<'_>,
+    agent: Option<&str>,
+) -> Result<(Decision, Trace), Problem> {
+    let snapshot = server.engine.snapshot();
+    let bot = wire.complete(agent);
+    let context = Context::new(server, &snapshot, &wire, bot)?;
+    let mut trace = Trace {
+        steps: Some(Vec::new()),
+        undecided: None,
+    };
+    let decision = assign(
+        entry,
+        &context.request(entry),
+        context.standing(entry),
+        &mut trace,
+    );
+    Ok((decision, trace))
+}
+
+/// A request made of its parts, as a query string has them.
+pub(super) fn wire(
+    visitor: VisitorId,
+    session: Option<SessionId>,
+    attributes: Attributes,
+) -> Wire<'static> {
+    Wire {
+        visitor,
+        session,
+        attributes,
+        experiments: None,
+        touchpoint: None,
+        channel: None,
+        force: BTreeMap::new(),
+    }
+}
+
+/// Waits until events are durable.
+///
+/// # Errors
+/// [`Code::Overloaded`] or [`Code::Unavailable`].
+pub(super) async fn durable(
+    answered: Result<oneshot::Receiver<Vec<Outcome>>, Refused>,
+) -> Result<Vec<Outcome>, Problem> {
+    answered?.await.map_err(|_| {
+        Problem::new(
+            Code::Unavailable,
+            "The writer stopped before the write was durable.",
+        )
+    })
+}
+
+/// Replaces what another request of the same unit assigned first.
+pub(super) fn settle(answers: &mut [Answer<'_>], events: &[Event], outcomes: Vec<Outcome>) {
+    for (event, outcome) in events.iter().zip(outcomes) {
+        let (Event::Assigned(assigned), Outcome::Standing(standing)) = (event, outcome) else {
+            continue;
+        };
+        let key = assigned.experiment.as_str();
+        let stands = answers
+            .iter_mut()
+            .filter(|answer| answer.key == key)
+            .find_map(|answer| answer.decided.as_mut());
+        if let Some((entry, decision)) = stands {
+            let epoch = entry.epochs.get(standing.epoch);
+            *decision = Decision {
+                arm: standing.arm,
+                reason: Reason::Sticky,
+                epoch: Some(standing.epoch),
+                propensity: epoch.and_then(|epoch| {
+                    propensity(&entry.experiment, epoch, standing.arm, standing.holdout)
+                }),
+                holdout: standing.holdout,
+                is_new: false,
+            };
+        }
+    }
+}
+
+/// The items of a batch, unread.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WireBatch<'a> {
+    #[serde(borrow)]
+    pub requests: Vec<&'a RawValue>,
+}

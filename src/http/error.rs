@@ -1,0 +1,260 @@
+//! Errors on the wire: RFC 9457 problem details with a stable code. One table gives each code its status and title.
+
+use actix_web::body::BoxBody;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use actix_web::{HttpResponse, ResponseError};
+use serde::Serialize;
+
+use crate::engine::Refused;
+use crate::engine::command::CommandError;
+use crate::store::StoreError;
+
+/// Everything that can be wrong with a request, or here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Code {
+    /// The body is not valid JSON, or not of the right shape.
+    InvalidBody,
+    /// A field has an impossible value.
+    InvalidField,
+    /// A query parameter has an impossible value.
+    InvalidQuery,
+    /// A time lies before 2000 or too far ahead.
+    TimestampOutOfRange,
+    /// An amount is no number or out of range.
+    InvalidAmount,
+    /// The body, or one line of it, is too large.
+    BodyTooLarge,
+    /// Too many items in one request.
+    BatchTooLarge,
+    /// Compressed content is cut short or damaged.
+    InvalidEncoding,
+    /// A definition has mistakes.
+    InvalidDefinition,
+    /// There is no such experiment.
+    UnknownExperiment,
+    /// There is no such variant.
+    UnknownVariant,
+    /// An imported row needs an id.
+    IdRequired,
+    /// There is no such route.
+    NotFound,
+    /// The route exists, the method does not.
+    MethodNotAllowed,
+    /// The experiment does not stand where this is possible.
+    IllegalTransition,
+    /// The experiment is defined by a file.
+    OwnedByFile,
+    /// Metrics of an experiment with visitors can not be changed yet.
+    MetricsWithData,
+    /// Somebody else changed it first.
+    VersionConflict,
+    /// The clock only moves forward.
+    ClockMovesForward,
+    /// Too many writes are waiting.
+    Overloaded,
+    /// The server is stopping, or its disk failed.
+    Unavailable,
+    /// A fault of the server.
+    Internal,
+}
+
+impl Code {
+    fn status(self) -> StatusCode {
+        match self {
+            Self::InvalidBody
+            | Self::InvalidField
+            | Self::InvalidQuery
+            | Self::TimestampOutOfRange
+            | Self::InvalidAmount
+            | Self::InvalidEncoding
+            | Self::IdRequired => StatusCode::BAD_REQUEST,
+            Self::BodyTooLarge | Self::BatchTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::InvalidDefinition => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::UnknownExperiment | Self::UnknownVariant | Self::NotFound => {
+                StatusCode::NOT_FOUND
+            }
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::IllegalTransition
+            | Self::OwnedByFile
+            | Self::MetricsWithData
+            | Self::ClockMovesForward => StatusCode::CONFLICT,
+            Self::VersionConflict => StatusCode::PRECONDITION_FAILED,
+            Self::Overloaded | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn title(self) -> &'static str {
+        match self {
+            Self::InvalidBody => "The body can not be read",
+            Self::InvalidField => "A field has an impossible value",
+            Self::InvalidQuery => "A query parameter has an impossible value",
+            Self::TimestampOutOfRange => "A time is out of range",
+            Self::InvalidAmount => "An amount is not a number in range",
+            Self::BodyTooLarge => "The body is too large",
+            Self::BatchTooLarge => "The batch is too large",
+            Self::InvalidEncoding => "The content can not be unpacked",
+            Self::InvalidDefinition => "The definition has mistakes",
+            Self::UnknownExperiment => "Unknown experiment",
+            Self::UnknownVariant => "Unknown variant",
+            Self::IdRequired => "The row needs an id",
+            Self::NotFound => "There is nothing here",
+            Self::MethodNotAllowed => "This method is not possible here",
+            Self::IllegalTransition => "Not possible in the experiment's present status",
+            Self::OwnedByFile => "The experiment is defined by a file",
+            Self::MetricsWithData => {
+                "Metrics of an experiment with visitors can not be changed yet"
+            }
+            Self::VersionConflict => "The experiment has changed meanwhile",
+            Self::ClockMovesForward => "The clock only moves forward",
+            Self::Overloaded => "Too many writes are waiting",
+            Self::Unavailable => "The server can not write",
+            Self::Internal => "A fault of the server",
+        }
+    }
+
+    /// The stable name.
+    pub fn name(self) -> String {
+        serde_json::to_value(self)
+            .ok()
+            .and_then(|name| name.as_str().map(str::to_owned))
+            .unwrap_or_default()
+    }
+}
+
+/// One offending place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct At {
+    /// Where in the request: `visitor`, `events[3].timestamp`, `variants[1].weight` (with its line, if known).
+    pub path: String,
+    /// What is wrong there, and what would be right.
+    pub detail: String,
+}
+
+/// A problem, as the client is told.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("{code:?}: {detail}")]
+pub struct Problem {
+    /// Its code.
+    pub code: Code,
+    /// What is wrong in this very case.
+    pub detail: String,
+    /// Where.
+    pub errors: Vec<At>,
+}
+
+impl Problem {
+    /// A problem of the request as a whole.
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self {
+            code,
+            detail: detail.into(),
+            errors: Vec::new(),
+        }
+    }
+
+    /// A problem at one place of the request.
+    pub fn at(code: Code, path: impl Into<String>, detail: impl Into<String>) -> Self {
+        let (path, detail) = (path.into(), detail.into());
+        Self {
+            code,
+            detail: format!("{path} {detail}"),
+            errors: vec![At { path, detail }],
+        }
+    }
+
+    /// The problem as JSON.
+    pub fn body(&self) -> serde_json::Value {
+        let mut body = serde_json::json!({
+            "type": format!("urn:upswing:problem:{}", self.code.name()),
+            "title": self.code.title(),
+            "status": self.code.status().as_u16(),
+            "code": self.code,
+            "detail": self.detail,
+        });
+        if !self.errors.is_empty() {
+            body["errors"] = serde_json::json!(self.errors);
+        }
+        body
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.code.status()
+    }
+
+    fn error_response(&self) -> HttpResponse<BoxBody> {
+        let mut response = HttpResponse::build(self.code.status());
+        response.insert_header((CONTENT_TYPE, "application/problem+json"));
+        if self.code.status() == StatusCode::SERVICE_UNAVAILABLE {
+            response.insert_header((RETRY_AFTER, "1"));
+        }
+        response.body(self.body().to_string())
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Overloaded => {
+                crate::telemetry::overloaded();
+                Self::new(
+                    Code::Overloaded,
+                    "The queue of writes is full; try again in a second.",
+                )
+            }
+            Refused::Stopped => Self::new(
+                Code::Unavailable,
+                "The writer has stopped; nothing was accepted.",
+            ),
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "the store failed to read");
+        Self::new(Code::Internal, "The store could not be read.")
+    }
+}
+
+impl From<CommandError> for Problem {
+    fn from(error: CommandError) -> Self {
+        let code = match &error {
+            CommandError::UnknownExperiment(_) => Code::UnknownExperiment,
+            CommandError::UnknownVariant(_) => Code::UnknownVariant,
+            CommandError::Illegal(_) => Code::IllegalTransition,
+            CommandError::Invalid(_) => Code::InvalidDefinition,
+            CommandError::OwnedByFile(_) => Code::OwnedByFile,
+            CommandError::Stale(_) => Code::VersionConflict,
+            CommandError::MetricsWithData => Code::MetricsWithData,
+        };
+        let detail = error.to_string();
+        let errors = match error {
+            CommandError::Invalid(mistakes) => mistakes.into_iter().map(At::from).collect(),
+            CommandError::UnknownExperiment(_)
+            | CommandError::UnknownVariant(_)
+            | CommandError::Illegal(_)
+            | CommandError::OwnedByFile(_)
+            | CommandError::Stale(_)
+            | CommandError::MetricsWithData => Vec::new(),
+        };
+        Self {
+            code,
+            detail,
+            errors,
+        }
+    }
+}
+
+impl From<crate::catalog::mistake::Mistake> for At {
+    fn from(mistake: crate::catalog::mistake::Mistake) -> Self {
+        Self {
+            path: mistake.key.clone(),
+            detail: mistake.detail,
+        }
+    }
+}

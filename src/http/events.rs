@@ -1,0 +1,112 @@
+//! `POST /api/v1/events`: one event, an array, or `{"events": […], "sent_at"?}`.
+
+use actix_web::web::Data;
+use actix_web::{HttpResponse, http::StatusCode};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::Server;
+use super::body::{self, Body, MAX_BATCH};
+use super::decide::durable;
+use super::error::{Code, Problem};
+use super::incoming::{self, Counts, Received, Rejection};
+use crate::event::Event;
+use crate::fold::Outcome;
+use crate::telemetry;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WireBatch<'a> {
+    #[serde(borrow)]
+    events: Vec<&'a RawValue>,
+    #[serde(borrow)]
+    sent_at: Option<&'a RawValue>,
+}
+
+/// What a body may begin with.
+#[derive(Deserialize)]
+struct Probe<'a> {
+    #[serde(borrow)]
+    events: Option<&'a RawValue>,
+}
+
+/// Records events; the answer comes once they are durable.
+pub(super) async fn track(server: Data<Server>, body: Body) -> Result<HttpResponse, Problem> {
+    let body = body::bytes(body)?;
+    let text = std::str::from_utf8(&body)
+        .map_err(|error| Problem::new(Code::InvalidBody, error.to_string()))?;
+    let (items, sent_at, single) = items(text)?;
+    if items.len() > MAX_BATCH {
+        return Err(Problem::new(
+            Code::BatchTooLarge,
+            format!("A batch may have at most {MAX_BATCH} events."),
+        ));
+    }
+    let received = Received {
+        now: server.engine.clock().now(),
+        sent_at,
+    };
+    let (mut events, mut counts) = (Vec::with_capacity(items.len()), Counts::default());
+    {
+        let snapshot = server.engine.snapshot();
+        for (index, item) in items.iter().enumerate() {
+            let fresh = || incoming::fresh_id(received.now);
+            match incoming::event(item, &snapshot.catalog, received, fresh) {
+                Ok(event) => events.push(Event::Tracked(event)),
+                Err(problem) if single => return Err(problem),
+                Err(problem) => counts.rejected.push(Rejection::of(index, problem)),
+            }
+        }
+    }
+    telemetry::events("rejected", counts.rejected.len());
+    if !events.is_empty() {
+        let outcomes = durable(server.engine.record(events)).await?;
+        counts.count(&outcomes);
+    }
+    let all_rejected = counts.accepted + counts.duplicates == 0 && !counts.rejected.is_empty();
+    let status = if all_rejected {
+        StatusCode::BAD_REQUEST
+    } else {
+        StatusCode::ACCEPTED
+    };
+    Ok(HttpResponse::build(status).json(counts))
+}
+
+impl Counts {
+    /// Adds what became of events.
+    pub(super) fn count(&mut self, outcomes: &[Outcome]) {
+        let accepted = outcomes
+            .iter()
+            .filter(|outcome| **outcome == Outcome::Accepted)
+            .count();
+        self.accepted += accepted;
+        self.duplicates += outcomes.len() - accepted;
+        telemetry::events("accepted", accepted);
+        telemetry::events("duplicate", outcomes.len() - accepted);
+    }
+}
+
+type Items<'a> = (Vec<&'a str>, Option<crate::time::Timestamp>, bool);
+
+/// The events of a body, when they were sent, and whether the body is a single event.
+fn items(text: &str) -> Result<Items<'_>, Problem> {
+    let text = text.trim();
+    if text.starts_with('[') {
+        let items: Vec<&RawValue> = body::json(text.as_bytes())?;
+        return Ok((items.into_iter().map(RawValue::get).collect(), None, false));
+    }
+    let probe: Probe<'_> = body::json(text.as_bytes())?;
+    if probe.events.is_none() {
+        return Ok((vec![text], None, true));
+    }
+    let batch: WireBatch<'_> = body::json(text.as_bytes())?;
+    let sent_at = batch
+        .sent_at
+        .map(|raw| incoming::timestamp(raw, "sent_at"))
+        .transpose()?;
+    Ok((
+        batch.events.into_iter().map(RawValue::get).collect(),
+        sent_at,
+        false,
+    ))
+}

@@ -1,0 +1,245 @@
+//! Experiments: list, read, define, and move through their lifecycle.
+
+use actix_web::http::header::{ETAG, IF_MATCH};
+use actix_web::web::{Data, Path, Query};
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::Server;
+use super::body::{self, Body};
+use super::error::{At, Code, Problem};
+use crate::catalog::{Entry, Scope, Source, read_json};
+use crate::engine::command::{Command, Done};
+use crate::id::{ExperimentKey, VariantKey};
+
+/// All experiments that are not archived.
+pub(super) async fn list(server: Data<Server>) -> HttpResponse {
+    let snapshot = server.engine.snapshot();
+    let shown = snapshot
+        .catalog
+        .iter()
+        .filter(|entry| !entry.lifecycle.archived);
+    HttpResponse::Ok()
+        .json(json!({ "experiments": shown.map(|entry| show(entry)).collect::<Vec<_>>() }))
+}
+
+/// One experiment.
+pub(super) async fn get(server: Data<Server>, path: Path<String>) -> Result<HttpResponse, Problem> {
+    let entry = find(&server, &path)?;
+    Ok(HttpResponse::Ok()
+        .insert_header((ETAG, etag(&entry)))
+        .json(show(&entry)))
+}
+
+/// The entry of an experiment.
+///
+/// # Errors
+/// [`Code::UnknownExperiment`].
+pub(super) fn find(server: &Server, key: &str) -> Result<std::sync::Arc<Entry>, Problem> {
+    let snapshot = server.engine.snapshot();
+    let entry = snapshot.catalog.get(key).cloned();
+    entry.ok_or_else(|| {
+        Problem::new(
+            Code::UnknownExperiment,
+            format!("There is no experiment {key:?}."),
+        )
+    })
+}
+
+fn etag(entry: &Entry) -> String {
+    format!("\"{}\"", entry.experiment.version)
+}
+
+/// Definition, status and version.
+fn show(entry: &Entry) -> Value {
+    let mut shown = json!(&*entry.experiment.spec);
+    let lifecycle = &entry.lifecycle;
+    let winner = lifecycle
+        .conclusion
+        .as_ref()
+        .and_then(|conclusion| conclusion.winner);
+    shown["status"] = json!(lifecycle.status);
+    shown["version"] = json!(entry.experiment.version);
+    shown["since"] = json!(lifecycle.since);
+    shown["started_at"] = json!(lifecycle.started_at);
+    shown["archived"] = json!(lifecycle.archived);
+    shown["source"] = json!(lifecycle.source);
+    shown["epoch"] = json!(entry.epoch().map(|epoch| epoch.number));
+    if let Some(conclusion) = &lifecycle.conclusion {
+        let winner = winner
+            .and_then(|arm| entry.experiment.variant(arm))
+            .map(|variant| variant.key.as_str());
+        shown["conclusion"] = json!({ "winner": winner, "scope": conclusion.scope });
+    }
+    shown
+}
+
+/// Options of a definition.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PutOptions {
+    #[serde(default)]
+    cosmetic: bool,
+}
+
+/// Defines a new experiment or version.
+pub(super) async fn put(
+    server: Data<Server>,
+    request: HttpRequest,
+    path: Path<String>,
+    options: Result<Query<PutOptions>, actix_web::Error>,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
+    let options = options.map_err(|error| Problem::new(Code::InvalidQuery, error.to_string()))?;
+    let body = body::bytes(body)?;
+    let text = std::str::from_utf8(&body)
+        .map_err(|error| Problem::new(Code::InvalidBody, error.to_string()))?;
+    let spec = read_json(text).map_err(|mistakes| Problem {
+        code: Code::InvalidDefinition,
+        detail: format!(
+            "The definition has {} mistakes; nothing was changed.",
+            mistakes.len()
+        ),
+        errors: mistakes.into_iter().map(At::from).collect(),
+    })?;
+    if spec.key != *path {
+        return Err(Problem::at(
+            Code::InvalidDefinition,
+            "key",
+            format!("is {:?}, but the path says {path:?}", spec.key),
+        ));
+    }
+    let expected = expected_version(&request)?;
+    let key = key(&path)?;
+    let command = Command::Define {
+        spec: Box::new(spec),
+        source: Source::Api,
+        cosmetic: options.cosmetic,
+        expected,
+    };
+    done(&server, &key, command).await
+}
+
+/// The version of `If-Match`.
+fn expected_version(request: &HttpRequest) -> Result<Option<u32>, Problem> {
+    let Some(header) = request.headers().get(IF_MATCH) else {
+        return Ok(None);
+    };
+    let version = header
+        .to_str()
+        .ok()
+        .map(|value| value.trim().trim_matches('"'));
+    match version {
+        Some("*") => Ok(None),
+        Some(version) => version.parse().map(Some).map_err(|_| unreadable_version()),
+        None => Err(unreadable_version()),
+    }
+}
+
+fn unreadable_version() -> Problem {
+    Problem::at(Code::InvalidField, "If-Match", "must be the ETag of a GET")
+}
+
+/// Puts an experiment away.
+pub(super) async fn archive(
+    server: Data<Server>,
+    path: Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let key = key(&path)?;
+    done(&server, &key, Command::Archive(key.clone())).await
+}
+
+/// Starts or resumes.
+pub(super) async fn start(
+    server: Data<Server>,
+    path: Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let key = key(&path)?;
+    done(&server, &key, Command::Start(key.clone())).await
+}
+
+/// Pauses.
+pub(super) async fn pause(
+    server: Data<Server>,
+    path: Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let key = key(&path)?;
+    done(&server, &key, Command::Pause(key.clone())).await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Conclusion {
+    winner: Option<VariantKey>,
+    #[serde(default = "for_new")]
+    scope: Scope,
+}
+
+fn for_new() -> Scope {
+    Scope::New
+}
+
+/// Decides.
+pub(super) async fn conclude(
+    server: Data<Server>,
+    path: Path<String>,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
+    let key = key(&path)?;
+    let body = body::bytes(body)?;
+    let text: &[u8] = if body.is_empty() { b"{}" } else { &body };
+    let conclusion: Conclusion = body::json(text)?;
+    let command = Command::Conclude {
+        experiment: key.clone(),
+        winner: conclusion.winner,
+        scope: conclusion.scope,
+    };
+    done(&server, &key, command).await
+}
+
+/// Asks the policy now.
+pub(super) async fn reallocate(
+    server: Data<Server>,
+    path: Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let key = key(&path)?;
+    done(&server, &key, Command::Reallocate(key.clone())).await
+}
+
+fn key(path: &str) -> Result<ExperimentKey, Problem> {
+    let parsed = ExperimentKey::parse(path);
+    parsed.map_err(|error| Problem::at(Code::UnknownExperiment, "key", error.to_string()))
+}
+
+/// Runs a command and answers with the experiment as it is then.
+async fn done(
+    server: &Server,
+    key: &ExperimentKey,
+    command: Command,
+) -> Result<HttpResponse, Problem> {
+    let done: Done = run(server, command).await?;
+    let entry = find(server, key.as_str())?;
+    let mut shown = show(&entry);
+    if let Some(note) = done.note {
+        shown["note"] = json!(note);
+    }
+    Ok(HttpResponse::Ok()
+        .insert_header((ETAG, etag(&entry)))
+        .json(shown))
+}
+
+/// Runs a command; the answer comes once it is durable.
+///
+/// # Errors
+/// What the command was refused for.
+pub(super) async fn run(server: &Server, command: Command) -> Result<Done, Problem> {
+    let answered = server.engine.command(command)?;
+    let stopped = |_| {
+        Problem::new(
+            Code::Unavailable,
+            "The writer stopped before the change was durable.",
+        )
+    };
+    Ok(answered.await.map_err(stopped)??)
+}

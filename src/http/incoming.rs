@@ -1,0 +1,201 @@
+//! Events as clients send them: read, checked, and turned into events of the log.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::body;
+use super::error::{Code, Problem};
+use crate::catalog::Catalog;
+use crate::event::Tracked;
+use crate::fold::amount;
+use crate::id::{EventId, EventName, VisitorId};
+use crate::time::{DAY_MS, TimeError, Timestamp, Window};
+
+/// An event, borrowing from the body.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WireEvent<'a> {
+    /// Only rows of an import name their type.
+    #[serde(borrow, default, rename = "type")]
+    _type: Option<Cow<'a, str>>,
+    id: Option<EventId>,
+    event: EventName,
+    visitor: VisitorId,
+    #[serde(borrow)]
+    timestamp: Option<&'a RawValue>,
+    #[serde(borrow)]
+    properties: Option<&'a RawValue>,
+}
+
+/// What one item was rejected for.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Rejection {
+    /// Its position in the request, from 0.
+    pub index: usize,
+    /// Its code.
+    pub code: Code,
+    /// The offending place within the item.
+    pub path: String,
+    /// What is wrong there.
+    pub detail: String,
+}
+
+impl Rejection {
+    /// The rejection of item `index` for a problem.
+    pub(super) fn of(index: usize, problem: Problem) -> Self {
+        let at = problem.errors.into_iter().next();
+        let (path, detail) = at.map_or((String::new(), problem.detail), |at| (at.path, at.detail));
+        Self {
+            index,
+            code: problem.code,
+            path,
+            detail,
+        }
+    }
+}
+
+/// What became of a request's items.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Counts {
+    /// Durable now.
+    pub accepted: usize,
+    /// Known already.
+    pub duplicates: usize,
+    /// Refused, with reasons.
+    pub rejected: Vec<Rejection>,
+}
+
+/// When a request's events arrived, and when the client says it sent them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Received {
+    /// The server's time.
+    pub now: Timestamp,
+    /// The client's time of sending.
+    pub sent_at: Option<Timestamp>,
+}
+
+impl Received {
+    /// A client's time as it counts: corrected by the skew of its clock (at most a day), clamped to now.
+    fn correct(self, at: Timestamp) -> Result<Timestamp, TimeError> {
+        let skew = self.sent_at.map_or(0, |sent| {
+            (self.now.millis() - sent.millis()).clamp(-DAY_MS, DAY_MS)
+        });
+        at.plus(Window::from_millis(skew)).received_at(self.now)
+    }
+}
+
+/// Reads a time: RFC 3339 text or integer milliseconds.
+///
+/// # Errors
+/// [`Code::TimestampOutOfRange`] or [`Code::InvalidField`] at `path`.
+pub(super) fn timestamp(raw: &RawValue, path: &str) -> Result<Timestamp, Problem> {
+    let text: Result<Cow<'_, str>, _> = serde_json::from_str(raw.get());
+    let at = match text {
+        Ok(text) => Timestamp::parse(&text),
+        Err(_) => raw
+            .get()
+            .parse()
+            .map_err(|_| TimeError::Malformed)
+            .and_then(Timestamp::from_millis),
+    };
+    at.map_err(|error| time_problem(&error, path))
+}
+
+fn time_problem(error: &TimeError, path: &str) -> Problem {
+    let code = match error {
+        TimeError::OutOfRange => Code::TimestampOutOfRange,
+        TimeError::Malformed | TimeError::BadWindow | TimeError::BadZone => Code::InvalidField,
+    };
+    Problem::at(code, path, error.to_string())
+}
+
+/// Reads one event. `fresh_id` names events that bring no id of their own.
+///
+/// # Errors
+/// A problem with the offending path within the event.
+pub(super) fn event(
+    raw: &str,
+    catalog: &Catalog,
+    received: Received,
+    fresh_id: impl FnOnce() -> Option<EventId>,
+) -> Result<Tracked, Problem> {
+    let wire: WireEvent<'_> = body::json(raw.as_bytes())?;
+    let at = wire
+        .timestamp
+        .map(|raw| timestamp(raw, "timestamp"))
+        .transpose()?;
+    let at = at.map_or(Ok(received.now), |at| {
+        received
+            .correct(at)
+            .map_err(|error| time_problem(&error, "timestamp"))
+    })?;
+    let properties = wire.properties.map_or("", RawValue::get);
+    check_properties(catalog, &wire.event, properties)?;
+    let id = wire.id.or_else(fresh_id);
+    let id = id.ok_or_else(|| Problem::at(Code::IdRequired, "id", "must be given"))?;
+    let properties = if properties == "null" { "" } else { properties }.to_owned();
+    Ok(Tracked {
+        visitor: wire.visitor,
+        id,
+        name: wire.event,
+        at,
+        properties,
+    })
+}
+
+/// Properties shorter than this can not be nested too deeply to be read (128 levels).
+const DEEP: usize = 2 * 128;
+
+/// Properties are an object, and those that metrics read are amounts.
+fn check_properties(catalog: &Catalog, event: &EventName, properties: &str) -> Result<(), Problem> {
+    if properties.is_empty() || properties == "null" {
+        return Ok(());
+    }
+    if !properties.starts_with('{') {
+        return Err(Problem::at(
+            Code::InvalidField,
+            "properties",
+            "must be an object",
+        ));
+    }
+    let read = catalog
+        .signal(event.as_str())
+        .filter(|read| !read.is_empty());
+    if read.is_none() && properties.len() < DEEP {
+        return Ok(());
+    }
+    let values: serde_json::Value =
+        body::json(properties.as_bytes()).map_err(|problem| within("properties", problem))?;
+    for property in read.into_iter().flatten() {
+        if let Some(Err(error)) = amount(&values, property) {
+            return Err(Problem::at(
+                Code::InvalidAmount,
+                format!("properties.{property}"),
+                error.to_string(),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The problem of a part of an item, placed in the whole.
+fn within(part: &str, problem: Problem) -> Problem {
+    let place = problem.errors.into_iter().next();
+    let (path, detail) = place.map_or((String::new(), problem.detail), |at| {
+        (format!(".{}", at.path), at.detail)
+    });
+    Problem::at(Code::InvalidField, format!("{part}{path}"), detail)
+}
+
+/// A new id, ordered by time.
+pub(super) fn fresh_id(now: Timestamp) -> Option<EventId> {
+    let millis = u64::try_from(now.millis()).ok()?;
+    let at = uuid::Timestamp::from_unix(
+        uuid::NoContext,
+        millis / 1_000,
+        u32::try_from(millis % 1_000).ok()? * 1_000_000,
+    );
+    EventId::parse(&uuid::Uuid::new_v7(at).to_string()).ok()
+}
