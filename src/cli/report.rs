@@ -1,0 +1,63 @@
+//! `upswing report`: what an experiment shows, as the server reports it.
+
+use clap::Args;
+
+use super::analyze::Format;
+use super::client::Client;
+use super::{Failure, say};
+use crate::id::ExperimentKey;
+use crate::report::{Report, table};
+
+/// Which report, and how.
+#[derive(Debug, Args)]
+pub(super) struct ReportArgs {
+    /// The experiment
+    #[arg(value_parser = ExperimentKey::parse)]
+    key: ExperimentKey,
+    /// How it is printed
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    /// As of which moment, such as 2026-12-24T18:00:00Z [default: now]
+    #[arg(long)]
+    as_of: Option<String>,
+    /// Break the metrics down by this dimension
+    #[arg(long)]
+    dimension: Option<String>,
+}
+
+/// Prints a report.
+///
+/// # Errors
+/// As the server refuses, or can not be reached.
+pub(super) fn run(client: &Client, args: &ReportArgs) -> Result<(), Failure> {
+    let mut query = Vec::new();
+    if let Some(as_of) = &args.as_of {
+        query.push(("as_of", as_of.as_str()));
+    }
+    if let Some(dimension) = &args.dimension {
+        query.push(("dimension", dimension.as_str()));
+    }
+    if args.format == Format::Csv {
+        query.push(("format", "csv"));
+    }
+    let text = client.get_text(&path(&args.key), &query)?;
+    match args.format {
+        Format::Table => say(table::render(&client.read(text.as_bytes())?).trim_end()),
+        Format::Json | Format::Csv => say(text.trim_end()),
+    }
+    Ok(())
+}
+
+/// Prints the table of an experiment as it is now.
+///
+/// # Errors
+/// As the server refuses, or can not be reached.
+pub(super) fn print(client: &Client, experiment: &ExperimentKey) -> Result<(), Failure> {
+    let report: Report = client.get(&path(experiment))?;
+    say(&table::render(&report));
+    Ok(())
+}
+
+fn path(experiment: &ExperimentKey) -> String {
+    format!("/api/v1/experiments/{experiment}/report")
+}

@@ -1,0 +1,114 @@
+//! `upswing serve`: the server, from opening the store to draining it.
+
+use std::time::Duration;
+
+use actix_web::{App, HttpServer};
+
+use super::watch::Watch;
+use super::{Failure, say};
+use crate::config::Config;
+use crate::engine::files::{self, Files};
+use crate::engine::{Engine, EngineError, Setup};
+use crate::http::{GlobalHoldout, Server, routes};
+use crate::store::{Store, StoreError};
+use crate::telemetry;
+
+/// Serves until told to stop.
+///
+/// # Errors
+/// Mistakes in the experiment files, a store that can not be opened, an address that can not be bound.
+pub(super) fn run(config: &Config, manual_clock: bool) -> Result<(), Failure> {
+    telemetry::log(config.log_format, &config.log);
+    let metrics = telemetry::measure();
+    let files = files::read(&config.experiments)
+        .map_err(|error| Failure::input(format!("{}: {error}", config.experiments.display())))?;
+    if !files.mistakes.is_empty() {
+        return Err(Failure::mistakes(&files.mistakes));
+    }
+    let store = Store::open(&config.data, config.cache_bytes)?;
+    let (engine, writer) = Engine::start(Setup {
+        store,
+        manual_clock,
+        zone: config.time_zone.clone(),
+        seed: rand::random(),
+        sticky_visitors: config.sticky,
+        queue: config.queue,
+    })?;
+    let holdout = GlobalHoldout {
+        share: config.global_holdout,
+        salt: config.salt.clone(),
+    };
+    let server = Server {
+        engine: engine.clone(),
+        holdout,
+        metrics,
+    };
+    let result = actix_web::rt::System::new().block_on(serve(config, server, files));
+    engine.stop();
+    writer.join()?;
+    result
+}
+
+async fn serve(config: &Config, server: Server, files: Files) -> Result<(), Failure> {
+    let engine = server.engine.clone();
+    let mut watch = Watch::new(engine.clone(), config.experiments.clone());
+    watch.apply(&files).await.map_err(Failure::input)?;
+    let build = move || {
+        let server = server.clone();
+        App::new().configure(|config| routes(config, &server))
+    };
+    let bound = HttpServer::new(build)
+        .workers(config.workers)
+        .shutdown_timeout(10)
+        .bind(&config.listen)
+        .map_err(|error| Failure::input(format!("can not listen on {}: {error}", config.listen)))?;
+    let addresses = bound.addrs();
+    let running = bound.run();
+    for address in addresses {
+        welcome(&format!("http://{address}"), &engine);
+    }
+    let handle = running.handle();
+    let watched = actix_web::rt::spawn(watch.run());
+    let guarded = actix_web::rt::spawn(async move {
+        while !engine.has_failed() {
+            actix_web::rt::time::sleep(Duration::from_millis(100)).await;
+        }
+        handle.stop(false).await;
+    });
+    let result = running
+        .await
+        .map_err(|error| Failure::input(error.to_string()));
+    watched.abort();
+    guarded.abort();
+    result
+}
+
+fn welcome(url: &str, engine: &Engine) {
+    let snapshot = engine.snapshot();
+    let running: Vec<&str> = snapshot
+        .catalog
+        .iter()
+        .map(|entry| entry.experiment.key.as_str())
+        .collect();
+    say(&format!("listening on {url}"));
+    if let Some(first) = running.first() {
+        say(&format!("experiments: {}", running.join(", ")));
+        say(&format!(
+            "try:  curl -s {url}/api/v1/assignments -d '{{\"visitor\":\"anna\"}}'\n      upswing demo --server {url}\n      upswing report {first} --server {url}"
+        ));
+    } else {
+        say("no experiments yet: put a file into the experiments directory");
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::store(error.to_string())
+    }
+}
+
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        Self::store(error.to_string())
+    }
+}
