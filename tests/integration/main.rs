@@ -1,0 +1,27 @@
+//! Integration tests: the real binary on a free port, spoken to over HTTP. When a test ends, the harness stops the
+//! server, replays its log and demands the stored state byte for byte.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a failing unwrap is a failing test; helpers outside #[test] need it too"
+)]
+
+mod client;
+mod harness;
+mod model;
+
+mod answers;
+mod architecture;
+mod assignments;
+mod conclusion;
+mod definitions;
+mod durability;
+mod hillstrom;
+mod import;
+mod input;
+#[path = "loop.rs"]
+mod loop_;
+mod operations;
+mod pressure;
+mod readme;
+mod rewards;
