@@ -1,0 +1,245 @@
+//! What the pure core costs in process: one decision, P(best), one fold, one report.
+//!
+//! `cargo bench --bench core`
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a bench that can not prepare its input has nothing to measure"
+)]
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use divan::Bencher;
+use upswing::assign::decision::Trace;
+use upswing::assign::{Request, assign};
+use upswing::catalog::audience::Attributes;
+use upswing::catalog::{Catalog, Entry, Source, read_json};
+use upswing::cell::Cells;
+use upswing::engine::ledger::{Books, Ledger, State};
+use upswing::event::{Assigned, Defined, Event, Founded, Tracked};
+use upswing::fold::control::defined_entry;
+use upswing::id::{EventId, EventName, VisitorId};
+use upswing::posterior::{Posterior, best};
+use upswing::report::{Question, report};
+use upswing::store::Store;
+use upswing::time::Timestamp;
+
+fn main() {
+    divan::main();
+}
+
+fn now() -> Timestamp {
+    Timestamp::parse("2026-11-22T12:00:00Z").unwrap()
+}
+
+/// Four variants and five metrics, with or without an audience.
+fn definition(audience: Option<&str>) -> String {
+    let variants: Vec<_> = ["control", "a", "b", "c"]
+        .map(|key| serde_json::json!({ "key": key, "payload": { "v": key } }))
+        .into();
+    let mut definition = serde_json::json!({
+        "key": "bench", "status": "running", "variants": variants,
+        "dimensions": ["device"],
+        "allocation": { "policy": "thompson", "metric": "purchase" },
+        "metrics": [
+            { "key": "purchase", "event": "Order Completed", "kind": "conversion", "role": "goal" },
+            { "key": "revenue", "event": "Order Completed", "kind": "sum", "property": "revenue" },
+            { "key": "orders", "event": "Order Completed", "kind": "count" },
+            { "key": "aov", "kind": "ratio", "numerator": "revenue", "denominator": "orders" },
+            { "key": "refunds", "event": "Order Refunded", "kind": "conversion", "direction": "decrease", "role": "guardrail" },
+        ],
+    });
+    if let Some(audience) = audience {
+        definition["audience"] = audience.into();
+    }
+    definition.to_string()
+}
+
+/// A running ledger with the experiment, an in-memory store, and cells.
+struct World {
+    store: Store,
+    ledger: Ledger,
+    books: Books,
+}
+
+impl World {
+    fn new(audience: Option<&str>) -> Self {
+        let ledger = Ledger::new(Founded {
+            seed: 1,
+            zone: "UTC".into(),
+        })
+        .unwrap();
+        let mut world = Self {
+            store: Store::memory(),
+            ledger,
+            books: Books::new(),
+        };
+        let definition = serde_json::to_string(&read_json(&definition(audience)).unwrap()).unwrap();
+        let defined = Defined {
+            definition,
+            source: Source::Api,
+            cosmetic: false,
+            at: now(),
+        };
+        let entry = defined_entry(&Catalog::default(), &defined).unwrap();
+        let epoch = upswing::bandit::opened_by_change(None, &entry, &Cells::none(), now()).unwrap();
+        let opened = Event::Opened {
+            experiment: entry.experiment.key.clone(),
+            epoch,
+        };
+        world.apply(&[Event::Defined(defined), opened]);
+        world
+    }
+
+    fn apply(&mut self, events: &[Event]) {
+        let state = State {
+            store: &self.store,
+            books: &self.books,
+        };
+        let step = self.ledger.apply(state, events, now()).unwrap();
+        self.store.commit(&step.writes).unwrap();
+        self.ledger.absorb(step, &mut self.books);
+    }
+
+    fn entry(&self) -> Arc<Entry> {
+        Arc::clone(self.ledger.catalog.get("bench").unwrap())
+    }
+
+    fn assigned(&self, visitor: u32) -> Event {
+        let id = VisitorId::parse(&format!("visitor-{visitor}")).unwrap();
+        let attributes = Attributes::default();
+        let entry = self.entry();
+        let decision = assign(
+            &entry,
+            &request(id.as_str(), &attributes),
+            None,
+            &mut Trace::default(),
+        );
+        Event::Assigned(Assigned {
+            visitor: id,
+            session: None,
+            experiment: entry.experiment.key.clone(),
+            arm: decision.arm,
+            holdout: false,
+            epoch: decision.epoch.unwrap(),
+            propensity: decision.propensity.unwrap(),
+            at: now(),
+            dimensions: vec![Some("mobile".into())],
+        })
+    }
+}
+
+fn ordered(visitor: u32, order: u32) -> Event {
+    Event::Tracked(Tracked {
+        visitor: VisitorId::parse(&format!("visitor-{visitor}")).unwrap(),
+        id: EventId::parse(&format!("order-{visitor}-{order}")).unwrap(),
+        name: EventName::parse("Order Completed").unwrap(),
+        at: now(),
+        properties: format!(
+            r#"{{"order_id":"{visitor}-{order}","revenue":{}}}"#,
+            20 + visitor % 80
+        ),
+    })
+}
+
+fn request<'a>(visitor: &'a str, attributes: &'a Attributes) -> Request<'a> {
+    Request {
+        visitor,
+        session: None,
+        attributes,
+        forced: None,
+        bot: false,
+        held_globally: false,
+        now: now(),
+    }
+}
+
+/// One new visitor's decision among four variants.
+#[divan::bench]
+fn assign_4_variants(bencher: Bencher<'_, '_>) {
+    let entry = World::new(None).entry();
+    let attributes = Attributes::default();
+    let mut visitor = 0_u64;
+    bencher.bench_local(|| {
+        visitor += 1;
+        let id = visitor.to_string();
+        black_box(assign(
+            &entry,
+            &request(&id, &attributes),
+            None,
+            &mut Trace::default(),
+        ))
+    });
+}
+
+/// The same behind a CEL audience of two terms.
+#[divan::bench]
+fn assign_4_variants_with_audience(bencher: Bencher<'_, '_>) {
+    let audience = r#"visitor.country in ["DE", "AT"] && visitor.visits >= 2"#;
+    let entry = World::new(Some(audience)).entry();
+    let mut attributes = Attributes::default();
+    attributes.insert("country", "AT".into()).unwrap();
+    attributes.insert("visits", 3.into()).unwrap();
+    let mut visitor = 0_u64;
+    bencher.bench_local(|| {
+        visitor += 1;
+        let id = visitor.to_string();
+        black_box(assign(
+            &entry,
+            &request(&id, &attributes),
+            None,
+            &mut Trace::default(),
+        ))
+    });
+}
+
+/// P(best) of four Beta posteriors.
+#[divan::bench(args = [1_000, 1_000_000])]
+fn prob_best_of_4(bencher: Bencher<'_, '_>, trials: u64) {
+    let posteriors =
+        [50, 51, 52, 53].map(|per_mille| Posterior::beta(trials * per_mille / 1_000, trials));
+    bencher.bench(|| best::evaluate(black_box(&posteriors)));
+}
+
+/// One reward of a visitor with five metrics, folded, encoded and written to memory; 256 a commit.
+#[divan::bench(sample_count = 20)]
+fn fold_256_rewards(bencher: Bencher<'_, '_>) {
+    let mut world = World::new(None);
+    for visitor in 0..4_096 {
+        let event = world.assigned(visitor);
+        world.apply(&[event]);
+    }
+    let mut order = 0;
+    bencher.counter(256_u32).bench_local(|| {
+        order += 1;
+        let events: Vec<Event> = (0..256)
+            .map(|visitor| ordered((visitor + order * 256) % 4_096, order))
+            .collect();
+        world.apply(&events);
+    });
+}
+
+/// A report of four variants and five metrics. Its cost does not depend on the number of visitors: cells are sums.
+#[divan::bench(sample_count = 50)]
+fn report_4_variants_5_metrics(bencher: Bencher<'_, '_>) {
+    let mut world = World::new(None);
+    for visitor in 0..20_000 {
+        let mut events = vec![world.assigned(visitor)];
+        if visitor % 10 == 0 {
+            events.push(ordered(visitor, 1));
+        }
+        world.apply(&events);
+    }
+    let entry = world.entry();
+    let cells = &world.books[&entry.serial];
+    bencher.bench(|| {
+        black_box(report(&Question {
+            entry: &entry,
+            cells,
+            as_of: now(),
+            until: None,
+            dimension: None,
+        }))
+    });
+}
