@@ -27,18 +27,6 @@ pub enum AmountError {
 pub struct Amount(i64);
 
 impl Amount {
-    /// So many micro-units.
-    ///
-    /// # Errors
-    /// [`AmountError::OutOfRange`] beyond [`MAX_MICROS`].
-    pub fn from_micros(micros: i64) -> Result<Self, AmountError> {
-        if micros.abs() <= MAX_MICROS {
-            Ok(Self(micros))
-        } else {
-            Err(AmountError::OutOfRange)
-        }
-    }
-
     /// The amount nearest to `value` units.
     ///
     /// # Errors
