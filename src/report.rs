@@ -30,6 +30,7 @@ mod bayes;
 mod design;
 mod figure;
 mod metrics;
+mod multiplicity;
 mod shape;
 mod totals;
 mod traffic;
@@ -74,7 +75,8 @@ pub fn report(question: &Question<'_>) -> Report {
         Some(day) => Totals::until(question.cells, day),
     };
     let traffic = traffic::Traffic::new(entry, &design, &assigned);
-    let metrics = metrics::all(&design, &totals);
+    let mut metrics = metrics::all(&design, &totals);
+    multiplicity::metrics(&mut metrics);
     let breakdown = breakdown(question, &design);
     Report {
         experiment: about(entry),
@@ -133,10 +135,12 @@ fn breakdown(question: &Question<'_>, design: &Design<'_>) -> Option<Breakdown> 
         value: name(*value),
         metrics: metrics::all(design, totals),
     });
-    Some(Breakdown {
+    let mut breakdown = Breakdown {
         dimension: asked.to_owned(),
         values: values.collect(),
-    })
+    };
+    multiplicity::breakdown(&mut breakdown);
+    Some(breakdown)
 }
 
 fn notes<'a>(metrics: impl Iterator<Item = &'a MetricReport>) -> Vec<Note> {

@@ -9,6 +9,7 @@
 mod caveat;
 mod fixed;
 mod lift;
+pub mod multiplicity;
 pub mod power;
 mod ratio;
 pub mod special;

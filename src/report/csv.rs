@@ -5,7 +5,7 @@
 
 use super::{ComparisonReport, MetricReport, Report, VariantMetric};
 
-const HEADER: [&str; 34] = [
+const HEADER: [&str; 35] = [
     "experiment",
     "as_of",
     "dimension",
@@ -33,6 +33,7 @@ const HEADER: [&str; 34] = [
     "relative_low",
     "relative_high",
     "p_value",
+    "p_adjusted",
     "prob_better",
     "expected_loss",
     "bayes_relative_low",
@@ -95,7 +96,7 @@ fn line(metric: &MetricReport, of: &VariantMetric) -> Vec<String> {
     cells
 }
 
-fn compared(with: &ComparisonReport) -> [String; 17] {
+fn compared(with: &ComparisonReport) -> [String; 18] {
     let (absolute, relative, bayes) = (with.absolute, with.relative, with.bayes);
     let credible = bayes.and_then(|bayes| bayes.relative);
     let caveats: Vec<&str> = with.caveats.iter().map(|caveat| caveat.code()).collect();
@@ -110,6 +111,7 @@ fn compared(with: &ComparisonReport) -> [String; 17] {
         number(relative.and_then(|effect| effect.low)),
         number(relative.and_then(|effect| effect.high)),
         number(with.p_value),
+        number(with.p_adjusted),
         number(bayes.map(|bayes| bayes.prob_better)),
         number(bayes.and_then(|bayes| bayes.expected_loss)),
         number(credible.map(|range| range.low)),

@@ -232,6 +232,7 @@ fn untested(kind: Kind, caveat: Caveat) -> ComparisonReport {
         absolute: None,
         relative: None,
         p_value: None,
+        p_adjusted: None,
         bayes: None,
         harm: None,
         status: None,

@@ -169,6 +169,10 @@ pub struct ComparisonReport {
     /// Two-sided p-value of no absolute difference, for a look that was planned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p_value: Option<f64>,
+    /// The same adjusted for all comparisons of its family, so that it may be read as if it were the only one: Holm over
+    /// the variants for the goal, Benjamini–Hochberg over all secondary metrics, and `p_value` itself for a guardrail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p_adjusted: Option<f64>,
     /// What the posteriors say: decision aids, no significance test.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bayes: Option<Bayes>,

@@ -35,6 +35,9 @@ pub fn render(report: &Report) -> String {
     }
     out += &goal(report);
     out += "\nLift: change against the control with its 95 % interval. p: for one look that was planned, not for watching.\n";
+    if report.metrics.iter().any(is_adjusted) {
+        out += "adjusted: p for all variants of the goal together (Holm), or all secondary metrics (Benjamini-Hochberg).\n";
+    }
     out += "P(best): a decision aid, not a significance test.\n";
     out += &holdout(report);
     out
@@ -108,33 +111,27 @@ fn row_name(variant: &str, revision: Option<u16>, note: &str) -> String {
 }
 
 fn metric_table(report: &Report, metric: &MetricReport) -> String {
-    let mut table = Aligned::new(&[
-        "Variant",
-        "Visitors",
-        "Mean",
-        "Lift",
-        "95 % interval",
-        "p",
-        "P(best)",
-    ]);
+    let adjusted = is_adjusted(metric);
+    let mut header = vec!["Variant", "Visitors", "Mean", "Lift", "95 % interval", "p"];
+    header.extend(adjusted.then_some("adjusted"));
+    header.push("P(best)");
+    let mut table = Aligned::new(&header);
     for of in &metric.variants {
         let comparison = comparison(metric, of);
         let lift = comparison.and_then(|comparison| comparison.relative);
-        table.row(vec![
-            row_name(
-                &of.variant,
-                of.revision,
-                if of.holdout { " (holdout)" } else { "" },
-            ),
+        let note = if of.holdout { " (holdout)" } else { "" };
+        let p = |p: Option<f64>| p.map_or_else(String::new, p_value);
+        let mut cells = vec![
+            row_name(&of.variant, of.revision, note),
             grouped(of.visitors),
             mean(metric, of),
             lift_cell(metric, of, lift),
             lift.and_then(interval).unwrap_or_default(),
-            comparison
-                .and_then(|comparison| comparison.p_value)
-                .map_or_else(String::new, p_value),
-            of.prob_best.map_or_else(String::new, probability),
-        ]);
+            p(comparison.and_then(|with| with.p_value)),
+        ];
+        cells.extend(adjusted.then(|| p(comparison.and_then(|with| with.p_adjusted))));
+        cells.push(of.prob_best.map_or_else(String::new, probability));
+        table.row(cells);
     }
     format!(
         "\n{}\n{}{}",
@@ -142,6 +139,12 @@ fn metric_table(report: &Report, metric: &MetricReport) -> String {
         table.render(),
         remarks(metric)
     )
+}
+
+/// Whether a p-value of the metric was adjusted for the others of its family.
+fn is_adjusted(metric: &MetricReport) -> bool {
+    let mut comparisons = metric.comparisons.iter();
+    comparisons.any(|with| with.p_adjusted != with.p_value)
 }
 
 fn lift_cell(metric: &MetricReport, of: &VariantMetric, lift: Option<Effect>) -> String {

@@ -1,8 +1,8 @@
 //! How many visitors a test needs, and what it can see: sample size, power and the smallest detectable lift.
 //!
-//! Normal approximation with unpooled variances (statistics §13): a lift L of the control's mean m is δ = L·m, a pair
-//! with n_c and n_t visitors has the standard error √(v_c/n_c + v_t/n_t), and a two-sided test at α finds δ with
-//! probability Φ(δ/SE − z) + Φ(−δ/SE − z), where P(|Z| > z) = α. Only the first term is used to solve for n or δ. The
+//! Normal approximation with unpooled variances (statistics §13): a lift L of the control's mean m is the difference
+//! δ = L·m, the standard error of a pair is `√(v_c/n_c + v_t/n_t)`, and a two-sided test at α finds δ with probability
+//! Φ(δ/SE − z) + Φ(−δ/SE − z), where P(|Z| > z) = α. Only the first term is used to solve for visitors or for δ. The
 //! variance of a share moves with its mean, p(1 − p); that of any other mean is taken to stay.
 //!
 //! All of this is for one look at the end. Whoever watches and stops at the first significant day needs the always-valid

@@ -2,7 +2,7 @@
 
 use super::shop::{now, times};
 use super::*;
-use crate::catalog::metric::MetricIndex;
+use crate::catalog::metric::{MetricIndex, Role};
 use crate::cell::{PlainKey, Row, VisitorsKey};
 use crate::epoch::EpochNumber;
 use crate::moments::{Moments, Observation};
@@ -252,4 +252,82 @@ fn a_changed_holdout_leaves_the_draw_comparable() {
     assert_eq!(only(&past).baseline_visitors, 1_100);
     let past = &past.metrics[0].variants;
     assert!(past[0].mean.unwrap() > 0.08 && past[2].mean == Some(0.5));
+}
+
+/// Three variants and a metric of each role; every metric has the same counts, so the same p-values. Even days are phones.
+fn families() -> Report {
+    let metric = |key: &str, role: &str| json!({"key": key, "event": "Order", "kind": "conversion", "role": role});
+    let mut shop = Shop::two(&json!({
+        "variants": [{"key": "a", "payload": 1}, {"key": "b", "payload": 2}, {"key": "c", "payload": 3}],
+        "metrics": [
+            metric("goal", "goal"), metric("x", "secondary"), metric("y", "secondary"), metric("safe", "guardrail"),
+        ],
+        "dimensions": ["device"],
+    }));
+    shop.entry.lifecycle.seen = vec![vec!["phone".into()]];
+    shop.entry.epochs = Arc::default();
+    shop.open(&[1.0; 3], true);
+    for day in [0, 1] {
+        shop.convert(&[
+            (1, row(0), day, 500, 25),
+            (1, row(1), day, 500, 31),
+            (1, row(2), day, 500, 40),
+        ]);
+    }
+    let report = report(&Question {
+        entry: &shop.entry,
+        cells: &shop.cells,
+        as_of: now(),
+        until: None,
+        dimension: Some("device"),
+    });
+    assert_sound(&report);
+    report
+}
+
+#[test]
+fn p_values_are_adjusted_by_family() {
+    let report = families();
+    let p = |of: &MetricReport| -> Vec<f64> {
+        let with = of.comparisons.iter();
+        with.filter_map(|with| with.p_value).collect()
+    };
+    let adjusted = |of: &MetricReport| -> Vec<f64> {
+        let with = of.comparisons.iter();
+        with.filter_map(|with| with.p_adjusted).collect()
+    };
+    let (weak, strong) = (p(&report.metrics[0])[0], p(&report.metrics[0])[1]);
+    assert!(strong < 0.01 && weak > 0.2);
+    // Holm: the smaller twice, the larger once. Two equal ones among four are as good as one among two.
+    let twice: Vec<Vec<f64>> = report.metrics.iter().map(adjusted).collect();
+    let expected = [weak, 2.0 * strong];
+    assert_eq!(
+        twice,
+        [&expected[..], &expected[..], &expected[..], &[weak, strong]]
+    );
+    // A value of the dimension is one of 2 · 3 equal ones among 12; its guardrail stays as it is.
+    let breakdown = report.breakdown.as_ref().unwrap();
+    for metric in &breakdown.values[0].metrics {
+        let factor = if metric.role == Role::Guardrail {
+            1.0
+        } else {
+            2.0
+        };
+        close(adjusted(metric)[1], factor * p(metric)[1]);
+    }
+    let text = table::render(&report);
+    assert!(
+        text.contains("adjusted") && text.contains("(Holm)"),
+        "{text}"
+    );
+    let header = csv::render(&report);
+    assert!(
+        header
+            .lines()
+            .next()
+            .unwrap()
+            .contains(",p_value,p_adjusted,")
+    );
+    let one = Shop::two(&json!({})).report(None);
+    assert!(!table::render(&one).contains("adjusted"));
 }
