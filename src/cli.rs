@@ -1,4 +1,4 @@
-//! The command line. `report`, `import` and `demo` talk to a running server; `analyze`, `check` and `replay` open files.
+//! The command line. `report`, `import` and `demo` talk to a running server; `analyze`, `check`, `plan` and `replay` open files.
 //!
 //! Exit codes: 0 done, 1 the input has mistakes, 2 usage, 3 the store or log failed.
 
@@ -7,6 +7,7 @@ mod check;
 mod client;
 mod demo;
 mod import;
+mod plan;
 mod replay;
 mod report;
 mod serve;
@@ -46,6 +47,8 @@ enum Verb {
         /// The directory [default: that of --experiments]
         directory: Option<PathBuf>,
     },
+    /// Say what an experiment file's traffic can decide; needs no server
+    Plan(plan::PlanArgs),
     /// Print what an experiment shows
     Report(report::ReportArgs),
     /// Send history from a CSV or NDJSON file to the server
@@ -137,6 +140,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Some(Verb::Check { directory }) => {
             check::run(directory.as_deref().unwrap_or(&config.experiments))
         }
+        Some(Verb::Plan(args)) => plan::run(&args),
         Some(Verb::Report(args)) => report::run(&client(), &args),
         Some(Verb::Import(args)) => import::run(&client(), &args),
         Some(Verb::Analyze(args)) => {

@@ -16,6 +16,7 @@ mod explain;
 mod import;
 mod incoming;
 mod operations;
+mod plan;
 mod report;
 
 use actix_web::web::{self, ServiceConfig};
@@ -97,6 +98,7 @@ fn traced(config: &mut ServiceConfig, server: &Server) {
             resource("/api/v1/experiments/{key}/explain").route(web::get().to(explain::explain)),
         )
         .service(resource("/api/v1/experiments/{key}/report").route(web::get().to(report::report)))
+        .service(resource("/api/v1/plan").route(web::post().to(plan::plan)))
         .service(resource("/health/live").route(web::get().to(operations::live)))
         .service(resource("/health/ready").route(web::get().to(operations::ready)))
         .service(resource("/metrics").route(web::get().to(operations::metrics)))

@@ -17,6 +17,7 @@
 //! - [`fold::fold`]: dedupe, change the visitor's record, delta = contribution(after) − contribution(before).
 //! - [`bandit::reallocate`]: posterior → P(best) → floor → a new epoch.
 //! - [`report::report`]: lift, intervals, P(best), sample ratio mismatch, caveats instead of false certainty.
+//!   Before the start, [`plan::plan`] says what the traffic can decide at all.
 //!
 //! # Layers
 //!
@@ -59,6 +60,8 @@ pub mod visitor;
 
 pub mod fold;
 pub mod report;
+
+pub mod plan;
 
 // The shell.
 pub mod clock;

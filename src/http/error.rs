@@ -32,6 +32,10 @@ pub enum Code {
     InvalidEncoding,
     /// A definition has mistakes.
     InvalidDefinition,
+    /// A plan needs a figure that is neither given nor known.
+    PlanIncomplete,
+    /// The experiment has nothing to compare.
+    NothingToPlan,
     /// There is no such experiment.
     UnknownExperiment,
     /// There is no such variant.
@@ -71,7 +75,9 @@ impl Code {
             | Self::InvalidEncoding
             | Self::IdRequired => StatusCode::BAD_REQUEST,
             Self::BodyTooLarge | Self::BatchTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::InvalidDefinition => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::InvalidDefinition | Self::PlanIncomplete | Self::NothingToPlan => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
             Self::UnknownExperiment | Self::UnknownVariant | Self::NotFound => {
                 StatusCode::NOT_FOUND
             }
@@ -97,6 +103,8 @@ impl Code {
             Self::BatchTooLarge => "The batch is too large",
             Self::InvalidEncoding => "The content can not be unpacked",
             Self::InvalidDefinition => "The definition has mistakes",
+            Self::PlanIncomplete => "The plan needs one more figure",
+            Self::NothingToPlan => "There is nothing to plan",
             Self::UnknownExperiment => "Unknown experiment",
             Self::UnknownVariant => "Unknown variant",
             Self::IdRequired => "The row needs an id",

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::Server;
 use super::body::{self, Body};
 use super::error::{At, Code, Problem};
+use crate::catalog::mistake::Mistake;
 use crate::catalog::{Entry, Scope, Source, read_json};
 use crate::engine::command::{Command, Done};
 use crate::id::{ExperimentKey, VariantKey};
@@ -95,14 +96,7 @@ pub(super) async fn put(
     let body = body::bytes(body)?;
     let text = std::str::from_utf8(&body)
         .map_err(|error| Problem::new(Code::InvalidBody, error.to_string()))?;
-    let spec = read_json(text).map_err(|mistakes| Problem {
-        code: Code::InvalidDefinition,
-        detail: format!(
-            "The definition has {} mistakes; nothing was changed.",
-            mistakes.len()
-        ),
-        errors: mistakes.into_iter().map(At::from).collect(),
-    })?;
+    let spec = read_json(text).map_err(invalid_definition)?;
     if spec.key != *path {
         return Err(Problem::at(
             Code::InvalidDefinition,
@@ -119,6 +113,18 @@ pub(super) async fn put(
         expected,
     };
     done(&server, &key, command).await
+}
+
+/// All mistakes of a definition.
+pub(super) fn invalid_definition(mistakes: Vec<Mistake>) -> Problem {
+    Problem {
+        code: Code::InvalidDefinition,
+        detail: format!(
+            "The definition has {} mistakes; nothing was changed.",
+            mistakes.len()
+        ),
+        errors: mistakes.into_iter().map(At::from).collect(),
+    }
 }
 
 /// The version of `If-Match`.

@@ -6,7 +6,7 @@ use super::{ComparisonReport, Effect, MetricReport, Report, VariantMetric, Varia
 use crate::catalog::metric::{Direction, Role};
 use crate::stats::srm;
 
-mod cells;
+pub(crate) mod cells;
 
 use cells::{
     Aligned, clipped, decimal, grouped, label, p_value, percent, probability, signed_percent,

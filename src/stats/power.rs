@@ -84,13 +84,16 @@ pub fn visitors(baseline: Baseline, lift: f64, promise: Promise, ratio: f64) -> 
     needed.is_finite().then_some(needed)
 }
 
-/// The probability that a test at `alpha` finds a lift; without visitors only its false alarms.
+/// The probability that a test at `alpha` finds a lift; 0 where an arm has no visitors or nothing differs.
 pub fn power(baseline: Baseline, lift: f64, alpha: f64, pair: Pair) -> f64 {
     let spread = baseline.variance(0.0) / pair.control + baseline.variance(lift) / pair.treatment;
     let distance = (baseline.mean() * lift).abs() / spread.sqrt();
     let critical = normal::critical(alpha);
-    let found = normal::sf(critical - distance) + normal::sf(critical + distance);
-    if found.is_finite() { found } else { 0.0 }
+    if distance > 0.0 {
+        normal::sf(critical - distance) + normal::sf(critical + distance)
+    } else {
+        0.0
+    }
 }
 
 /// The smallest relative lift that a test finds, by the variance of the baseline.
@@ -160,8 +163,7 @@ mod tests {
         assert_eq!(visitors(rate, 0.0, promise, 1.0), None);
         assert_eq!(visitors(Baseline::Proportion(0.0), 0.1, promise, 1.0), None);
         assert_eq!(detectable(rate, promise, nobody), None);
-        // Without visitors only the false alarms are left.
-        assert!(power(rate, 0.1, 0.05, nobody) <= 0.05 + 1e-12);
+        assert!(power(rate, 0.1, 0.05, nobody) <= 0.0 && power(rate, 0.0, 0.05, nobody) <= 0.0);
         let constant = Baseline::Mean { mean: 0.0, sd: 0.0 };
         assert!(power(constant, 0.1, 0.05, nobody) <= 0.0);
         // A loss of 10 % is as far away as a gain of 10 %.

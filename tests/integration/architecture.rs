@@ -18,6 +18,7 @@ const ORDER: &[&[&str]] = &[
     &["visitor"],
     &["fold"],
     &["report"],
+    &["plan"],
     // From here on the shell.
     &["clock", "telemetry"],
     &["config"],

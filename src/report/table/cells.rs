@@ -6,25 +6,25 @@ const MAX_NAME_CHARS: usize = 32;
 const MAX_LINE_CHARS: usize = 110;
 
 /// A table whose first column is aligned to the left, the others to the right.
-pub(super) struct Aligned {
+pub(crate) struct Aligned {
     rows: Vec<Vec<String>>,
 }
 
 impl Aligned {
-    pub(super) fn new(header: &[&str]) -> Self {
+    pub(crate) fn new(header: &[&str]) -> Self {
         Self {
             rows: vec![header.iter().map(|name| (*name).to_owned()).collect()],
         }
     }
 
-    pub(super) fn row(&mut self, mut cells: Vec<String>) {
+    pub(crate) fn row(&mut self, mut cells: Vec<String>) {
         if let Some(name) = cells.first_mut() {
             *name = clipped(name);
         }
         self.rows.push(cells);
     }
 
-    pub(super) fn render(&self) -> String {
+    pub(crate) fn render(&self) -> String {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let chars = |column: usize| {
             let cells = self.rows.iter().filter_map(move |row| row.get(column));
@@ -51,7 +51,7 @@ impl Aligned {
 }
 
 /// A name of at most 32 characters.
-pub(super) fn clipped(name: &str) -> String {
+pub(crate) fn clipped(name: &str) -> String {
     if name.chars().count() <= MAX_NAME_CHARS {
         return name.to_owned();
     }
@@ -60,14 +60,14 @@ pub(super) fn clipped(name: &str) -> String {
 }
 
 /// A text from a definition, without characters that steer a terminal.
-pub(super) fn label(text: &str) -> String {
+pub(crate) fn label(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })
         .collect()
 }
 
 /// 12,345
-pub(super) fn grouped(count: u64) -> String {
+pub(crate) fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut out = String::new();
     for (position, digit) in digits.chars().enumerate() {
@@ -80,21 +80,21 @@ pub(super) fn grouped(count: u64) -> String {
 }
 
 /// A share as percent; empty if absent.
-pub(super) fn percent(share: Option<f64>, decimals: usize) -> String {
+pub(crate) fn percent(share: Option<f64>, decimals: usize) -> String {
     share.map_or_else(String::new, |share| {
         format!("{:.decimals$} %", share * 100.0)
     })
 }
 
 /// A change as percent with its sign.
-pub(super) fn signed_percent(change: f64) -> String {
+pub(crate) fn signed_percent(change: f64) -> String {
     let percent = change * 100.0;
     let decimals = usize::from(percent.abs() < 1_000.0);
     format!("{percent:+.decimals$} %")
 }
 
 /// A mean with four significant digits or more, down to 0.001.
-pub(super) fn decimal(value: f64) -> String {
+pub(crate) fn decimal(value: f64) -> String {
     let decimals = match value.abs() {
         size if size >= 100.0 => 2,
         size if size >= 1.0 || size <= 0.0 => 3,
@@ -105,7 +105,7 @@ pub(super) fn decimal(value: f64) -> String {
 }
 
 /// A probability that a posterior gives: never certain.
-pub(super) fn probability(probability: f64) -> String {
+pub(crate) fn probability(probability: f64) -> String {
     match probability {
         p if p < 0.001 => "< 0.1 %".to_owned(),
         p if p > 0.999 => "> 99.9 %".to_owned(),
@@ -114,7 +114,7 @@ pub(super) fn probability(probability: f64) -> String {
 }
 
 /// A remark behind its lead, in lines of at most 110 characters.
-pub(super) fn wrapped(lead: &str, text: &str) -> String {
+pub(crate) fn wrapped(lead: &str, text: &str) -> String {
     let mut out = String::new();
     let mut width = 0;
     for word in lead.split(' ').chain(text.split_whitespace()) {
@@ -134,7 +134,7 @@ pub(super) fn wrapped(lead: &str, text: &str) -> String {
 }
 
 /// A p-value.
-pub(super) fn p_value(p: f64) -> String {
+pub(crate) fn p_value(p: f64) -> String {
     if p < 0.0001 {
         "< 0.0001".to_owned()
     } else {

@@ -1,0 +1,117 @@
+//! What an experiment's own visitors say: who is there, how many come per day, and what the control does.
+
+use super::Own;
+use crate::allocation::Arm;
+use crate::catalog::metric::{MetricIndex, MetricKind};
+use crate::cell::{Facet, Row};
+use crate::moments::{Moments, Weighted};
+use crate::stats::Ratio;
+use crate::stats::power::Baseline;
+use crate::time::Day;
+
+/// Days of traffic that are averaged.
+const TRAFFIC_DAYS: i32 = 28;
+/// Orders that a baseline must rest on, as the interval of a lift.
+const MIN_ORDERS: f64 = 25.0;
+
+impl Own<'_> {
+    /// The visitors that were served a variant, held out or not.
+    pub(super) fn visitors(&self, arm: Arm) -> f64 {
+        let assigned = self.cells.assigned(None);
+        let of = assigned.iter().filter(|((_, row), _)| row.arm == arm);
+        of.map(|(_, visitors)| *visitors).sum::<i64>().max(0) as f64
+    }
+
+    /// Visitors per day over the last 28 days that are over, up to the last one with any. The first day counts only
+    /// where it is the only one, because it began at some hour.
+    pub(super) fn per_day(&self) -> Option<f64> {
+        let days = || {
+            let present = self.cells.visitors.iter();
+            present
+                .filter(|(key, visitors)| key.day < self.today && visitors.assigned > 0)
+                .map(|(key, visitors)| (key.day, visitors.assigned))
+        };
+        let last = days().map(|(day, _)| day).max()?;
+        let first = days().map(|(day, _)| day).min()?;
+        let whole = if first < last { first.0 + 1 } else { first.0 };
+        let from = Day(whole.max(last.0 - TRAFFIC_DAYS + 1));
+        let counted = days().filter(|(day, _)| *day >= from);
+        let visitors: i64 = counted.map(|(_, visitors)| visitors).sum();
+        Some(visitors as f64 / f64::from(last.0 - from.0 + 1))
+    }
+
+    /// What the control does, held out or not: its mean by inverse propensities, so that a moving split does not bend it.
+    /// `None` below 25 orders, and where nothing varies.
+    pub(super) fn baseline(&self, goal: MetricIndex) -> Option<Baseline> {
+        let experiment = &self.entry.experiment;
+        let metric = experiment.metric(goal)?;
+        let is_control = |row: &Row| row.arm == experiment.control;
+        let (mut plain, mut weighted) = (Moments::default(), Weighted::default());
+        for (row, moments) in self.cells.pooled(goal, |_| true) {
+            plain = if is_control(&row) {
+                plain + moments
+            } else {
+                plain
+            };
+        }
+        for (row, moments) in self.cells.weighted(goal, |of| matches!(of, Facet::Day(_))) {
+            if is_control(&row) {
+                weighted += moments;
+            }
+        }
+        let unit = |index: MetricIndex| experiment.metric(index).map_or(1.0, |of| of.kind.unit());
+        let (baseline, orders) = match metric.kind {
+            MetricKind::Conversion { .. } => {
+                let rate = weighted.mean(1.0)?;
+                (Baseline::Proportion(rate), plain.y as f64)
+            }
+            MetricKind::Count { .. } | MetricKind::Sum { .. } => {
+                let mean = weighted.mean(unit(goal))?;
+                let sd = plain.variance(unit(goal))?.sqrt();
+                (
+                    Baseline::Mean { mean, sd },
+                    kish(plain.y, plain.yy.as_f64()),
+                )
+            }
+            MetricKind::Ratio {
+                numerator,
+                denominator,
+            } => {
+                let baseline = ratio(&plain, unit(numerator), unit(denominator))?;
+                (baseline, kish(plain.x, plain.xx.as_f64()))
+            }
+        };
+        (orders >= MIN_ORDERS && varies(baseline)).then_some(baseline)
+    }
+}
+
+fn ratio(moments: &Moments, above: f64, below: f64) -> Option<Baseline> {
+    let ratio = Ratio {
+        n: u64::try_from(moments.n).ok()?,
+        numerator: moments.mean(above)?,
+        denominator: moments.x as f64 / moments.n as f64 / below,
+        numerator_variance: moments.variance(above)?,
+        denominator_variance: moments.variance_x(below)?,
+        covariance: moments.covariance(below, above)?,
+    };
+    let sample = ratio.sample()?;
+    let (mean, sd) = (sample.mean, sample.variance.sqrt());
+    Some(Baseline::Mean { mean, sd })
+}
+
+/// Kish's effective number (Σ y)² / Σ y²: at most as many as are not zero.
+fn kish(sum: i128, squares: f64) -> f64 {
+    let sum = sum as f64;
+    if squares > 0.0 {
+        sum * sum / squares
+    } else {
+        0.0
+    }
+}
+
+fn varies(baseline: Baseline) -> bool {
+    match baseline {
+        Baseline::Proportion(rate) => rate > 0.0 && rate < 1.0,
+        Baseline::Mean { mean, sd } => mean.abs() > 0.0 && sd > 0.0,
+    }
+}
