@@ -22,6 +22,7 @@ mod input;
 #[path = "loop.rs"]
 mod loop_;
 mod operations;
+mod plan;
 mod pressure;
 mod readme;
 mod rewards;
