@@ -2,8 +2,8 @@
 //!
 //! [`plan`] is pure: definition, own cells if there are any, and a target in; [`Plan`] out. It plans for one two-sided
 //! look at 5 % that finds the target lift of the goal metric with a probability of 80 % ([`power`](crate::stats::power)).
-//! Each of the K − 1 variants is held against the control at 5 % / (K − 1), and all of them must be found: the slowest
-//! comparison sets the time. The holdout is served control and counts on the control's side, as in the report.
+//! Each of the K − 1 variants is held against the control at 5 % / (K − 1), and the slowest of these comparisons sets the
+//! time. The holdout is served control and counts on the control's side, as in the report.
 //!
 //! What is not given is taken from the experiment itself: the baseline from its control, traffic from its last 28 whole
 //! days, and visitors that are already there count. The traffic shares are those of now, or of the definition before the

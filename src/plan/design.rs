@@ -121,6 +121,7 @@ pub(super) fn sides(question: &Question<'_>) -> Vec<Side> {
         .map_or((&starting, experiment.holdout), |epoch| {
             (&epoch.allocation, epoch.holdout)
         });
+    let present = question.own.map(|own| own.visitors()).unwrap_or_default();
     let side = |(arm, _)| {
         let drawn = allocation.propensity(arm).map_or(0.0, Propensity::get);
         let held = if arm == experiment.control {
@@ -131,7 +132,7 @@ pub(super) fn sides(question: &Question<'_>) -> Vec<Side> {
         Side {
             arm,
             share: held + (1.0 - holdout) * drawn,
-            visitors: question.own.map_or(0.0, |own| own.visitors(arm)),
+            visitors: present.get(&arm).map_or(0.0, |visitors| *visitors as f64),
         }
     };
     let mut sides: Vec<Side> = experiment.live().map(side).collect();

@@ -1,5 +1,7 @@
 //! What an experiment's own visitors say: who is there, how many come per day, and what the control does.
 
+use std::collections::BTreeMap;
+
 use super::Own;
 use crate::allocation::Arm;
 use crate::catalog::metric::{MetricIndex, MetricKind};
@@ -15,11 +17,13 @@ const TRAFFIC_DAYS: i32 = 28;
 const MIN_ORDERS: f64 = 25.0;
 
 impl Own<'_> {
-    /// The visitors that were served a variant, held out or not.
-    pub(super) fn visitors(&self, arm: Arm) -> f64 {
-        let assigned = self.cells.assigned(None);
-        let of = assigned.iter().filter(|((_, row), _)| row.arm == arm);
-        of.map(|(_, visitors)| *visitors).sum::<i64>().max(0) as f64
+    /// The visitors that were served each variant, held out or not.
+    pub(super) fn visitors(&self) -> BTreeMap<Arm, i64> {
+        let mut visitors = BTreeMap::new();
+        for ((_, row), assigned) in self.cells.assigned(None) {
+            *visitors.entry(row.arm).or_insert(0) += assigned;
+        }
+        visitors
     }
 
     /// Visitors per day over the last 28 days that are over, up to the last one with any. The first day counts only

@@ -61,20 +61,19 @@ fn variants(plan: &Plan) -> String {
 fn horizons(plan: &Plan) -> String {
     let target = format!("P(sees {})", change(plan.lift));
     let mut table = Aligned::new(&["After", "Visitors", &target, "Sees at least"]);
-    let mut row = |name: String, of: &Horizon| {
+    let ahead = plan.horizons.iter().map(|of| (time(Some(of.days)), of));
+    let mut rows: Vec<(String, &Horizon)> = ahead.collect();
+    let end = |of: &Horizon| format!("{} (the end)", time(Some(of.days)));
+    rows.extend(plan.deadline.iter().map(|of| (end(of), of)));
+    rows.push(("now".to_owned(), &plan.now));
+    rows.sort_by_key(|(_, of)| of.days);
+    for (name, of) in rows {
         table.row(vec![
             name,
             grouped(of.visitors),
             probability(of.power),
             of.detectable.map_or_else(String::new, change),
         ]);
-    };
-    row("now".to_owned(), &plan.now);
-    for of in &plan.horizons {
-        row(time(Some(of.days)), of);
-    }
-    if let Some(deadline) = &plan.deadline {
-        row(format!("{} (the end)", time(Some(deadline.days))), deadline);
     }
     table.render()
 }

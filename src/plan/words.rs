@@ -3,6 +3,7 @@
 use super::{HORIZONS, Horizon, Origin, Outlook, Plan, Question};
 use crate::catalog::experiment::Policy;
 use crate::catalog::metric::Metric;
+use crate::report::table::cells::grouped;
 
 /// The answer.
 pub(super) fn sentence(plan: &Plan) -> String {
@@ -50,7 +51,7 @@ pub(super) fn notes(plan: &Plan, question: &Question<'_>, metric: &Metric) -> Ve
     let comparisons = plan.variants.len().saturating_sub(1);
     if comparisons > 1 {
         notes.push(format!(
-            "{comparisons} variants are held against the control, each at 5 % / {comparisons}, and all of them are to be found."
+            "{comparisons} variants are held against the control, each at 5 % / {comparisons}; the slowest of them sets the time."
         ));
     }
     notes.push(format!(
@@ -83,7 +84,7 @@ pub(super) fn notes(plan: &Plan, question: &Question<'_>, metric: &Metric) -> Ve
 pub(super) fn time(days: Option<u32>) -> String {
     match days {
         Some(1) => "1 day".to_owned(),
-        Some(days) => format!("{days} days"),
+        Some(days) => format!("{} days", grouped(u64::from(days))),
         None => "more than 10 years".to_owned(),
     }
 }

@@ -141,10 +141,10 @@ fn metric_table(report: &Report, metric: &MetricReport) -> String {
     )
 }
 
-/// Whether a p-value of the metric was adjusted for the others of its family.
+/// Whether a p-value of the metric, as it is printed, was adjusted for the others of its family.
 fn is_adjusted(metric: &MetricReport) -> bool {
     let mut comparisons = metric.comparisons.iter();
-    comparisons.any(|with| with.p_adjusted != with.p_value)
+    comparisons.any(|with| with.p_adjusted.map(p_value) != with.p_value.map(p_value))
 }
 
 fn lift_cell(metric: &MetricReport, of: &VariantMetric, lift: Option<Effect>) -> String {

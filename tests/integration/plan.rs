@@ -148,6 +148,11 @@ fn mistakes_are_named() {
     ask(json!({"lift": 0.1})).problem(400, "invalid_field");
     ask(json!({"experiment": "nobody", "lift": 0.1})).problem(404, "unknown_experiment");
     ask(json!({"experiment": "hero", "lifft": 0.1})).problem(400, "invalid_body");
+    let text = ask(json!({"definition": fixed("hero"), "lift": "much"}));
+    assert_eq!(
+        text.problem(400, "invalid_body")["errors"][0]["path"],
+        "lift"
+    );
     let zero = ask(json!({"experiment": "hero", "lift": 0, "baseline": 0.1}));
     assert_eq!(
         zero.problem(400, "invalid_field")["errors"][0]["path"],
