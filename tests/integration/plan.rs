@@ -175,3 +175,42 @@ fn mistakes_are_named() {
     let (code, _, _) = run(FILE, &FIGURES[..2]);
     assert_eq!(code, 2);
 }
+
+/// The spread between visitors is the one behind the report's standard error, also for amounts and for ratios.
+#[test]
+fn means_and_ratios_bring_their_own_spread() {
+    let app = TestApp::start();
+    let metrics = |goal: &str| {
+        let role = |key: &str| if key == goal { "goal" } else { "secondary" };
+        json!([
+            { "key": "revenue", "event": "Order Completed", "kind": "sum", "property": "revenue", "role": role("revenue") },
+            { "key": "orders", "event": "Order Completed", "kind": "count", "role": role("orders") },
+            { "key": "aov", "kind": "ratio", "numerator": "revenue", "denominator": "orders", "role": role("aov") },
+        ])
+    };
+    let goals = ["revenue", "orders", "aov"];
+    for goal in goals {
+        app.put_experiment(&with(fixed(goal), "metrics", metrics(goal)));
+        app.assign_many(goal, 0..600);
+    }
+    let order = |i: usize| {
+        let revenue = 10.0 + (i % 7) as f64 * 12.5;
+        json!({"event": "Order Completed", "visitor": format!("v{}", i % 200), "id": format!("o{i}"),
+            "properties": { "revenue": revenue }})
+    };
+    app.track(&json!((0..300).map(order).collect::<Vec<_>>()));
+    app.advance_clock("2026-01-02T09:00:00Z");
+    for goal in goals {
+        let planned = app.post("/api/v1/plan", &json!({"experiment": goal, "lift": 0.1}));
+        let planned = planned.expect(200);
+        let report = app.report(goal);
+        let control = report.figures(goal, "control");
+        let figure = |name: &str| control[name].as_f64().unwrap();
+        let sd = figure("std_error") * figure("visitors").sqrt();
+        assert!((planned["baseline"].as_f64().unwrap() / figure("mean") - 1.0).abs() < 1e-9);
+        assert!(
+            (planned["sd"].as_f64().unwrap() / sd - 1.0).abs() < 1e-9,
+            "{goal}: {planned}"
+        );
+    }
+}

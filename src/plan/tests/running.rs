@@ -156,3 +156,30 @@ fn a_young_experiment_has_to_be_told() {
     let plan = of_running(&enough, LIFT).unwrap();
     assert_eq!((plan.days, plan.outlook), (Some(0), Outlook::Enough));
 }
+
+/// A bandit that has moved: the shares are those of now, and the baseline is still the control's.
+#[test]
+fn a_moved_split_is_planned_with_its_present_shares() {
+    let (mut entry, cells) = running(&[(12, [(4_000, 200), (4_000, 300), (2_000, 100)])]);
+    let first = entry.epoch().unwrap().clone();
+    Arc::make_mut(&mut entry.epochs).push(Epoch {
+        number: EpochNumber(2),
+        allocation: Allocation::normalised([(Arm(0), 0.1), (Arm(1), 0.9)]),
+        ..first
+    });
+    let own = Own {
+        entry: &entry,
+        cells: &cells,
+        today: Day(13),
+    };
+    let planned = plan(&Question {
+        experiment: &entry.experiment,
+        own: Some(own),
+        now: now(),
+        ask: LIFT,
+    });
+    let planned = planned.unwrap();
+    assert!((planned.variants[0].share - 0.28).abs() < 1e-12);
+    assert!((planned.baseline - 0.05).abs() < 1e-6);
+    assert_eq!(planned.variants[0].visitors, 6_000);
+}
