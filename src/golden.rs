@@ -60,6 +60,17 @@ impl Case {
         }
     }
 
+    /// The same case with one part of its expectation.
+    pub(crate) fn part(&self, expected: &Value) -> Self {
+        Self {
+            name: self.name.clone(),
+            input: self.input.clone(),
+            expected: expected.clone(),
+            tolerances: self.tolerances.clone(),
+            default: self.default.clone(),
+        }
+    }
+
     /// A number of the input.
     pub(crate) fn number(&self, field: &str) -> f64 {
         self.input[field].as_f64().unwrap()

@@ -6,6 +6,7 @@
 //! This module assumes a fixed split. Sums from several allocations must not be pooled: 90/10 at a base rate of 3 %
 //! followed by 50/50 at 6 % shows a lift of 35 % that is not there.
 
+pub mod adaptive;
 mod caveat;
 mod fixed;
 mod lift;
