@@ -4,12 +4,18 @@
 //! weights the counts must be held against the logged propensities of each epoch: against the configured even split,
 //! every healthy bandit would raise the alarm.
 
+pub mod evidence;
+
 use serde::{Deserialize, Serialize};
 
 use super::special::chi2_sf;
 
-/// The p-value below which a mismatch is reported.
+/// The p-value below which a mismatch is reported in a single look.
 const ALARM: f64 = 0.001;
+/// The e-value from which a mismatch is reported in any of many looks.
+const ALARM_E: f64 = 1_000.0;
+/// e-values beyond this are cut off.
+const MAX_E: f64 = 1e300;
 /// Expected visitors per arm below which χ² is no approximation.
 const MIN_EXPECTED: f64 = 5.0;
 /// A pivot below this share of its arm's variance is rounding: that direction was never random.
@@ -21,7 +27,7 @@ const RANK_TOLERANCE: f64 = 1e-9;
 pub enum Verdict {
     /// They fit.
     Ok,
-    /// They do not (p < .001, or visitors where none can be).
+    /// They do not (e-value ≥ 1,000; for a single look p < .001; or visitors where none can be).
     Mismatch,
     /// An arm's expected count is below 5.
     TooFew,
@@ -35,8 +41,12 @@ pub struct Srm {
     pub chi2: Option<f64>,
     /// Degrees of freedom: arms that could be got, less one.
     pub df: usize,
-    /// P(χ² at least this large); 0 if an arm that nobody can get has visitors.
+    /// P(χ² at least this large); 0 if an arm that nobody can get has visitors. For a single look.
     pub p_value: f64,
+    /// The evidence of a mismatch as an e-value, valid however often one looks; absent with `chi2`, and where only a single
+    /// look is meant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub e_value: Option<f64>,
     /// The conclusion.
     pub verdict: Verdict,
 }
@@ -47,6 +57,7 @@ impl Srm {
             chi2: None,
             df,
             p_value: 0.0,
+            e_value: None,
             verdict: Verdict::Mismatch,
         }
     }
@@ -61,6 +72,7 @@ impl Srm {
             chi2: Some(chi2),
             df,
             p_value,
+            e_value: None,
             verdict: if too_few {
                 Verdict::TooFew
             } else if p_value < ALARM {
@@ -68,6 +80,21 @@ impl Srm {
             } else {
                 Verdict::Ok
             },
+        }
+    }
+}
+
+impl Srm {
+    /// Judged by the e-value, since reports are looked at every day.
+    fn watched(self, e_value: f64) -> Self {
+        Self {
+            e_value: Some(e_value),
+            verdict: match self.verdict {
+                Verdict::TooFew => Verdict::TooFew,
+                Verdict::Ok | Verdict::Mismatch if e_value >= ALARM_E => Verdict::Mismatch,
+                Verdict::Ok | Verdict::Mismatch => Verdict::Ok,
+            },
+            ..self
         }
     }
 }
@@ -122,7 +149,7 @@ pub fn fixed(counts: &[u64], weights: &[f64]) -> Srm {
 ///
 /// It is χ² by the martingale central limit theorem, whatever the policy did between epochs. Pearson's statistic against E
 /// would be conservative (.035 at .05); with one epoch both agree. Degrees of freedom are the rank of V, so arms that were
-/// never live together cost none.
+/// never live together cost none. The verdict is that of the e-value ([`evidence`]).
 pub fn adaptive(epochs: &[EpochCounts]) -> Srm {
     let arms = epochs.iter().map(|epoch| epoch.counts.len()).max();
     let mut observed = vec![0.0; arms.unwrap_or(0)];
@@ -142,7 +169,7 @@ pub fn adaptive(epochs: &[EpochCounts]) -> Srm {
     }
     let deviation = observed.iter().zip(&null.expected).map(|(o, e)| o - e);
     let (chi2, df) = quadratic_form(null.variance, deviation.collect());
-    Srm::new(chi2, df, &null.expected)
+    Srm::new(chi2, df, &null.expected).watched(evidence::log_e(epochs).exp().min(MAX_E))
 }
 
 /// Expectation and covariance of the visitors per arm if assignment works.
@@ -280,7 +307,7 @@ mod tests {
         );
         let lossy = [
             epoch([500, 500], [0.5, 0.5]),
-            epoch([750, 8_100], [0.1, 0.9]),
+            epoch([650, 8_100], [0.1, 0.9]),
         ];
         assert_eq!(adaptive(&lossy).verdict, Verdict::Mismatch);
     }
@@ -343,7 +370,7 @@ mod tests {
             let (counts, weights): (Vec<u64>, Vec<f64>) = arms.into_iter().unzip();
             let pearson = fixed(&counts, &weights);
             let form = adaptive(&[EpochCounts { counts, propensities: weights }]);
-            prop_assert_eq!((form.df, form.verdict), (pearson.df, pearson.verdict));
+            prop_assert_eq!(form.df, pearson.df);
             prop_assert_eq!(form.chi2.is_some(), pearson.chi2.is_some());
             if let (Some(form), Some(pearson)) = (form.chi2, pearson.chi2) {
                 prop_assert!((form - pearson).abs() <= 1e-9 * (1.0 + pearson));
