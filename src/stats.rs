@@ -13,6 +13,7 @@ mod lift;
 pub mod multiplicity;
 pub mod power;
 mod ratio;
+pub mod sequence;
 pub mod special;
 pub mod srm;
 

@@ -56,7 +56,7 @@ pub struct Epoch {
 pub enum Weights {
     /// 1: the average over time.
     Uniform,
-    /// √(e_t·e_c / (e_t + e_c)): the most precise average of the contrast.
+    /// `√(e_t·e_c / (e_t + e_c))`: the most precise average of the contrast.
     Common,
 }
 
@@ -104,7 +104,7 @@ pub struct Contrast {
     squares: f64,
     control: Scores,
     treatment: Scores,
-    /// Σ h²·G_t·G_c.
+    /// `Σ h²·G_t·G_c`.
     cross: f64,
 }
 

@@ -1,0 +1,173 @@
+//! Intervals and p-values that stay valid however often one looks, and whenever one stops.
+//!
+//! [`Sequence`] is the asymptotic confidence sequence (Waudby-Smith et al. 2021) of a contrast of means, of a fixed split
+//! or by AIPW. A lift r is tested by the mean of `ψ_r = G_t − (1 + r)·G_c`, so that difference and lift agree about 0.
+//! Conversions have a tighter sequence without any floor on the propensities: [`odds`].
+//!
+//! # What is tuned
+//! The boundary is tightest at [`PLANNED`] visitors. Its scale is the variance per visitor; under moving propensities that
+//! of the first epochs alone, so that the scale stands still once the first interval is shown.
+
+pub mod bounded;
+pub mod msprt;
+pub mod odds;
+
+use super::adaptive::Contrast;
+use super::{Interval, Sample};
+use crate::posterior::normal::Pair;
+
+/// The number of visitors at which intervals are tightest.
+pub const PLANNED: f64 = 10_000.0;
+/// The search for a bound stops here, in lifts of 100 %.
+const MAX_LIFT: f64 = 1e6;
+
+/// `ρ²·n` of the boundary that is about tightest at n visitors: `−2 ln α + ln(1 − 2 ln α)`.
+pub fn tuning(alpha: f64) -> f64 {
+    let twice = -2.0 * alpha.ln();
+    twice + twice.ln_1p()
+}
+
+/// `ρ²·n` of the boundary that is exactly tightest at n visitors: `−W₋₁(−α²/e) − 1`.
+pub fn tuning_exact(alpha: f64) -> f64 {
+    let twice = -2.0 * alpha.ln();
+    // With u = −W₋₁(−α²/e): u = 1 − 2 ln α + ln u, a contraction.
+    let root = (0..100).fold(1.0 + twice, |u: f64, _| 1.0 + twice + u.ln());
+    root - 1.0
+}
+
+/// Half-width in standard errors: `√(2(x + 1)/x · ln(√(x + 1)/α))` at the information x = ρ²·V.
+pub fn critical(information: f64, alpha: f64) -> f64 {
+    let grown = information + 1.0;
+    (2.0 * grown / information * (0.5 * information.ln_1p() - alpha.ln())).sqrt()
+}
+
+/// The smallest α at which the sequence excludes an estimate that is z standard errors away:
+/// `√(x + 1)·exp(−x·z²/(2(x + 1)))`, at most 1.
+pub fn p_value(information: f64, z: f64) -> f64 {
+    let exponent = information * z * z / (2.0 * (information + 1.0));
+    (0.5 * information.ln_1p() - exponent).exp().min(1.0)
+}
+
+/// A contrast of two means as a confidence sequence.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sequence {
+    means: Pair,
+    /// The means of the visitors that set the scale.
+    scale: Pair,
+    /// Visitors of all, times the squared weight per visitor of `scale` over that of all.
+    visitors: f64,
+    /// The number of visitors at which it is tightest.
+    planned: f64,
+}
+
+impl Sequence {
+    /// Of two arms under a fixed split.
+    pub fn fixed(control: &Sample, treatment: &Sample) -> Self {
+        let means = Pair {
+            treatment: treatment.mean,
+            treatment_variance: treatment.variance_of_mean(),
+            control: control.mean,
+            control_variance: control.variance_of_mean(),
+            covariance: 0.0,
+        };
+        Self {
+            means,
+            scale: means,
+            visitors: (control.n + treatment.n) as f64,
+            planned: PLANNED,
+        }
+    }
+
+    /// By AIPW; `first` are the epochs that set the scale. `None` without visitors.
+    pub fn adaptive(all: &Contrast, first: &Contrast) -> Option<Self> {
+        Some(Self {
+            means: all.means()?,
+            scale: first.means()?,
+            visitors: (all.weight / first.weight).powi(2) * first.visitors,
+            planned: PLANNED,
+        })
+    }
+
+    /// The interval of treatment − control; `None` where nothing varies.
+    pub fn absolute(&self, alpha: f64) -> Option<Interval> {
+        let half = self.half_width(1.0, alpha)?;
+        Interval::around(self.means.treatment - self.means.control, half)
+    }
+
+    /// The interval of (treatment − control) / |control|; `None` where the control cannot be told from 0.
+    pub fn relative(&self, alpha: f64) -> Option<Interval> {
+        let ratio = self.means.treatment / self.means.control;
+        if !ratio.is_finite() {
+            return None;
+        }
+        let bound = |direction| self.bound(ratio, direction, alpha);
+        let (low, high) = (bound(-1.0)?, bound(1.0)?);
+        if self.means.control > 0.0 {
+            Interval::new(low - 1.0, high - 1.0)
+        } else {
+            Interval::new(1.0 - high, 1.0 - low)
+        }
+    }
+
+    /// The p-value of no difference, valid at any time; `None` where nothing varies.
+    pub fn p_value(&self, alpha: f64) -> Option<f64> {
+        let error = self.variance(1.0).sqrt();
+        let z = (self.means.treatment - self.means.control) / error;
+        let p = p_value(self.information(1.0, alpha), z);
+        (error > 0.0 && p.is_finite()).then_some(p)
+    }
+
+    fn variance(&self, ratio: f64) -> f64 {
+        variance(&self.means, ratio)
+    }
+
+    /// ρ²·V of ψ with this ratio.
+    fn information(&self, ratio: f64, alpha: f64) -> f64 {
+        let visitors = self.visitors * self.variance(ratio) / variance(&self.scale, ratio);
+        tuning(alpha) * visitors / self.planned
+    }
+
+    fn half_width(&self, ratio: f64, alpha: f64) -> Option<f64> {
+        let half = critical(self.information(ratio, alpha), alpha) * self.variance(ratio).sqrt();
+        (half > 0.0 && half.is_finite()).then_some(half)
+    }
+
+    /// Where the sequence begins to exclude a ratio: outwards until it does, then by bisection.
+    fn bound(&self, ratio: f64, direction: f64, alpha: f64) -> Option<f64> {
+        let excludes = |distance: f64| {
+            let tried = ratio + direction * distance;
+            let mean = self.means.treatment - tried * self.means.control;
+            self.half_width(tried, alpha).map(|half| mean.abs() > half)
+        };
+        let mut far = (self.variance(ratio).sqrt() / self.means.control.abs()).max(1e-12);
+        while !excludes(far)? {
+            far *= 2.0;
+            if far > MAX_LIFT {
+                return None;
+            }
+        }
+        let mut near = 0.0;
+        while far - near > 1e-13 * (1.0 + far) {
+            let middle = 0.5 * (near + far);
+            if middle <= near || middle >= far {
+                break;
+            }
+            if excludes(middle)? {
+                far = middle;
+            } else {
+                near = middle;
+            }
+        }
+        Some(ratio + direction * far)
+    }
+}
+
+/// The variance of the mean of ψ with this ratio.
+fn variance(means: &Pair, ratio: f64) -> f64 {
+    let variance = means.treatment_variance - 2.0 * ratio * means.covariance
+        + ratio * ratio * means.control_variance;
+    variance.max(0.0)
+}
+
+#[cfg(test)]
+mod tests;

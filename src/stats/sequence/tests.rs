@@ -1,0 +1,157 @@
+//! Sequences against the reference, and under peeking.
+
+use super::*;
+use crate::golden;
+use crate::stats::adaptive::{Weights, tests as recorded};
+
+#[test]
+fn margins_match_the_reference() {
+    for case in golden::cases(include_str!(
+        "../../../tests/golden/sequential_asympcs.json"
+    )) {
+        let (n, alpha) = (case.number("n"), case.number("alpha"));
+        if case.input["kind"] == "lyapunov" {
+            let (sum, rho2) = (case.number("sum"), case.number("rho2"));
+            let mean = sum / n;
+            let spread = case.number("sumsq") - sum * mean;
+            let half = critical(rho2 * spread, alpha) * spread.sqrt() / n;
+            case.check("V", &[spread]);
+            case.check("ci", &[mean - half, mean + half]);
+            continue;
+        }
+        for (rho2, margin, tuning) in [
+            ("rho2_exact", "margin_exact_rho", tuning_exact(alpha)),
+            ("rho2_approx", "margin_approx_rho", tuning(alpha)),
+        ] {
+            let tuned = tuning / case.number("t_opt");
+            case.check(rho2, &[tuned]);
+            case.check(margin, &[critical(n * tuned, alpha) / n.sqrt()]);
+        }
+    }
+}
+
+fn arm(case: &serde_json::Value, kind: &serde_json::Value) -> Sample {
+    let number = |field: &str| case[field].as_f64().unwrap();
+    let (visitors, sum) = (number("n"), number("sum"));
+    let mean = sum / visitors;
+    Sample {
+        n: case["n"].as_u64().unwrap(),
+        mean,
+        variance: if kind == "proportion" {
+            mean * (1.0 - mean)
+        } else {
+            (number("sumsq") - sum * mean) / (visitors - 1.0)
+        },
+    }
+}
+
+/// The absolute difference; the reference's relative one tests a delta-method lift, which rejects true nulls on rare
+/// revenue.
+#[test]
+fn two_samples_match_the_reference() {
+    let text = include_str!("../../../tests/golden/sequential_growthbook.json");
+    for case in golden::cases(text) {
+        let part = |name: &str| arm(&case.input[name], &case.input["kind"]);
+        let sequence = Sequence {
+            planned: case.number("tuning_n"),
+            ..Sequence::fixed(&part("control"), &part("treatment"))
+        };
+        let alpha = case.number("alpha");
+        let expected = case.part(&case.expected["absolute"]);
+        let interval = sequence.absolute(alpha).unwrap();
+        expected.check("rho2", &[tuning(alpha) / sequence.planned]);
+        expected.check(
+            "point",
+            &[sequence.means.treatment - sequence.means.control],
+        );
+        expected.check("se", &[sequence.variance(1.0).sqrt()]);
+        expected.check("ci", &[interval.low, interval.high]);
+        expected.check("p_value", &[sequence.p_value(alpha).unwrap()]);
+    }
+}
+
+#[test]
+fn a_bandit_matches_the_reference_at_every_look() {
+    for case in recorded::cases() {
+        let stream = recorded::Stream::of(&case);
+        for (look, expected) in case.expected["asympcs_aipw_uniform"].as_object().unwrap() {
+            let (visitors, expected) = (look.parse().unwrap(), case.part(expected));
+            let rho2 = expected.numbers("rho2")[0];
+            let (mut means, mut spreads, mut ends) = (vec![], vec![], vec![]);
+            for arm in 1..stream.arms() {
+                let epochs = stream.epochs(arm, visitors);
+                let contrast = Contrast::of(&epochs, Weights::Uniform);
+                let pair = contrast.means().unwrap();
+                let error = variance(&pair, 1.0).sqrt();
+                let (mean, spread) = (
+                    pair.treatment - pair.control,
+                    (error * contrast.weight).powi(2),
+                );
+                let half = critical(rho2 * spread, 0.05) * error;
+                means.push(mean);
+                spreads.push(spread);
+                ends.extend([mean - half, mean + half]);
+            }
+            expected.check("psi_mean", &means);
+            expected.check("V", &spreads);
+            expected.check("ci", &ends);
+        }
+    }
+}
+
+#[test]
+fn difference_lift_and_p_value_agree_about_zero() {
+    let control = Sample::proportion(500, 10_000);
+    for conversions in [500, 560, 600, 640, 700, 800] {
+        let sequence = Sequence::fixed(&control, &Sample::proportion(conversions, 10_000));
+        let (absolute, relative) = (
+            sequence.absolute(0.05).unwrap(),
+            sequence.relative(0.05).unwrap(),
+        );
+        let significant = sequence.p_value(0.05).unwrap() < 0.05;
+        assert_eq!(
+            (absolute.low > 0.0, relative.low > 0.0),
+            (significant, significant)
+        );
+        assert!(relative.low < relative.high && absolute.low < absolute.high);
+    }
+}
+
+#[test]
+fn what_cannot_be_told_has_no_interval() {
+    let constant = Sample {
+        n: 50,
+        mean: 2.0,
+        variance: 0.0,
+    };
+    let sequence = Sequence::fixed(&constant, &constant);
+    assert_eq!(
+        (sequence.absolute(0.05), sequence.p_value(0.05)),
+        (None, None)
+    );
+    assert_eq!(sequence.relative(0.05), None);
+    let near_zero = Sample {
+        n: 50,
+        mean: 0.01,
+        variance: 1.0,
+    };
+    let sequence = Sequence::fixed(&near_zero, &near_zero);
+    assert!(sequence.absolute(0.05).is_some() && sequence.relative(0.05).is_none());
+    // A control below zero: the lift is relative to its size.
+    let (control, treatment) = (
+        Sample {
+            n: 9_000,
+            mean: -2.0,
+            variance: 1.0,
+        },
+        Sample {
+            n: 9_000,
+            mean: -1.0,
+            variance: 1.0,
+        },
+    );
+    let relative = Sequence::fixed(&control, &treatment)
+        .relative(0.05)
+        .unwrap();
+    assert!(relative.low < 0.5 && 0.5 < relative.high && relative.high - relative.low < 0.1);
+}
