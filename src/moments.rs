@@ -162,6 +162,24 @@ impl Moments {
         Self::centred(self.n, self.xy, self.x, self.y).map(|v| v / (unit_x * unit_y))
     }
 
+    /// The moments of y − `pivot.y` and x − `pivot.x`, exactly: floats made from them do not cancel.
+    #[must_use]
+    pub fn about(&self, pivot: Observation) -> Self {
+        let (n, y, x) = (i128::from(self.n), i128::from(pivot.y), i128::from(pivot.x));
+        let moved = |second: Wide, (first, by): (i128, i128), (other, other_by): (i128, i128)| {
+            let mixed = Wide::product(by, other).0 + Wide::product(other_by, first).0;
+            Wide(second.0 - mixed + Wide::product(by, other_by).0 * I256::from(n))
+        };
+        Self {
+            n: self.n,
+            y: self.y - n * y,
+            yy: moved(self.yy, (self.y, y), (self.y, y)),
+            x: self.x - n * x,
+            xx: moved(self.xx, (self.x, x), (self.x, x)),
+            xy: moved(self.xy, (self.x, x), (self.y, y)),
+        }
+    }
+
     fn centred(n: i64, second: Wide, first: i128, other: i128) -> Option<f64> {
         if n < 2 {
             return None;
@@ -299,6 +317,14 @@ mod tests {
             prop_assert!((weighted(&all) + -weighted(&all)).is_zero());
             let bytes = postcard::to_stdvec(&weighted(&all)).unwrap();
             prop_assert_eq!(postcard::from_bytes::<Weighted>(&bytes).unwrap(), weighted(&all));
+        }
+
+        #[test]
+        fn moments_about_a_pivot_are_those_of_the_differences(all in prop::collection::vec((-9_000_i64..9_000, -9_000_i64..9_000), 0..20), a in -9_000_i64..9_000, b in -9_000_i64..9_000) {
+            let sum = |by: (i64, i64)| all.iter().fold(Moments::default(), |sum, (y, x)| {
+                sum + Moments::of(Observation { y: y - by.0, x: x - by.1 })
+            });
+            prop_assert_eq!(sum((0, 0)).about(Observation { y: a, x: b }), sum((a, b)));
         }
 
         #[test]

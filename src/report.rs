@@ -11,11 +11,17 @@
 //! comparison (R4); it keeps a row of its own. Where holding out changed the odds and the draw itself did not, the
 //! control is taken without it.
 //!
-//! Where the odds moved, plain sums are wrong even in sign, so means and lifts come from visitors weighted by their
-//! inverse propensity (R1), which drift cannot fool. Intervals and p-values are left out with
-//! [`Caveat::AdaptiveAllocation`]: those of a fixed split are not valid there. The control's mean then includes the
+//! Where the odds moved, plain sums are wrong even in sign, so means, lifts and their intervals come from the epochs by
+//! AIPW, which drift cannot fool. As of an earlier day, and by dimension, sums per epoch are not kept: there, visitors are
+//! weighted by their inverse propensity (R1), and intervals and p-values are left out with
+//! [`Caveat::AdaptiveAllocation`], since those of a fixed split are not valid. The control's mean then includes the
 //! holdout, because the weights are those of being served control at all. Posteriors shrink the data to their
 //! effective size (Kish); they are decision aids.
+//!
+//! # What holds while one watches
+//!
+//! `p_value` and the intervals beside it are for one planned look. [`AlwaysValid`] holds at every look and for all
+//! variants together, so it is what people are shown first (R3).
 //!
 //! # How many orders a lift rests on
 //!
@@ -26,6 +32,8 @@
 pub mod csv;
 pub mod table;
 
+mod adaptive;
+mod always;
 mod bayes;
 mod design;
 mod figure;

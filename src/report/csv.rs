@@ -5,7 +5,7 @@
 
 use super::{ComparisonReport, MetricReport, Report, VariantMetric};
 
-const HEADER: [&str; 35] = [
+const HEADER: [&str; 38] = [
     "experiment",
     "as_of",
     "dimension",
@@ -34,6 +34,9 @@ const HEADER: [&str; 35] = [
     "relative_high",
     "p_value",
     "p_adjusted",
+    "always_valid_low",
+    "always_valid_high",
+    "always_valid_p",
     "prob_better",
     "expected_loss",
     "bayes_relative_low",
@@ -96,8 +99,9 @@ fn line(metric: &MetricReport, of: &VariantMetric) -> Vec<String> {
     cells
 }
 
-fn compared(with: &ComparisonReport) -> [String; 18] {
+fn compared(with: &ComparisonReport) -> [String; 21] {
     let (absolute, relative, bayes) = (with.absolute, with.relative, with.bayes);
+    let valid = with.always_valid.and_then(|valid| valid.relative);
     let credible = bayes.and_then(|bayes| bayes.relative);
     let caveats: Vec<&str> = with.caveats.iter().map(|caveat| caveat.code()).collect();
     [
@@ -112,6 +116,9 @@ fn compared(with: &ComparisonReport) -> [String; 18] {
         number(relative.and_then(|effect| effect.high)),
         number(with.p_value),
         number(with.p_adjusted),
+        number(valid.map(|range| range.low)),
+        number(valid.map(|range| range.high)),
+        number(with.always_valid.and_then(|valid| valid.p_value)),
         number(bayes.map(|bayes| bayes.prob_better)),
         number(bayes.and_then(|bayes| bayes.expected_loss)),
         number(credible.map(|range| range.low)),

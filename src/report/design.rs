@@ -36,6 +36,8 @@ pub(super) struct Pairing {
     pub(super) named: Named,
     /// How the two may be compared.
     pub(super) basis: Basis,
+    /// The arm's share of the two propensities, where it never moved.
+    pub(super) share: Option<f64>,
     /// The eras in which both were live.
     pub(super) eras: BTreeSet<Era>,
     /// Whether some of these visitors were imported without the allocation that drew them.
@@ -133,37 +135,41 @@ impl Pairing {
             .collect();
         let served = |epoch: &Epoch, arm| epoch.served(arm, control);
         let drawn = |epoch: &Epoch, arm| epoch.allocation.propensity(arm);
-        let basis = if is_steady(&met, (arm, control), served) {
-            Basis::Pooled
-        } else if is_steady(&met, (arm, control), drawn) {
-            Basis::Drawn
-        } else {
-            Basis::Weighted
+        let steady = steady_share(&met, (arm, control), served)
+            .map(|share| (Basis::Pooled, share))
+            .or_else(|| {
+                let share = steady_share(&met, (arm, control), drawn)?;
+                Some((Basis::Drawn, share))
+            });
+        let basis = match (steady, met.is_empty()) {
+            (Some((basis, _)), _) => basis,
+            (None, true) => Basis::Pooled,
+            (None, false) => Basis::Weighted,
         };
         Self {
             named: named.clone(),
             basis,
+            share: steady.map(|(_, share)| share),
             is_unknown: met.iter().any(|epoch| !epoch.propensity_known),
             eras,
         }
     }
 }
 
-/// Whether the odds of a pair are the same in all epochs.
-fn is_steady(
+/// The arm's share of a pair's propensities if the odds are the same in all epochs.
+fn steady_share(
     epochs: &[&Epoch],
     (arm, control): (Arm, Arm),
     propensity: impl Fn(&Epoch, Arm) -> Option<Propensity>,
-) -> bool {
+) -> Option<f64> {
     let odds = |epoch: &&Epoch| {
         let (arm, control) = (propensity(epoch, arm)?, propensity(epoch, control)?);
         Some(arm.get() / control.get())
     };
     let mut odds = epochs.iter().filter_map(odds);
-    let Some(first) = odds.next() else {
-        return true;
-    };
+    let first = odds.next()?;
     odds.all(|odds| (odds / first - 1.0).abs() < SAME_ODDS)
+        .then_some(first / (1.0 + first))
 }
 
 /// The eras in which all of these arms were live.

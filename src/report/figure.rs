@@ -20,6 +20,8 @@ pub(super) struct Figure {
     pub(super) sum: Option<f64>,
     /// Mean and variance; absent without visitors, and for a ratio without a denominator.
     pub(super) sample: Option<Sample>,
+    /// The standard error of the mean, where it is not that of the sample.
+    pub(super) error: Option<f64>,
     /// The interval of the mean.
     pub(super) interval: Option<[f64; 2]>,
     /// Visitors with an order, or a lower bound of their number.
@@ -38,6 +40,9 @@ impl Figure {
     }
 
     pub(super) fn std_error(&self) -> Option<f64> {
+        if self.error.is_some() {
+            return self.error;
+        }
         let sample = self.sample.filter(|_| !self.is_weighted)?;
         let error = (sample.variance / sample.n.max(1) as f64).sqrt();
         (error > 0.0).then_some(error)
@@ -87,7 +92,7 @@ impl Reader<'_> {
 }
 
 /// The conversion metric that counts the orders behind a metric.
-fn gate(metrics: &[Metric], metric: &Metric) -> Option<MetricIndex> {
+pub(super) fn gate(metrics: &[Metric], metric: &Metric) -> Option<MetricIndex> {
     let below = match metric.kind {
         MetricKind::Ratio { denominator, .. } => metrics.get(usize::from(denominator.0))?,
         MetricKind::Conversion { .. } | MetricKind::Count { .. } | MetricKind::Sum { .. } => metric,
@@ -138,6 +143,7 @@ fn plain_figure(metrics: &[Metric], metric: &Metric, moments: &Moments) -> Figur
             Kind::Mean => effective(moments.y as f64, moments.yy.as_f64()),
             Kind::Ratio => effective(moments.x as f64, moments.xx.as_f64()),
         }),
+        error: None,
         is_noisy: ratio.is_some_and(|ratio| ratio.is_noisy()),
         is_weighted: false,
         posterior: match kind {
@@ -212,7 +218,7 @@ fn weighted_ratio(sums: &Weighted, unit: f64) -> Option<(f64, f64)> {
 }
 
 /// The units above and below the line.
-fn units(metrics: &[Metric], metric: &Metric) -> (f64, f64) {
+pub(super) fn units(metrics: &[Metric], metric: &Metric) -> (f64, f64) {
     let unit = |index: MetricIndex| {
         metrics
             .get(usize::from(index.0))

@@ -55,10 +55,10 @@ impl Reader<'_> {
             (false, _) => own,
             // The weights are those of being served control at all, not of being held out.
             (true, true) => Figure::default(),
-            (true, false) => of(
-                &self.design.side(named.row.arm, Basis::Weighted),
-                Basis::Weighted,
-            ),
+            (true, false) => self.adapted(index, named).unwrap_or_else(|| {
+                let rows = self.design.side(named.row.arm, Basis::Weighted);
+                of(&rows, Basis::Weighted)
+            }),
         };
         let standing = standings.get(&named.row.arm).filter(|_| !named.row.holdout);
         VariantMetric {
@@ -72,6 +72,22 @@ impl Reader<'_> {
             interval: figure.interval,
             prob_best: standing.map(|(prob_best, _)| *prob_best),
         }
+    }
+
+    /// An arm's mean by AIPW, where sums per epoch are kept (R16).
+    fn adapted(self, index: MetricIndex, named: &Named) -> Option<Figure> {
+        let (mean, error, interval) = self.alone(index, named.row.arm)?.mean()?;
+        Some(Figure {
+            sample: Some(stats::Sample {
+                n: 0,
+                mean,
+                variance: 0.0,
+            }),
+            error,
+            interval,
+            is_weighted: true,
+            ..Figure::default()
+        })
     }
 
     /// Control and treatment of a pairing, over the eras in which both were live.
@@ -105,8 +121,16 @@ impl Reader<'_> {
         let Some(metric) = experiment.metric(index) else {
             return untested(Kind::Mean, Caveat::NoData).named(pairing, "");
         };
-        let mut comparison = tested(metric, &control, &treatment);
+        let is_empty = control.n == 0 || treatment.n == 0;
+        let adaptive = self.adaptive(index, pairing).filter(|_| !is_empty);
+        let blank = || untested(kind(metric), Caveat::NoData);
+        let mut comparison = adaptive
+            .as_ref()
+            .and_then(|adaptive| adaptive.compared(blank()))
+            .unwrap_or_else(|| tested(metric, &control, &treatment));
         comparison.baseline_visitors = control.n;
+        let figures = (&control, &treatment);
+        comparison.always_valid = self.always_valid(metric, pairing, adaptive.as_ref(), figures);
         let standing = standings.get(&pairing.named.row.arm);
         comparison.bayes = bayes::compare(&control, &treatment, metric.direction, standing);
         if comparison.bayes.is_none() && comparison.caveats.is_empty() {
@@ -233,6 +257,7 @@ fn untested(kind: Kind, caveat: Caveat) -> ComparisonReport {
         relative: None,
         p_value: None,
         p_adjusted: None,
+        always_valid: None,
         bayes: None,
         harm: None,
         status: None,

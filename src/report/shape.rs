@@ -173,6 +173,9 @@ pub struct ComparisonReport {
     /// the variants for the goal, Benjamini–Hochberg over all secondary metrics, and `p_value` itself for a guardrail.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p_adjusted: Option<f64>,
+    /// What holds however often one looks, and whenever one stops.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub always_valid: Option<AlwaysValid>,
     /// What the posteriors say: decision aids, no significance test.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bayes: Option<Bayes>,
@@ -198,6 +201,9 @@ pub enum Method {
     PooledZNewcombe,
     /// Delta method for a ratio of totals.
     Ratio,
+    /// Augmented inverse-propensity weighting over epochs: absolute averaged over time, relative with the weights of the
+    /// contrast.
+    Aipw,
     /// Visitors weighted by their inverse propensities.
     Weighted,
 }
@@ -211,6 +217,21 @@ impl From<stats::Method> for Method {
             stats::Method::Ratio => Self::Ratio,
         }
     }
+}
+
+/// Intervals and a p-value that stay valid under any number of looks. They hold for all variants together: with K − 1 of
+/// them against the control each has its share of the 5 %.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct AlwaysValid {
+    /// Variant − control, in units of the metric; absent for conversions, whose evidence is about the ratio.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub absolute: Option<Range>,
+    /// (Variant − control) / |control|, as a fraction.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relative: Option<Range>,
+    /// The p-value of no difference.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p_value: Option<f64>,
 }
 
 /// An effect, with its 95 % interval where there is one.
@@ -259,6 +280,15 @@ pub enum GuardrailStatus {
     Ok,
     /// At the limit or beyond it.
     AtRisk,
+}
+
+impl From<stats::Interval> for Range {
+    fn from(of: stats::Interval) -> Self {
+        Self {
+            low: of.low,
+            high: of.high,
+        }
+    }
 }
 
 /// How likely the goal is reached.

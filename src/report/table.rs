@@ -1,8 +1,11 @@
 //! A report as plain text for a terminal of 110 columns.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use super::{ComparisonReport, Effect, MetricReport, Report, VariantMetric, VariantTraffic};
+use super::{
+    ComparisonReport, Effect, Method, MetricReport, Report, VariantMetric, VariantTraffic,
+};
 use crate::catalog::metric::{Direction, Role};
 use crate::stats::srm;
 
@@ -34,7 +37,8 @@ pub fn render(report: &Report) -> String {
         }
     }
     out += &goal(report);
-    out += "\nLift: change against the control with its 95 % interval. p: for one look that was planned, not for watching.\n";
+    out += "\nLift: change against the control. Its 95 % interval holds for all variants at once, however often you look.\n";
+    out += "p: for one look that was planned, not for watching.\n";
     if report.metrics.iter().any(is_adjusted) {
         out += "adjusted: p for all variants of the goal together (Holm), or all secondary metrics (Benjamini-Hochberg).\n";
     }
@@ -126,7 +130,7 @@ fn metric_table(report: &Report, metric: &MetricReport) -> String {
             grouped(of.visitors),
             mean(metric, of),
             lift_cell(metric, of, lift),
-            lift.and_then(interval).unwrap_or_default(),
+            comparison.and_then(interval).unwrap_or_default(),
             p(comparison.and_then(|with| with.p_value)),
         ];
         cells.extend(adjusted.then(|| p(comparison.and_then(|with| with.p_adjusted))));
@@ -184,6 +188,7 @@ fn title(report: &Report, metric: &MetricReport) -> String {
     if metric.direction == Direction::Decrease {
         facts.push("lower is better".to_owned());
     }
+    facts.extend(methods(metric));
     format!("{}: {}", label(&metric.key), facts.join(", "))
 }
 
@@ -195,13 +200,32 @@ fn mean(metric: &MetricReport, of: &VariantMetric) -> String {
     }
 }
 
-fn interval(lift: Effect) -> Option<String> {
-    let (low, high) = lift.low.zip(lift.high)?;
+/// The interval that may be watched.
+fn interval(of: &ComparisonReport) -> Option<String> {
+    let range = of.always_valid?.relative?;
     Some(format!(
         "{} to {}",
-        signed_percent(low),
-        signed_percent(high)
+        signed_percent(range.low),
+        signed_percent(range.high)
     ))
+}
+
+/// How the lifts and p-values of a metric were made.
+fn methods(metric: &MetricReport) -> Option<String> {
+    let name = |method: Method| match method {
+        Method::Welch => "Welch",
+        Method::PooledZ | Method::PooledZNewcombe => "z test",
+        Method::Ratio => "delta method",
+        Method::Aipw => "AIPW",
+        Method::Weighted => "inverse weights",
+    };
+    let used: BTreeSet<&str> = metric
+        .comparisons
+        .iter()
+        .map(|with| name(with.method))
+        .collect();
+    let used: Vec<&str> = used.into_iter().collect();
+    (!used.is_empty()).then(|| format!("by {}", used.join(" and ")))
 }
 
 /// Caveats in words, each once with the variants it concerns, and guardrails at risk.

@@ -128,7 +128,7 @@ fn the_holdout_joins_the_control_and_keeps_its_row() {
 
 /// 90/10 at a base rate of 3 %, then 50/50 at 6 %: plain sums show a lift of 35 % that is not there (statistics R2).
 #[test]
-fn moving_weights_are_not_pooled_and_promise_no_interval() {
+fn moving_weights_are_compared_epoch_by_epoch() {
     let mut shop = Shop::two(&json!({}));
     shop.open(&[0.9, 0.1], true);
     shop.convert(&[
@@ -141,25 +141,36 @@ fn moving_weights_are_not_pooled_and_promise_no_interval() {
     assert!(report.adaptive && report.health.srm.verdict == Verdict::Ok);
     let comparison = only(&report);
     assert_eq!(
-        (comparison.method, comparison.p_value),
-        (Method::Weighted, None)
+        (comparison.method, &comparison.caveats),
+        (Method::Aipw, &vec![])
     );
-    assert_eq!(comparison.caveats, [Caveat::AdaptiveAllocation]);
-    let relative = comparison.relative.unwrap();
+    assert!(comparison.p_value.unwrap() > 0.9);
+    let (relative, valid) = (
+        comparison.relative.unwrap(),
+        comparison.always_valid.unwrap(),
+    );
+    assert!(relative.estimate.abs() < 1e-9, "{relative:?}");
+    let (low, high) = (relative.low.unwrap(), relative.high.unwrap());
     assert!(
-        relative.estimate.abs() < 1e-4 && relative.low.is_none(),
+        (-0.3..-0.1).contains(&low) && (0.1..0.3).contains(&high),
         "{relative:?}"
     );
+    let watched = valid.relative.unwrap();
+    assert!(watched.low < low && high < watched.high && valid.p_value.unwrap() > 0.9);
     assert!((0.3..0.7).contains(&comparison.bayes.unwrap().prob_better));
-    assert_eq!(report.notes.len(), 1);
-    assert!(table::render(&report).contains("  ! b: The traffic shares moved"));
+    assert!(report.notes.is_empty() && table::render(&report).contains("by AIPW"));
     let control = &report.metrics[0].variants[0];
-    assert!((control.mean.unwrap() - 0.045).abs() < 1e-4 && control.interval.is_none());
+    close(control.mean.unwrap(), 0.045);
+    assert!(control.interval.unwrap()[0] > 0.04 && control.std_error.is_some());
     close(control.sum.unwrap(), 570.0);
-    assert_eq!(
-        shop.report(Some(1)).metrics[0].comparisons,
-        report.metrics[0].comparisons
-    );
+    // As of a day sums per epoch are not kept: weighted means, and no interval.
+    let past = shop.report(Some(1));
+    let past_comparison = only(&past);
+    assert_eq!(past_comparison.method, Method::Weighted);
+    assert_eq!(past_comparison.caveats, [Caveat::AdaptiveAllocation]);
+    assert!((past.metrics[0].variants[0].mean.unwrap() - 0.045).abs() < 1e-4);
+    assert!(past_comparison.always_valid.is_none() && past.notes.len() == 1);
+    assert!(table::render(&past).contains("  ! b: The traffic shares moved"));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::catalog::metric::MetricIndex;
 use crate::cell::{Cells, Facet, Row, WeightedKey};
-use crate::epoch::{Epochs, Era};
+use crate::epoch::{EpochNumber, Epochs, Era};
 use crate::moments::{Moments, Weighted};
 use crate::time::Day;
 
@@ -39,9 +39,15 @@ impl Sums {
     }
 }
 
+/// The plain sums of a metric in an epoch, by row.
+pub(super) type EpochSums = (EpochNumber, Vec<(Row, Moments)>);
+
 /// All sums of one view of the cells.
 #[derive(Debug, Default)]
-pub(super) struct Totals(BTreeMap<(MetricIndex, Row), BTreeMap<Era, Sums>>);
+pub(super) struct Totals {
+    sums: BTreeMap<(MetricIndex, Row), BTreeMap<Era, Sums>>,
+    epochs: BTreeMap<MetricIndex, Vec<EpochSums>>,
+}
 
 impl Totals {
     /// Everything so far: plain sums from the epoch cells.
@@ -56,8 +62,18 @@ impl Totals {
             let era = epochs.get(key.epoch).map_or(Era(0), |epoch| epoch.era);
             let sums = totals.sums(key.metric, key.row, era);
             sums.plain = sums.plain.map(|plain| plain + *moments);
+            let epochs = totals.epochs.entry(key.metric).or_default();
+            match epochs.last_mut() {
+                Some((number, rows)) if *number == key.epoch => rows.push((key.row, *moments)),
+                Some(_) | None => epochs.push((key.epoch, vec![(key.row, *moments)])),
+            }
         }
         totals
+    }
+
+    /// The sums of a metric epoch by epoch, oldest first; empty where they are not kept.
+    pub(super) fn epochs(&self, metric: MetricIndex) -> &[EpochSums] {
+        self.epochs.get(&metric).map_or(&[], Vec::as_slice)
     }
 
     /// Everything up to and including a day: prefix sums of the day cells.
@@ -100,7 +116,7 @@ impl Totals {
         include: impl Fn(Era) -> bool,
     ) -> Sums {
         let mut pooled = Sums::default();
-        for eras in rows.iter().filter_map(|row| self.0.get(&(metric, *row))) {
+        for eras in rows.iter().filter_map(|row| self.sums.get(&(metric, *row))) {
             for (_, sums) in eras.iter().filter(|(era, _)| include(**era)) {
                 pooled.add(sums);
             }
@@ -109,7 +125,7 @@ impl Totals {
     }
 
     fn sums(&mut self, metric: MetricIndex, row: Row, era: Era) -> &mut Sums {
-        let eras = self.0.entry((metric, row)).or_default();
+        let eras = self.sums.entry((metric, row)).or_default();
         eras.entry(era).or_default()
     }
 
@@ -119,7 +135,7 @@ impl Totals {
 
     /// Takes the plain sums from the weighted ones, which is exact where all weights are equal.
     fn unweigh(&mut self) {
-        for sums in self.0.values_mut().flat_map(BTreeMap::values_mut) {
+        for sums in self.sums.values_mut().flat_map(BTreeMap::values_mut) {
             sums.plain = sums.weighted.unweighted();
         }
     }

@@ -162,28 +162,35 @@ impl Contrast {
     }
 }
 
-/// The effective number of events behind a weighted contrast, `(Σ h·S/e)² / Σ h²·Q/e²`, of the arm with fewer.
+/// The effective number of events behind a contrast with [`Weights::Common`], `(Σ h·S/e)² / Σ h²·Q/e²`.
 ///
 /// For conversions S = Q is their number; other sums count at most as many events as there are.
-pub fn effective_events<'a>(epochs: impl IntoIterator<Item = &'a Epoch>) -> f64 {
-    let mut sums = [(0.0, 0.0); 2];
-    for epoch in epochs {
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Events([(f64, f64); 2]);
+
+impl Events {
+    /// Adds an epoch.
+    pub fn add(&mut self, epoch: &Epoch) {
         let weight = Weights::Common.of(epoch);
-        for ((first, second), cell) in sums.iter_mut().zip([epoch.control, epoch.treatment]) {
+        for ((first, second), cell) in self.0.iter_mut().zip([epoch.control, epoch.treatment]) {
             let weight = weight / cell.propensity;
             *first += weight * cell.sum;
             *second += weight * weight * cell.squares;
         }
     }
-    let effective = |(first, second): (f64, f64)| {
-        if second > 0.0 {
-            first * first / second
-        } else {
-            0.0
-        }
-    };
-    let [control, treatment] = sums.map(effective);
-    control.min(treatment)
+
+    /// The number, of the arm with fewer.
+    pub fn effective(&self) -> f64 {
+        let effective = |(first, second): (f64, f64)| {
+            if second > 0.0 {
+                first * first / second
+            } else {
+                0.0
+            }
+        };
+        let [control, treatment] = self.0.map(effective);
+        control.min(treatment)
+    }
 }
 
 #[cfg(test)]
@@ -366,8 +373,13 @@ pub(super) mod tests {
             control: cell(control, share),
             treatment: cell(60.0, 1.0 - share),
         };
-        assert!((effective_events(&[epoch(40.0, 0.5)]) - 40.0).abs() < 1e-9);
-        assert!(effective_events(&[epoch(40.0, 0.5), epoch(1.0, 0.01)]) < 20.0);
-        assert!(effective_events(&[]) <= 0.0);
+        let mut events = Events::default();
+        assert!(events.effective() <= 0.0);
+        events.add(&epoch(40.0, 0.5));
+        assert!((events.effective() - 40.0).abs() < 1e-9);
+        events.add(&epoch(1.0, 0.01));
+        assert!(events.effective() < 41.0);
+        events.add(&epoch(9.0, 0.01));
+        assert!(events.effective() < 45.0);
     }
 }

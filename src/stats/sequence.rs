@@ -88,6 +88,12 @@ impl Sequence {
         })
     }
 
+    /// The same about other means: where the values were counted from, or what they were linearised at.
+    #[must_use]
+    pub fn at(self, means: Pair) -> Self {
+        Self { means, ..self }
+    }
+
     /// The interval of treatment − control; `None` where nothing varies.
     pub fn absolute(&self, alpha: f64) -> Option<Interval> {
         let half = self.half_width(1.0, alpha)?;

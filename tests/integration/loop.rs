@@ -87,10 +87,13 @@ fn a_bandit_moves_traffic_to_the_better_variant() {
     let comparison = report.comparison("purchase", "treatment");
     assert!(comparison["relative"]["estimate"].as_f64().unwrap() > 0.5);
     let caveats = comparison["caveats"].as_array().unwrap();
-    assert!(
-        caveats.contains(&json!("adaptive_allocation")),
-        "{caveats:?}"
+    assert_eq!(
+        (comparison["method"].as_str(), caveats.len()),
+        (Some("aipw"), 0),
+        "{comparison}"
     );
+    let watched = &comparison["always_valid"]["relative"];
+    assert!(watched["low"].as_f64().unwrap() > 0.0, "{comparison}");
     assert!(
         comparison["bayes"]["prob_better"].as_f64().unwrap() > 0.95,
         "{comparison}"

@@ -1,5 +1,7 @@
 //! Sequences against the reference, and under peeking.
 
+mod peeking;
+
 use super::*;
 use crate::golden;
 use crate::stats::adaptive::{Weights, tests as recorded};

@@ -1,0 +1,256 @@
+//! Pairs whose odds moved, by AIPW over the epochs in which both lived (statistics §15, R2–R5).
+//!
+//! Sums are taken about a pivot near the mean in exact integers, so that nothing cancels in floats. A ratio is
+//! linearised: visitors count by `(m − R·d)/d̄` about the ratio R of their arm's AIPW means. Where an epoch has no frozen
+//! plug-in mean, it is the mean of the epochs before it, which uses no outcome of its own.
+
+mod cells;
+
+use crate::allocation::Arm;
+use crate::catalog::metric::{MetricIndex, MetricKind};
+use crate::epoch::Era;
+use crate::moments::Observation;
+use crate::posterior::normal::{self, Pair};
+use crate::stats::adaptive::{Contrast, Epoch, Events, Weights};
+use crate::stats::sequence::{Sequence, odds};
+use crate::stats::{Caveat, Interval};
+
+use super::design::{Basis, Pairing};
+use super::figure::{Reader, gate, units};
+use super::{ALPHA, ComparisonReport, Effect, Method};
+use cells::{ABOVE, Drawn, Line};
+
+/// Effective events of the pair below which there is no interval, and below which it is thin (R3).
+const MIN_EVENTS: f64 = 25.0;
+const THIN_EVENTS: f64 = 50.0;
+/// The coefficient of variation above which a ratio's denominator is too uncertain to linearise.
+const NOISY: f64 = 0.3;
+
+/// A metric of a pair of arms over the epochs in which both lived.
+pub(super) struct Adaptive {
+    epochs: Vec<Drawn>,
+    pivot: [f64; 2],
+    is_ratio: bool,
+    /// Effective events of the pair.
+    events: f64,
+    /// How many epochs it takes to pass the gate.
+    first: usize,
+}
+
+/// A weighted contrast and the means it is about.
+struct Weighed {
+    epochs: Vec<Epoch>,
+    means: Pair,
+    is_noisy: bool,
+}
+
+impl Adaptive {
+    fn weighed(&self, weights: Weights) -> Option<Weighed> {
+        let contrast = |drawn: &dyn Fn(&Drawn) -> Epoch| {
+            let epochs: Vec<Epoch> = self.epochs.iter().map(drawn).collect();
+            let means = Contrast::of(&epochs, weights).means();
+            means.map(|means| (epochs, means))
+        };
+        let (epochs, above) = contrast(&|drawn| drawn.epoch(ABOVE, ABOVE))?;
+        let [pivot, pivot_below] = self.pivot;
+        if !self.is_ratio {
+            let means = Pair {
+                control: above.control + pivot,
+                treatment: above.treatment + pivot,
+                ..above
+            };
+            return Some(Weighed {
+                epochs,
+                means,
+                is_noisy: false,
+            });
+        }
+        let (_, below) = contrast(&|drawn| drawn.turned().epoch(ABOVE, ABOVE))?;
+        let line = |above: f64, below: f64| {
+            let below = below + pivot_below;
+            let ratio = (above + pivot) / below;
+            Line {
+                ratio,
+                constant: pivot - ratio * pivot_below,
+                scale: 1.0 / below,
+            }
+        };
+        let control = line(above.control, below.control);
+        let treatment = line(above.treatment, below.treatment);
+        let (epochs, linear) = contrast(&|drawn| drawn.epoch(control, treatment))?;
+        let noise = |line: Line, variance: f64| line.scale.abs() * variance.sqrt() > NOISY;
+        Some(Weighed {
+            epochs,
+            means: Pair {
+                control: control.ratio,
+                treatment: treatment.ratio,
+                ..linear
+            },
+            is_noisy: noise(control, below.control_variance)
+                || noise(treatment, below.treatment_variance),
+        })
+        .filter(|weighed| weighed.means.control.is_finite() && weighed.means.treatment.is_finite())
+    }
+
+    /// Whether there are events enough for an interval.
+    fn is_open(&self) -> bool {
+        self.events >= MIN_EVENTS
+    }
+
+    /// The mean of the control with its standard error and interval, averaged over time.
+    pub(super) fn mean(&self) -> Option<(f64, Option<f64>, Option<[f64; 2]>)> {
+        let weighed = self.weighed(Weights::Uniform)?;
+        let (mean, error) = (weighed.means.control, weighed.means.control_variance.sqrt());
+        let error = Some(error).filter(|error| *error > 0.0 && error.is_finite());
+        let half = error
+            .filter(|_| self.is_open() && !weighed.is_noisy)
+            .map(|error| normal::critical(ALPHA) * error);
+        Some((mean, error, half.map(|half| [mean - half, mean + half])))
+    }
+
+    /// The comparison for one planned look; what is left out is explained.
+    pub(super) fn compared(&self, blank: ComparisonReport) -> Option<ComparisonReport> {
+        let (uniform, common) = (
+            self.weighed(Weights::Uniform)?,
+            self.weighed(Weights::Common)?,
+        );
+        let critical = normal::critical(ALPHA);
+        let mut caveats = Vec::new();
+        let is_open = self.is_open() && !common.is_noisy && !uniform.is_noisy;
+        if !is_open {
+            caveats.push(Caveat::TooFew);
+        } else if self.events < THIN_EVENTS {
+            caveats.push(Caveat::Thin);
+        }
+        let (difference, error) = contrast(&uniform.means);
+        if error.is_none() {
+            caveats.push(Caveat::ZeroVariance);
+        }
+        let half = error.filter(|_| is_open).map(|error| critical * error);
+        let means = &common.means;
+        let (weighted, weighted_error) = contrast(means);
+        let lift = weighted / means.control.abs();
+        let interval = fieller(means, critical);
+        if !lift.is_finite() {
+            caveats.push(Caveat::ControlMeanZero);
+        } else if interval.is_none() && is_open {
+            caveats.push(Caveat::LiftUnbounded);
+        }
+        let interval = interval.filter(|_| is_open && error.is_some());
+        let p_value = weighted_error
+            .filter(|_| is_open)
+            .map(|error| 2.0 * normal::sf((weighted / error).abs()));
+        Some(ComparisonReport {
+            method: Method::Aipw,
+            absolute: Some(Effect {
+                estimate: difference,
+                low: half.map(|half| difference - half),
+                high: half.map(|half| difference + half),
+            }),
+            relative: lift.is_finite().then_some(Effect {
+                estimate: lift,
+                low: interval.map(|interval| interval.low),
+                high: interval.map(|interval| interval.high),
+            }),
+            p_value,
+            caveats,
+            ..blank
+        })
+    }
+
+    /// The confidence sequence of the contrast; `None` as long as there are too few events.
+    pub(super) fn sequence(&self) -> Option<Sequence> {
+        let weighed = self
+            .weighed(Weights::Common)
+            .filter(|weighed| self.is_open() && !weighed.is_noisy)?;
+        let all = Contrast::of(&weighed.epochs, Weights::Common);
+        let first = weighed.epochs.get(..self.first)?;
+        let first = Contrast::of(first, Weights::Common);
+        Some(Sequence::adaptive(&all, &first)?.at(weighed.means))
+    }
+
+    /// Converted visitors per epoch and the odds under which they were drawn.
+    pub(super) fn odds(&self) -> impl Iterator<Item = odds::Cell> {
+        self.epochs.iter().map(|drawn| {
+            let (control, treatment) = (&drawn.control, &drawn.treatment);
+            odds::Cell {
+                share: treatment.propensity / (treatment.propensity + control.propensity),
+                treatment: treatment.y + self.pivot[0] * treatment.n,
+                control: control.y + self.pivot[0] * control.n,
+            }
+        })
+    }
+}
+
+/// Treatment − control, and its standard error if anything varies.
+fn contrast(means: &Pair) -> (f64, Option<f64>) {
+    let variance = means.treatment_variance + means.control_variance - 2.0 * means.covariance;
+    let error = variance.max(0.0).sqrt();
+    (
+        means.treatment - means.control,
+        (error > 0.0 && error.is_finite()).then_some(error),
+    )
+}
+
+/// Fieller's interval of the lift relative to |control|.
+fn fieller(means: &Pair, critical: f64) -> Option<Interval> {
+    let (low, high) = means.fieller(critical)?;
+    Some(if means.control > 0.0 {
+        Interval {
+            low: low - 1.0,
+            high: high - 1.0,
+        }
+    } else {
+        Interval {
+            low: 1.0 - high,
+            high: 1.0 - low,
+        }
+    })
+}
+
+impl Reader<'_> {
+    /// A pair whose odds moved; `None` for others, and where sums per epoch are not kept.
+    pub(super) fn adaptive(self, index: MetricIndex, pairing: &Pairing) -> Option<Adaptive> {
+        let arms = [self.design.control(), pairing.named.row.arm];
+        (pairing.basis == Basis::Weighted)
+            .then(|| self.over(index, arms, |era| pairing.eras.contains(&era)))?
+    }
+
+    /// An arm on its own, over its whole life.
+    pub(super) fn alone(self, index: MetricIndex, arm: Arm) -> Option<Adaptive> {
+        self.over(index, [arm, arm], |_| true)
+    }
+
+    fn over(
+        self,
+        index: MetricIndex,
+        arms: [Arm; 2],
+        include: impl Fn(Era) -> bool,
+    ) -> Option<Adaptive> {
+        let metrics = &self.design.entry.experiment.metrics;
+        let metric = metrics.get(usize::from(index.0))?;
+        let pivot = self.pivot(index);
+        let epochs = self.drawn(index, arms, pivot, &include);
+        let none = Observation::default();
+        let counted = match gate(metrics, metric) {
+            Some(gate) => self.drawn(gate, arms, none, &include),
+            None => self.drawn(index, arms, none, &include),
+        };
+        let is_ratio = matches!(metric.kind, MetricKind::Ratio { .. });
+        let below = is_ratio && gate(metrics, metric).is_none();
+        let (mut events, mut first) = (Events::default(), 0);
+        for drawn in &counted {
+            let drawn = if below { drawn.turned() } else { *drawn };
+            first += usize::from(events.effective() < MIN_EVENTS);
+            events.add(&drawn.epoch(ABOVE, ABOVE));
+        }
+        let (above, under) = units(metrics, metric);
+        (!epochs.is_empty()).then_some(Adaptive {
+            first: first.min(epochs.len()),
+            epochs,
+            pivot: [pivot.y as f64 / above, pivot.x as f64 / under],
+            is_ratio,
+            events: events.effective(),
+        })
+    }
+}
