@@ -243,3 +243,57 @@ fn report_4_variants_5_metrics(bencher: Bencher<'_, '_>) {
         }))
     });
 }
+
+/// The same after a thousand epochs whose weights moved: every interval comes from the epochs.
+#[divan::bench(sample_count = 50)]
+fn report_of_1000_epochs(bencher: Bencher<'_, '_>) {
+    let mut world = World::new(None);
+    for visitor in 0..20_000 {
+        let mut events = vec![world.assigned(visitor)];
+        if visitor % 10 == 0 {
+            events.push(ordered(visitor, 1));
+        }
+        world.apply(&events);
+    }
+    let mut entry = world.entry();
+    let mut cells = world.books[&entry.serial].clone();
+    let first = entry.epochs.current().unwrap().clone();
+    let (plain, visitors) = (cells.plain.clone(), cells.visitors.clone());
+    for number in 2..=1_000 {
+        let number = EpochNumber(number);
+        let weights =
+            (0..4).map(|arm| (Arm(arm), 1.0 + f64::from((u32::from(arm) + number.0) % 3)));
+        std::sync::Arc::make_mut(&mut entry.epochs).push(Epoch {
+            number,
+            allocation: Allocation::normalised(weights),
+            ..first.clone()
+        });
+        cells.plain.extend(plain.iter().map(|(key, moments)| {
+            (
+                PlainKey {
+                    epoch: number,
+                    ..*key
+                },
+                *moments,
+            )
+        }));
+        cells.visitors.extend(visitors.iter().map(|(key, count)| {
+            (
+                VisitorsKey {
+                    epoch: number,
+                    ..*key
+                },
+                *count,
+            )
+        }));
+    }
+    bencher.bench(|| {
+        black_box(report(&Question {
+            entry: &entry,
+            cells: &cells,
+            as_of: now(),
+            until: None,
+            dimension: None,
+        }))
+    });
+}

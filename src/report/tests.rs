@@ -1,6 +1,7 @@
 //! Reports of hand-made experiments and cells.
 
 mod kinds;
+mod moving;
 mod shop;
 
 use std::collections::BTreeMap;
