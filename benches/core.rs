@@ -11,12 +11,14 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use divan::Bencher;
+use upswing::allocation::{Allocation, Arm};
 use upswing::assign::decision::Trace;
 use upswing::assign::{Request, assign};
 use upswing::catalog::audience::Attributes;
 use upswing::catalog::{Catalog, Entry, Source, read_json};
-use upswing::cell::Cells;
+use upswing::cell::{Cells, PlainKey, VisitorsKey};
 use upswing::engine::ledger::{Books, Ledger, State};
+use upswing::epoch::{Epoch, EpochNumber};
 use upswing::event::{Assigned, Defined, Event, Founded, Tracked};
 use upswing::fold::control::defined_entry;
 use upswing::id::{EventId, EventName, VisitorId};
@@ -255,7 +257,7 @@ fn report_of_1000_epochs(bencher: Bencher<'_, '_>) {
         }
         world.apply(&events);
     }
-    let mut entry = world.entry();
+    let mut entry = world.entry().as_ref().clone();
     let mut cells = world.books[&entry.serial].clone();
     let first = entry.epochs.current().unwrap().clone();
     let (plain, visitors) = (cells.plain.clone(), cells.visitors.clone());
@@ -263,7 +265,7 @@ fn report_of_1000_epochs(bencher: Bencher<'_, '_>) {
         let number = EpochNumber(number);
         let weights =
             (0..4).map(|arm| (Arm(arm), 1.0 + f64::from((u32::from(arm) + number.0) % 3)));
-        std::sync::Arc::make_mut(&mut entry.epochs).push(Epoch {
+        Arc::make_mut(&mut entry.epochs).push(Epoch {
             number,
             allocation: Allocation::normalised(weights),
             ..first.clone()

@@ -165,6 +165,9 @@ impl Moments {
     /// The moments of y − `pivot.y` and x − `pivot.x`, exactly: floats made from them do not cancel.
     #[must_use]
     pub fn about(&self, pivot: Observation) -> Self {
+        if pivot == Observation::default() {
+            return *self;
+        }
         let (n, y, x) = (i128::from(self.n), i128::from(pivot.y), i128::from(pivot.x));
         let moved = |second: Wide, (first, by): (i128, i128), (other, other_by): (i128, i128)| {
             let mixed = Wide::product(by, other).0 + Wide::product(other_by, first).0;

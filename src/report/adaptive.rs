@@ -4,19 +4,18 @@
 //! linearised: visitors count by `(m − R·d)/d̄` about the ratio R of their arm's AIPW means. Where an epoch has no frozen
 //! plug-in mean, it is the mean of the epochs before it, which uses no outcome of its own.
 
-mod cells;
+pub(super) mod cells;
 
 use crate::allocation::Arm;
 use crate::catalog::metric::{MetricIndex, MetricKind};
 use crate::epoch::Era;
-use crate::moments::Observation;
 use crate::posterior::normal::{self, Pair};
 use crate::stats::adaptive::{Contrast, Epoch, Events, Weights};
 use crate::stats::sequence::{Sequence, odds};
 use crate::stats::{Caveat, Interval};
 
 use super::design::{Basis, Pairing};
-use super::figure::{Reader, gate, units};
+use super::figure::{Reader, gate};
 use super::{ALPHA, ComparisonReport, Effect, Method};
 use cells::{ABOVE, Drawn, Line};
 
@@ -229,26 +228,26 @@ impl Reader<'_> {
     ) -> Option<Adaptive> {
         let metrics = &self.design.entry.experiment.metrics;
         let metric = metrics.get(usize::from(index.0))?;
-        let pivot = self.pivot(index);
-        let epochs = self.drawn(index, arms, pivot, &include);
-        let none = Observation::default();
-        let counted = match gate(metrics, metric) {
-            Some(gate) => self.drawn(gate, arms, none, &include),
-            None => self.drawn(index, arms, none, &include),
-        };
+        let table = self.table(index)?;
+        let epochs = table.drawn(arms, &include);
         let is_ratio = matches!(metric.kind, MetricKind::Ratio { .. });
-        let below = is_ratio && gate(metrics, metric).is_none();
+        let gate = gate(metrics, metric);
+        let counting = self.table(gate.unwrap_or(index))?;
+        let is_below = is_ratio && gate.is_none();
+        let line = Line {
+            constant: counting.offset[usize::from(is_below)],
+            ..ABOVE
+        };
         let (mut events, mut first) = (Events::default(), 0);
-        for drawn in &counted {
-            let drawn = if below { drawn.turned() } else { *drawn };
+        for drawn in counting.drawn(arms, &include) {
+            let drawn = if is_below { drawn.turned() } else { drawn };
             first += usize::from(events.effective() < MIN_EVENTS);
-            events.add(&drawn.epoch(ABOVE, ABOVE));
+            events.add(&drawn.epoch(line, line));
         }
-        let (above, under) = units(metrics, metric);
         (!epochs.is_empty()).then_some(Adaptive {
             first: first.min(epochs.len()),
             epochs,
-            pivot: [pivot.y as f64 / above, pivot.x as f64 / under],
+            pivot: table.offset,
             is_ratio,
             events: events.effective(),
         })

@@ -1,5 +1,6 @@
 //! The sums a report reads, gathered once: by metric, row and era.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use crate::catalog::metric::MetricIndex;
@@ -7,6 +8,8 @@ use crate::cell::{Cells, Facet, Row, WeightedKey};
 use crate::epoch::{EpochNumber, Epochs, Era};
 use crate::moments::{Moments, Weighted};
 use crate::time::Day;
+
+use super::adaptive::cells::Table;
 
 /// The sums of some visitors.
 #[derive(Debug, Clone, Copy)]
@@ -47,6 +50,8 @@ pub(super) type EpochSums = (EpochNumber, Vec<(Row, Moments)>);
 pub(super) struct Totals {
     sums: BTreeMap<(MetricIndex, Row), BTreeMap<Era, Sums>>,
     epochs: BTreeMap<MetricIndex, Vec<EpochSums>>,
+    /// The same as pairs read it, made when the first asks.
+    pub(super) tables: OnceCell<Vec<Table>>,
 }
 
 impl Totals {

@@ -2,10 +2,12 @@
 
 use crate::allocation::Arm;
 use crate::catalog::metric::{Metric, MetricIndex, MetricKind};
-use crate::epoch::Era;
+use crate::epoch::{Epoch, Era};
 use crate::moments::{Moments, Observation};
+use crate::report::design::Design;
 use crate::report::figure::{Reader, units};
-use crate::stats::adaptive::{Cell, Epoch};
+use crate::report::totals::EpochSums;
+use crate::stats::adaptive;
 
 /// A pair of arms in one epoch: sums about the pivot in units, and plug-in means less the pivot.
 #[derive(Clone, Copy)]
@@ -18,7 +20,7 @@ pub(super) struct Drawn {
 }
 
 /// The sums of an arm in an epoch.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Side {
     pub(super) n: f64,
     pub(super) y: f64,
@@ -43,7 +45,7 @@ impl Side {
     }
 
     /// The sums of (y − ratio·x + constant)·scale.
-    pub(super) fn cell(&self, line: Line, plug_in: [f64; 2]) -> Cell {
+    pub(super) fn cell(&self, line: Line, plug_in: [f64; 2]) -> adaptive::Cell {
         let Line {
             ratio,
             constant,
@@ -51,7 +53,7 @@ impl Side {
         } = line;
         let sum = self.y - ratio * self.x;
         let squares = self.yy - 2.0 * ratio * self.xy + ratio * ratio * self.xx;
-        Cell {
+        adaptive::Cell {
             n: self.n,
             sum: scale * (sum + self.n * constant),
             squares: scale
@@ -78,8 +80,8 @@ pub(super) const ABOVE: Line = Line {
 };
 
 impl Drawn {
-    pub(super) fn epoch(&self, control: Line, treatment: Line) -> Epoch {
-        Epoch {
+    pub(super) fn epoch(&self, control: Line, treatment: Line) -> adaptive::Epoch {
+        adaptive::Epoch {
             visitors: self.visitors,
             control: self.control.cell(control, self.plug_in),
             treatment: self.treatment.cell(treatment, self.plug_in),
@@ -102,59 +104,123 @@ impl Drawn {
     }
 }
 
-impl Reader<'_> {
-    /// Integers near the means of y and x over everything.
-    pub(super) fn pivot(self, index: MetricIndex) -> Observation {
-        let epochs = self.totals.epochs(index).iter();
-        let all = epochs
-            .flat_map(|(_, rows)| rows)
-            .fold(Moments::default(), |sum, (_, moments)| sum + *moments);
-        let n = i128::from(all.n.max(1));
-        let near = |sum: i128| i64::try_from(sum / n).unwrap_or(0);
-        Observation {
-            y: near(all.y),
-            x: near(all.x),
-        }
-    }
+/// A metric epoch by epoch, made once for all pairs.
+#[derive(Debug)]
+pub(in crate::report) struct Table {
+    /// The pivot in units.
+    pub(super) offset: [f64; 2],
+    epochs: Vec<Met>,
+}
 
-    pub(super) fn drawn(
-        self,
-        index: MetricIndex,
-        [control, treatment]: [Arm; 2],
-        pivot: Observation,
-        include: &impl Fn(Era) -> bool,
-    ) -> Vec<Drawn> {
-        let entry = self.design.entry;
-        let Some(metric) = entry.experiment.metric(index) else {
-            return Vec::new();
+/// The arms that met in an epoch.
+#[derive(Debug)]
+struct Met {
+    era: Era,
+    visitors: f64,
+    sides: Vec<(Arm, Side)>,
+    plug_in: [f64; 2],
+}
+
+impl Table {
+    fn new(design: &Design<'_>, epochs: &[EpochSums], metric: (MetricIndex, &Metric)) -> Self {
+        let units = units(&design.entry.experiment.metrics, metric.1);
+        let pivot = pivot(epochs);
+        let mut table = Self {
+            offset: [pivot.y as f64 / units.0, pivot.x as f64 / units.1],
+            epochs: Vec::with_capacity(epochs.len()),
         };
-        let units = units(&entry.experiment.metrics, metric);
         let mut before = Moments::default();
-        let mut drawn = Vec::new();
-        for (number, rows) in self.totals.epochs(index) {
-            let sum = |of: &dyn Fn(Arm) -> bool| {
-                let rows = rows.iter().filter(|(row, _)| of(row.arm));
-                rows.fold(Moments::default(), |sum, (_, moments)| sum + *moments)
-            };
-            let all = sum(&|_| true).about(pivot);
-            let epoch = entry.epochs.get(*number).filter(|epoch| include(epoch.era));
-            let served = |arm| Some(epoch?.served(arm, self.design.control())?.get());
-            if let (Some(epoch), Some(of_control), Some(of_treatment)) =
-                (epoch, served(control), served(treatment))
-            {
-                let side = |arm, propensity| {
-                    Side::new(&sum(&|of| of == arm).about(pivot), units, propensity)
-                };
-                drawn.push(Drawn {
-                    visitors: all.n as f64,
-                    control: side(control, of_control),
-                    treatment: side(treatment, of_treatment),
-                    plug_in: plug_in(frozen(metric, index, &epoch.means), &before, pivot, units),
+        for (number, rows) in epochs {
+            let mut arms: Vec<(Arm, Moments)> = Vec::with_capacity(rows.len());
+            let start = before;
+            for (row, moments) in rows {
+                let moments = moments.about(pivot);
+                before += moments;
+                match arms.iter_mut().find(|(arm, _)| *arm == row.arm) {
+                    Some((_, sum)) => *sum += moments,
+                    None => arms.push((row.arm, moments)),
+                }
+            }
+            if let Some(epoch) = design.entry.epochs.get(*number) {
+                let frozen = frozen(metric.1, metric.0, &epoch.means);
+                table.epochs.push(Met {
+                    era: epoch.era,
+                    visitors: (before.n - start.n) as f64,
+                    sides: sides(epoch, design.control(), &arms, units),
+                    plug_in: plug_in(frozen, &start, pivot, units),
                 });
             }
-            before += all;
         }
-        drawn
+        table
+    }
+
+    /// A pair over the eras that `include` accepts.
+    pub(super) fn drawn(
+        &self,
+        [control, treatment]: [Arm; 2],
+        include: impl Fn(Era) -> bool,
+    ) -> Vec<Drawn> {
+        let epochs = self.epochs.iter().filter(|met| include(met.era));
+        let drawn = |met: &Met| {
+            let side = |of: Arm| {
+                let mut sides = met.sides.iter();
+                sides.find(|(arm, _)| *arm == of).map(|(_, side)| *side)
+            };
+            Some(Drawn {
+                visitors: met.visitors,
+                control: side(control)?,
+                treatment: side(treatment)?,
+                plug_in: met.plug_in,
+            })
+        };
+        epochs.filter_map(drawn).collect()
+    }
+}
+
+/// The live arms of an epoch, those without visitors too.
+fn sides(
+    epoch: &Epoch,
+    control: Arm,
+    arms: &[(Arm, Moments)],
+    units: (f64, f64),
+) -> Vec<(Arm, Side)> {
+    let live = epoch.allocation.iter().map(|(arm, _)| arm);
+    let side = |arm: Arm| {
+        let own = arms.iter().find(|(of, _)| *of == arm);
+        let moments = own.map_or_else(Moments::default, |(_, moments)| *moments);
+        let propensity = epoch.served(arm, control)?.get();
+        Some((arm, Side::new(&moments, units, propensity)))
+    };
+    live.filter_map(side).collect()
+}
+
+fn pivot(epochs: &[EpochSums]) -> Observation {
+    let all = epochs
+        .iter()
+        .flat_map(|(_, rows)| rows)
+        .fold(Moments::default(), |sum, (_, moments)| sum + *moments);
+    let n = i128::from(all.n.max(1));
+    let near = |sum: i128| i64::try_from(sum / n).unwrap_or(0);
+    Observation {
+        y: near(all.y),
+        x: near(all.x),
+    }
+}
+
+impl<'a> Reader<'a> {
+    /// A metric epoch by epoch.
+    pub(super) fn table(self, index: MetricIndex) -> Option<&'a Table> {
+        let tables = self.totals.tables.get_or_init(|| {
+            let metrics = (0..)
+                .map(MetricIndex)
+                .zip(&self.design.entry.experiment.metrics);
+            metrics
+                .map(|(index, metric)| {
+                    Table::new(self.design, self.totals.epochs(index), (index, metric))
+                })
+                .collect()
+        });
+        tables.get(usize::from(index.0))
     }
 }
 

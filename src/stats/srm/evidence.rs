@@ -13,6 +13,7 @@ const TILTS: [f64; 10] = [0.5, 0.8, 0.9, 0.95, 0.98, 1.02, 1.05, 1.1, 1.25, 2.0]
 pub fn log_e(epochs: &[EpochCounts]) -> f64 {
     let arms = epochs.iter().map(|epoch| epoch.counts.len()).max();
     let mut evidence = vec![[0.0; TILTS.len()]; arms.unwrap_or(0)];
+    let gains = TILTS.map(f64::ln);
     for epoch in epochs {
         let shares = epoch.shares();
         if super::impossible(&epoch.counts, &shares) {
@@ -20,8 +21,8 @@ pub fn log_e(epochs: &[EpochCounts]) -> f64 {
         }
         let total = epoch.total();
         for ((sums, share), count) in evidence.iter_mut().zip(shares).zip(&epoch.counts) {
-            for (sum, tilt) in sums.iter_mut().zip(TILTS) {
-                *sum += *count as f64 * tilt.ln() - total * (share * (tilt - 1.0)).ln_1p();
+            for ((sum, tilt), gain) in sums.iter_mut().zip(TILTS).zip(gains) {
+                *sum += *count as f64 * gain - total * (share * (tilt - 1.0)).ln_1p();
             }
         }
     }
