@@ -1,8 +1,7 @@
 //! Calibration on simulated bandits: three equal variants under Thompson sampling with a floor of .05, looked at after
 //! every epoch. Fixed seeds; the bands are three standard errors of the simulation wide.
 
-use rand::SeedableRng;
-use rand::rngs::StdRng;
+use rand::{SeedableRng, rngs::StdRng};
 use rand_distr::{Binomial, Distribution, StandardNormal};
 
 use crate::posterior::normal;
