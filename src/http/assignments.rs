@@ -4,11 +4,11 @@ use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, USER_AGENT};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::Server;
 use super::answer;
 use super::body::{self, Body, MAX_BATCH};
 use super::decide::{self, Answers, WireBatch};
 use super::error::{Code, Problem};
+use super::{Server, hot};
 use crate::fold::Outcome;
 
 /// One visitor.
@@ -17,11 +17,20 @@ pub(super) async fn one(
     request: HttpRequest,
     body: Body,
 ) -> Result<HttpResponse, Problem> {
+    let now = server.engine.clock().now();
+    hot("assignments", now, decide_one(&server, &request, body)).await
+}
+
+async fn decide_one(
+    server: &Server,
+    request: &HttpRequest,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
     let body = body::bytes(body)?;
     let snapshot = server.engine.snapshot();
-    let mut answers = decide::decide(&server, &snapshot, body::json(&body)?, agent(&request))?;
+    let mut answers = decide::decide(server, &snapshot, body::json(&body)?, agent(request))?;
     drop(snapshot);
-    record(&server, std::slice::from_mut(&mut answers)).await?;
+    record(server, std::slice::from_mut(&mut answers)).await?;
     let mut out = Vec::with_capacity(256 + 256 * answers.list.len());
     answer::write(&mut out, &answers.visitor, &answers.list);
     Ok(respond(out))

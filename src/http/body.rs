@@ -48,7 +48,10 @@ pub(super) fn json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Problem>
                 if path == "." || path == "?" {
                     Problem::new(Code::InvalidBody, detail)
                 } else {
-                    Problem::at(Code::InvalidBody, path, format!(": {detail}"))
+                    Problem {
+                        detail: format!("{path}: {detail}"),
+                        ..Problem::at(Code::InvalidBody, path, detail)
+                    }
                 }
             }
             Ok(_) => Problem::new(Code::InvalidBody, "something follows the JSON value"),

@@ -5,14 +5,15 @@ use actix_web::{HttpResponse, http::StatusCode};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::Server;
 use super::body::{self, Body, MAX_BATCH};
 use super::decide::durable;
 use super::error::{Code, Problem};
 use super::incoming::{self, Counts, Received, Rejection};
+use super::{Server, hot};
 use crate::event::Event;
 use crate::fold::Outcome;
 use crate::telemetry;
+use crate::time::Timestamp;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -32,6 +33,11 @@ struct Probe<'a> {
 
 /// Records events; the answer comes once they are durable.
 pub(super) async fn track(server: Data<Server>, body: Body) -> Result<HttpResponse, Problem> {
+    let now = server.engine.clock().now();
+    hot("events", now, record(&server, body, now)).await
+}
+
+async fn record(server: &Server, body: Body, now: Timestamp) -> Result<HttpResponse, Problem> {
     let body = body::bytes(body)?;
     let text = std::str::from_utf8(&body)
         .map_err(|error| Problem::new(Code::InvalidBody, error.to_string()))?;
@@ -42,10 +48,7 @@ pub(super) async fn track(server: Data<Server>, body: Body) -> Result<HttpRespon
             format!("A batch may have at most {MAX_BATCH} events."),
         ));
     }
-    let received = Received {
-        now: server.engine.clock().now(),
-        sent_at,
-    };
+    let received = Received { now, sent_at };
     let (mut events, mut counts) = (Vec::with_capacity(items.len()), Counts::default());
     {
         let snapshot = server.engine.snapshot();
@@ -86,7 +89,7 @@ impl Counts {
     }
 }
 
-type Items<'a> = (Vec<&'a str>, Option<crate::time::Timestamp>, bool);
+type Items<'a> = (Vec<&'a str>, Option<Timestamp>, bool);
 
 /// The events of a body, when they were sent, and whether the body is a single event.
 fn items(text: &str) -> Result<Items<'_>, Problem> {
