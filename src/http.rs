@@ -23,11 +23,10 @@ mod report;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, Resource};
 use metrics_exporter_prometheus::PrometheusHandle;
-use tracing::{Instrument, Level};
+use tracing::{Instrument, Level, Span};
 use tracing_actix_web::TracingLogger;
 
 use crate::engine::Engine;
-use crate::time::Timestamp;
 use error::{Code, Problem};
 
 /// What handlers share.
@@ -115,27 +114,29 @@ fn traced(config: &mut ServiceConfig, server: &Server) {
     config.default_service(web::to(not_found));
 }
 
-/// Answers a hot route; with a span and its request id only where somebody reads them.
-async fn hot(
-    route: &'static str,
-    now: Timestamp,
+/// The span of a hot route's request, with its id; `None` where nobody reads it.
+fn hot_span(route: &'static str, server: &Server) -> Option<Span> {
+    if !tracing::enabled!(Level::DEBUG) {
+        return None;
+    }
+    let id = incoming::fresh_id(server.engine.clock().now()).map(String::from);
+    Some(tracing::debug_span!("request", route, request_id = id))
+}
+
+/// Answers within a span, and logs how.
+async fn logged(
+    span: Span,
     answer: impl Future<Output = Result<HttpResponse, Problem>>,
 ) -> Result<HttpResponse, Problem> {
-    if !tracing::enabled!(Level::DEBUG) {
-        return answer.await;
-    }
-    let id = incoming::fresh_id(now).map(String::from);
-    let logged = async {
-        let answered = answer.await;
-        match &answered {
-            Ok(response) => tracing::debug!(status = response.status().as_u16(), "answered"),
-            Err(problem) => tracing::debug!(error = %problem, "refused"),
+    let answered = answer.instrument(span.clone()).await;
+    match &answered {
+        Ok(response) => {
+            let status = response.status().as_u16();
+            tracing::debug!(parent: &span, status, "answered");
         }
-        answered
-    };
-    logged
-        .instrument(tracing::debug_span!("request", route, request_id = id))
-        .await
+        Err(problem) => tracing::debug!(parent: &span, error = %problem, "refused"),
+    }
+    answered
 }
 
 fn resource(path: &str) -> Resource {

@@ -8,7 +8,7 @@ use super::answer;
 use super::body::{self, Body, MAX_BATCH};
 use super::decide::{self, Answers, WireBatch};
 use super::error::{Code, Problem};
-use super::{Server, hot};
+use super::{Server, hot_span, logged};
 use crate::fold::Outcome;
 
 /// One visitor.
@@ -17,20 +17,22 @@ pub(super) async fn one(
     request: HttpRequest,
     body: Body,
 ) -> Result<HttpResponse, Problem> {
-    let now = server.engine.clock().now();
-    hot("assignments", now, decide_one(&server, &request, body)).await
+    match hot_span("assignments", &server) {
+        None => decide_one(server, request, body).await,
+        Some(span) => Box::pin(logged(span, decide_one(server, request, body))).await,
+    }
 }
 
 async fn decide_one(
-    server: &Server,
-    request: &HttpRequest,
+    server: Data<Server>,
+    request: HttpRequest,
     body: Body,
 ) -> Result<HttpResponse, Problem> {
     let body = body::bytes(body)?;
     let snapshot = server.engine.snapshot();
-    let mut answers = decide::decide(server, &snapshot, body::json(&body)?, agent(request))?;
+    let mut answers = decide::decide(&server, &snapshot, body::json(&body)?, agent(&request))?;
     drop(snapshot);
-    record(server, std::slice::from_mut(&mut answers)).await?;
+    record(&server, std::slice::from_mut(&mut answers)).await?;
     let mut out = Vec::with_capacity(256 + 256 * answers.list.len());
     answer::write(&mut out, &answers.visitor, &answers.list);
     Ok(respond(out))

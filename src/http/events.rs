@@ -9,7 +9,7 @@ use super::body::{self, Body, MAX_BATCH};
 use super::decide::durable;
 use super::error::{Code, Problem};
 use super::incoming::{self, Counts, Received, Rejection};
-use super::{Server, hot};
+use super::{Server, hot_span, logged};
 use crate::event::Event;
 use crate::fold::Outcome;
 use crate::telemetry;
@@ -33,11 +33,13 @@ struct Probe<'a> {
 
 /// Records events; the answer comes once they are durable.
 pub(super) async fn track(server: Data<Server>, body: Body) -> Result<HttpResponse, Problem> {
-    let now = server.engine.clock().now();
-    hot("events", now, record(&server, body, now)).await
+    match hot_span("events", &server) {
+        None => record(server, body).await,
+        Some(span) => Box::pin(logged(span, record(server, body))).await,
+    }
 }
 
-async fn record(server: &Server, body: Body, now: Timestamp) -> Result<HttpResponse, Problem> {
+async fn record(server: Data<Server>, body: Body) -> Result<HttpResponse, Problem> {
     let body = body::bytes(body)?;
     let text = std::str::from_utf8(&body)
         .map_err(|error| Problem::new(Code::InvalidBody, error.to_string()))?;
@@ -48,6 +50,7 @@ async fn record(server: &Server, body: Body, now: Timestamp) -> Result<HttpRespo
             format!("A batch may have at most {MAX_BATCH} events."),
         ));
     }
+    let now = server.engine.clock().now();
     let received = Received { now, sent_at };
     let (mut events, mut counts) = (Vec::with_capacity(items.len()), Counts::default());
     {
