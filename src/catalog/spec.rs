@@ -15,9 +15,11 @@ use super::metric::{Direction, Role};
 use crate::time::{Timestamp, Window};
 
 mod form;
+mod looks;
 mod read;
 pub(super) mod rules;
 
+pub use looks::{DEFAULT_MIN_DAYS, LooksSpec, Spending};
 pub(super) use read::read;
 
 /// Longest text field, in characters.
@@ -102,6 +104,11 @@ pub struct Spec {
     /// The goal, measurable and time-bound.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub goal: Option<GoalSpec>,
+    /// Days before which no verdict but harm is given.
+    pub min_days: u32,
+    /// The looks that were planned; absent: results may be watched at any time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub looks: Option<LooksSpec>,
 }
 
 /// A slot of a layer: [from, to).

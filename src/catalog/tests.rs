@@ -9,6 +9,7 @@ use super::mistake::{Code, Mistake};
 use super::spec::Spec;
 use super::{read_files, read_json};
 
+mod looks;
 mod revisions;
 mod rules;
 
@@ -74,7 +75,7 @@ starts = 2027-01-15T00:00:00Z
 ends = 2026-12-01T00:00:00Z
 audience = 'user.country == "DE"'
 layer = { key = "homepage", from = 0.6, to = 0.5 }
-min_days = 7
+prior = 7
 
 [[variants]]
 key = "control"
@@ -197,7 +198,7 @@ fn all_mistakes_of_a_file_come_at_once() {
     experiments/hero.toml:6: ends: must lie after starts (2027-01-15T00:00:00.000Z)
     experiments/hero.toml:7: audience: reads `user`, but only `visitor` is known, as in visitor.country
     experiments/hero.toml:8: layer.to: must lie above from (0.6)
-    experiments/hero.toml:9: min_days: `min_days` is not supported yet; remove it
+    experiments/hero.toml:9: prior: `prior` is not supported yet; remove it
     experiments/hero.toml:14: variants[0].weight: must be a number, not a text
     experiments/hero.toml:17: variants[1].key: "control" is used a second time
     experiments/hero.toml:18: variants[1].value: must be a boolean like the first value, not a text

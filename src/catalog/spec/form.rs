@@ -236,6 +236,22 @@ impl<'d> Form<'d> {
         Some(table)
     }
 
+    /// The numbers of a list of whole numbers.
+    pub(super) fn wholes(&mut self, table: &Table<'d>, key: &str) -> Vec<u32> {
+        let mut wholes = Vec::new();
+        for (path, item) in self.items(table, key) {
+            match item.as_u64().and_then(|whole| u32::try_from(whole).ok()) {
+                Some(whole) => wholes.push(whole),
+                None => self.note(
+                    &path,
+                    Code::WrongType,
+                    format!("must be a whole number, not {}", described(item)),
+                ),
+            }
+        }
+        wholes
+    }
+
     /// The texts of a list of texts.
     pub(super) fn texts(&mut self, table: &Table<'d>, key: &str) -> Vec<String> {
         let mut texts = Vec::new();

@@ -6,6 +6,7 @@
 use serde_json::Value;
 
 use super::form::{Choices, Form, Keys, Table};
+use super::looks::{looks, min_days};
 use super::rules::{self, Finding};
 use super::{
     AllocationSpec, DEFAULT_BURN_IN, DEFAULT_FLOOR_TOTAL, DEFAULT_REFRESH, DEFAULT_WINDOW,
@@ -42,10 +43,10 @@ const ROOT: Keys = Keys {
         "allocation",
         "metrics",
         "goal",
-    ],
-    later: &[
         "min_days",
         "looks",
+    ],
+    later: &[
         "covariate",
         "on_trip",
         "model",
@@ -213,19 +214,24 @@ fn spec(form: &mut Form<'_>) -> Spec {
             .unwrap_or(Exposure::Assigned),
         currency: form.text(&root, "currency"),
         control: form.text(&root, "control"),
-        variants: form
-            .tables(&root, "variants", &VARIANT)
-            .iter()
-            .map(|table| variant(form, table))
-            .collect(),
+        variants: each(form, &root, ("variants", &VARIANT), variant),
         allocation: allocation(form, &root),
-        metrics: form
-            .tables(&root, "metrics", &METRIC)
-            .iter()
-            .map(|table| metric(form, table))
-            .collect(),
+        metrics: each(form, &root, ("metrics", &METRIC), metric),
         goal: goal(form, &root),
+        min_days: min_days(form, &root),
+        looks: looks(form, &root),
     }
+}
+
+/// The tables of a list, each read.
+fn each<'d, T>(
+    form: &mut Form<'d>,
+    root: &Table<'d>,
+    (key, keys): (&str, &Keys),
+    read: fn(&mut Form<'d>, &Table<'d>) -> T,
+) -> Vec<T> {
+    let tables = form.tables(root, key, keys);
+    tables.iter().map(|table| read(form, table)).collect()
 }
 
 fn window<'d>(form: &mut Form<'d>, table: &Table<'d>, key: &str) -> Option<Window> {

@@ -49,6 +49,7 @@ pub(in crate::catalog) fn check(spec: &Spec, form: &[Mistake]) -> Vec<Finding> {
     rules.metrics();
     rules.allocation();
     rules.goal();
+    rules.looks();
     rules.findings
 }
 
@@ -57,15 +58,15 @@ pub(super) fn is_date(text: &str) -> bool {
     text.len() == 10 && text.parse::<jiff::civil::Date>().is_ok()
 }
 
-struct Rules<'s> {
-    spec: &'s Spec,
+pub(super) struct Rules<'s> {
+    pub(super) spec: &'s Spec,
     broken: Vec<&'s str>,
     findings: Vec<Finding>,
 }
 
 impl Rules<'_> {
     /// Notes a finding, unless reading already found the key, or a table around it, broken.
-    fn note(&mut self, key: &str, code: Code, detail: impl Into<String>) {
+    pub(super) fn note(&mut self, key: &str, code: Code, detail: impl Into<String>) {
         let around = |broken: &str| {
             key.strip_prefix(broken)
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
@@ -83,7 +84,7 @@ impl Rules<'_> {
         }
     }
 
-    fn invalid(&mut self, key: &str, detail: impl Into<String>) {
+    pub(super) fn invalid(&mut self, key: &str, detail: impl Into<String>) {
         self.note(key, Code::Invalid, detail);
     }
 

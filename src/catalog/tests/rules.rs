@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// The small definition with changes: pairs of JSON pointer and value; null removes.
-fn changed(changes: &[(&str, Value)]) -> String {
+pub(super) fn changed(changes: &[(&str, Value)]) -> String {
     let mut value = json!({
         "key": "small",
         "variants": [{"key": "control"}, {"key": "treatment"}],
@@ -37,7 +37,7 @@ fn changed(changes: &[(&str, Value)]) -> String {
     value.to_string()
 }
 
-fn mistakes(changes: &[(&str, Value)]) -> Vec<(String, Code)> {
+pub(super) fn mistakes(changes: &[(&str, Value)]) -> Vec<(String, Code)> {
     let result = read_json(&changed(changes));
     result
         .err()
@@ -55,7 +55,7 @@ fn assert_one(changes: &[(&str, Value)], key: &str, code: Code) {
 #[test]
 fn what_comes_later_is_known_and_refused() {
     let later = Code::NotSupportedYet;
-    for key in ["min_days", "looks", "covariate", "on_trip"] {
+    for key in ["prior", "covariate", "on_trip"] {
         assert_one(&[(&format!("/{key}"), json!(1))], key, later);
     }
     assert_one(&[("/exposure", json!("exposed"))], "exposure", later);
@@ -110,10 +110,10 @@ fn policies_and_models_that_come_later_are_refused() {
         ("/metrics/0/direction", json!("decrease")),
     ];
     assert_one(&decrease, "allocation.metric", later);
-    let read = read_json(&changed(&[("/min_days", json!(7))])).unwrap_err();
+    let read = read_json(&changed(&[("/prior", json!(7))])).unwrap_err();
     assert_eq!(
         read[0].to_string(),
-        "min_days: `min_days` is not supported yet; remove it"
+        "prior: `prior` is not supported yet; remove it"
     );
 }
 

@@ -205,6 +205,8 @@ fn spec(args: &AnalyzeArgs, columns: &Columns, variants: &[String]) -> Spec {
             .map(|(i, column)| column.spec(i))
             .collect(),
         goal: None,
+        min_days: 0,
+        looks: None,
     }
 }
 
