@@ -11,6 +11,8 @@ pub mod normal;
 mod panel;
 mod sweep;
 
+pub(crate) use panel::nodes;
+
 /// The posterior distribution of one arm's mean per visitor.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Posterior {

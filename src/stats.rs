@@ -9,6 +9,7 @@
 pub mod adaptive;
 mod caveat;
 mod fixed;
+pub mod group_sequential;
 mod lift;
 pub mod multiplicity;
 pub mod power;

@@ -222,6 +222,16 @@ pub(super) fn integral(density: &Density, low: f64, high: f64) -> f64 {
     half * sum
 }
 
+/// The nodes from 0 to `high` on so many equal panels, ascending, with their weights.
+pub(crate) fn nodes(high: f64, panels: usize) -> impl Iterator<Item = (f64, f64)> {
+    let half = 0.5 * high / panels as f64;
+    (0..panels).flat_map(move |panel| {
+        let middle = half * (2 * panel + 1) as f64;
+        let rule = RULE.nodes.iter().zip(&RULE.weights);
+        rule.map(move |(node, weight)| (middle + half * node, half * weight))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
