@@ -8,6 +8,7 @@
 
 pub mod adaptive;
 mod caveat;
+pub mod cuped;
 mod fixed;
 pub mod group_sequential;
 mod lift;

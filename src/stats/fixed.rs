@@ -38,6 +38,19 @@ pub struct Estimate {
     pub interval: Option<Interval>,
 }
 
+impl Estimate {
+    /// With a z interval; without error and interval unless the error is positive. `None` for no finite estimate.
+    pub(super) fn by_z(estimate: f64, std_error: f64, alpha: f64) -> Option<Self> {
+        let std_error = positive(std_error);
+        estimate.is_finite().then(|| Self {
+            estimate,
+            std_error,
+            interval: std_error
+                .and_then(|error| Interval::around(estimate, normal::critical(alpha) * error)),
+        })
+    }
+}
+
 /// A treatment against a control. All figures are finite.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Comparison {
