@@ -11,6 +11,7 @@ mod caveat;
 pub mod cuped;
 mod fixed;
 pub mod group_sequential;
+pub mod heterogeneity;
 mod lift;
 pub mod multiplicity;
 pub mod power;
