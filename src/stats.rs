@@ -14,6 +14,7 @@ pub mod group_sequential;
 pub mod heterogeneity;
 mod lift;
 pub mod multiplicity;
+pub mod offpolicy;
 pub mod power;
 mod ratio;
 pub mod sequence;
