@@ -25,11 +25,13 @@ use upswing::id::{EventId, EventName, VisitorId};
 use upswing::posterior::{Posterior, best};
 use upswing::report::{Question, report};
 use upswing::store::Store;
-use upswing::time::Timestamp;
+use upswing::time::{Day, Timestamp};
 
 fn main() {
     divan::main();
 }
+
+const TODAY: Day = Day(60);
 
 fn now() -> Timestamp {
     Timestamp::parse("2026-11-22T12:00:00Z").unwrap()
@@ -235,15 +237,7 @@ fn report_4_variants_5_metrics(bencher: Bencher<'_, '_>) {
     }
     let entry = world.entry();
     let cells = &world.books[&entry.serial];
-    bencher.bench(|| {
-        black_box(report(&Question {
-            entry: &entry,
-            cells,
-            as_of: now(),
-            until: None,
-            dimension: None,
-        }))
-    });
+    bencher.bench(|| black_box(report(&Question::present(&entry, cells, (now(), TODAY)))));
 }
 
 /// The same after a thousand epochs whose weights moved: every interval comes from the epochs.
@@ -289,13 +283,5 @@ fn report_of_1000_epochs(bencher: Bencher<'_, '_>) {
             )
         }));
     }
-    bencher.bench(|| {
-        black_box(report(&Question {
-            entry: &entry,
-            cells: &cells,
-            as_of: now(),
-            until: None,
-            dimension: None,
-        }))
-    });
+    bencher.bench(|| black_box(report(&Question::present(&entry, &cells, (now(), TODAY)))));
 }

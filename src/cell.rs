@@ -15,6 +15,9 @@ use crate::epoch::{EpochNumber, Era};
 use crate::moments::{Moments, Visitors, Weighted};
 use crate::time::Day;
 
+/// Days of traffic that are averaged.
+const TRAFFIC_DAYS: i32 = 28;
+
 /// A row of the report: a variant, or the experiment's holdout (served control outside the allocation).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Row {
@@ -139,6 +142,31 @@ impl Cells {
             *counts.entry((key.epoch, key.row)).or_insert(0) += visitors.assigned;
         }
         counts
+    }
+
+    /// The first day with a visitor.
+    pub fn first_day(&self) -> Option<Day> {
+        let present = self.visitors.iter();
+        let days = present.filter(|(_, visitors)| visitors.assigned > 0);
+        days.map(|(key, _)| key.day).min()
+    }
+
+    /// Visitors per day over the last 28 days that were over on `today`, up to the last one with any. The first day
+    /// counts only where it is the only one, because it began at some hour. `None` while no day is over.
+    pub fn visitors_per_day(&self, today: Day) -> Option<f64> {
+        let days = || {
+            let present = self.visitors.iter();
+            present
+                .filter(|(key, visitors)| key.day < today && visitors.assigned > 0)
+                .map(|(key, visitors)| (key.day, visitors.assigned))
+        };
+        let last = days().map(|(day, _)| day).max()?;
+        let first = days().map(|(day, _)| day).min()?;
+        let whole = if first < last { first.0 + 1 } else { first.0 };
+        let from = Day(whole.max(last.0 - TRAFFIC_DAYS + 1));
+        let counted = days().filter(|(day, _)| *day >= from);
+        let visitors: i64 = counted.map(|(_, visitors)| visitors).sum();
+        Some(visitors as f64 / f64::from(last.0 - from.0 + 1))
     }
 
     /// Plain moments of a metric per row, summed over the epochs that `include` accepts.

@@ -37,13 +37,23 @@ mod always;
 mod bayes;
 mod design;
 mod figure;
+mod freshness;
+mod headline;
+mod looks;
 mod metrics;
 mod multiplicity;
+mod scaled;
 mod shape;
 mod totals;
 mod traffic;
+mod verdict;
 
+pub use freshness::{Arriving, Freshness};
+pub use headline::{Evidence, Headline, Shown, View};
+pub use looks::Looks;
+pub use scaled::Scaled;
 pub use shape::*;
+pub use verdict::{Decision, Reason, ReasonCode, Verdict};
 
 use std::collections::BTreeSet;
 
@@ -66,18 +76,37 @@ pub struct Question<'a> {
     pub cells: &'a Cells,
     /// The moment the report describes.
     pub as_of: Timestamp,
+    /// The day of `as_of`.
+    pub today: Day,
     /// The last day that counts; `None` is everything so far.
     pub until: Option<Day>,
+    /// Which way the evidence is shown; `None` is the one that fits how the experiment was run.
+    pub view: Option<View>,
     /// The attribute to break the metrics down by. Breakdowns are kept for the present only: with `until`, or for an
     /// attribute that is no dimension of the experiment, there is none.
     pub dimension: Option<&'a str>,
+}
+
+impl<'a> Question<'a> {
+    /// Everything so far, as of a moment of a day, in the view that fits.
+    pub fn present(entry: &'a Entry, cells: &'a Cells, (as_of, today): (Timestamp, Day)) -> Self {
+        Self {
+            entry,
+            cells,
+            as_of,
+            today,
+            until: None,
+            view: None,
+            dimension: None,
+        }
+    }
 }
 
 /// Computes a report.
 pub fn report(question: &Question<'_>) -> Report {
     let entry = question.entry;
     let assigned = question.cells.assigned(question.until);
-    let design = Design::new(entry, &assigned);
+    let design = Design::new(entry, question.as_of, &assigned);
     let totals = match question.until {
         None => Totals::present(question.cells, &entry.epochs),
         Some(day) => Totals::until(question.cells, day),
@@ -85,28 +114,70 @@ pub fn report(question: &Question<'_>) -> Report {
     let traffic = traffic::Traffic::new(entry, &design, &assigned);
     let mut metrics = metrics::all(&design, &totals);
     multiplicity::metrics(&mut metrics);
-    let breakdown = breakdown(question, &design);
+    let planned = planned_view(entry);
+    let looks = shown(question, &design, &mut metrics, planned);
+    let health = Health {
+        srm: traffic.srm,
+        freshness: freshness::freshness(question),
+    };
+    let champion = bayes::champion(&design, &totals);
+    let verdict = verdict::verdict(&verdict::Facts {
+        question,
+        health: &health,
+        variants: &traffic.variants,
+        metrics: &metrics,
+        looks: looks.as_ref(),
+        champion: champion.as_ref(),
+    });
+    let view = question.view.unwrap_or(planned);
+    if view != planned {
+        shown(question, &design, &mut metrics, view);
+    }
+    let breakdown = breakdown(question, &design, view);
     Report {
         experiment: about(entry),
         as_of: question.as_of,
+        verdict,
+        shown: view.into(),
         visitors: traffic.visitors,
+        visitors_per_day: question.cells.visitors_per_day(question.today),
         epochs: entry.epochs.len(),
         adaptive: design.adaptive,
         weights: traffic::weights(entry),
         variants: traffic.variants,
-        health: Health { srm: traffic.srm },
+        health,
         goal: bayes::goal(&design, &totals),
-        notes: notes(
-            metrics.iter().chain(
-                breakdown
-                    .iter()
-                    .flat_map(|breakdown| &breakdown.values)
-                    .flat_map(|value| &value.metrics),
-            ),
-        ),
+        notes: notes(&metrics, breakdown.as_ref()),
         metrics,
+        looks,
+        champion,
         breakdown,
     }
+}
+
+/// The view that fits how the experiment was run (statistics R3).
+fn planned_view(entry: &Entry) -> View {
+    match entry.experiment.spec.looks {
+        Some(_) => View::PlannedLooks,
+        None => View::AlwaysValid,
+    }
+}
+
+/// Shows the metrics in a view, with what that comes to.
+fn shown(
+    question: &Question<'_>,
+    design: &Design<'_>,
+    metrics: &mut [MetricReport],
+    view: View,
+) -> Option<Looks> {
+    headline::apply(metrics, view, ALPHA);
+    let looks = match view {
+        View::PlannedLooks => looks::apply(question, design, metrics),
+        View::AlwaysValid | View::OneLook | View::Msprt | View::Bayes => None,
+    };
+    let per_day = question.cells.visitors_per_day(question.today);
+    scaled::apply(metrics, per_day);
+    looks
 }
 
 fn about(entry: &Entry) -> About {
@@ -124,7 +195,7 @@ fn about(entry: &Entry) -> About {
     }
 }
 
-fn breakdown(question: &Question<'_>, design: &Design<'_>) -> Option<Breakdown> {
+fn breakdown(question: &Question<'_>, design: &Design<'_>, view: View) -> Option<Breakdown> {
     let asked = question.dimension.filter(|_| question.until.is_none())?;
     let dimensions = &design.entry.experiment.dimensions;
     let position = dimensions
@@ -148,11 +219,24 @@ fn breakdown(question: &Question<'_>, design: &Design<'_>) -> Option<Breakdown> 
         values: values.collect(),
     };
     multiplicity::breakdown(&mut breakdown);
+    // Looks are planned for the whole, not for its parts.
+    let view = match view {
+        View::PlannedLooks => View::AlwaysValid,
+        View::AlwaysValid | View::OneLook | View::Msprt | View::Bayes => view,
+    };
+    for value in &mut breakdown.values {
+        headline::apply(&mut value.metrics, view, ALPHA);
+    }
     Some(breakdown)
 }
 
-fn notes<'a>(metrics: impl Iterator<Item = &'a MetricReport>) -> Vec<Note> {
+fn notes(metrics: &[MetricReport], breakdown: Option<&Breakdown>) -> Vec<Note> {
+    let parts = breakdown
+        .into_iter()
+        .flat_map(|breakdown| &breakdown.values);
     let caveats: BTreeSet<Caveat> = metrics
+        .iter()
+        .chain(parts.flat_map(|value| &value.metrics))
         .flat_map(|metric| &metric.comparisons)
         .flat_map(|comparison| comparison.caveats.iter().copied())
         .collect();

@@ -17,7 +17,7 @@ use flate2::read::MultiGzDecoder;
 
 use crate::amount::AmountError;
 use crate::report::{self, Question};
-use crate::time::Timestamp;
+use crate::time::{Timestamp, Zone};
 use definition::Columns;
 pub(super) use rows::converted;
 
@@ -151,13 +151,10 @@ pub fn run(args: &AnalyzeArgs, out: &mut dyn Write) -> Result<(), AnalyzeError> 
     let as_of = changed_at(&args.file)?;
     let counted = rows::read(open(&args.file)?, args, &columns)?;
     let entry = definition::entry(args, &columns, &counted.variants, as_of)?;
-    let report = report::report(&Question {
-        entry: &entry,
-        cells: &counted.cells(),
-        as_of,
-        until: None,
-        dimension: None,
-    });
+    let cells = counted.cells();
+    // A file without times has one day, which is not over: it tells nothing about a day's traffic.
+    let today = cells.first_day().unwrap_or_else(|| Zone::utc().day(as_of));
+    let report = report::report(&Question::present(&entry, &cells, (as_of, today)));
     match args.format {
         Format::Table => out.write_all(report::table::render(&report).as_bytes())?,
         Format::Csv => out.write_all(report::csv::render(&report).as_bytes())?,

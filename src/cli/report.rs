@@ -23,6 +23,9 @@ pub(super) struct ReportArgs {
     /// Break the metrics down by this dimension
     #[arg(long)]
     dimension: Option<String>,
+    /// Show the evidence another way: always-valid, planned-looks, one-look, msprt or bayes
+    #[arg(long)]
+    method: Option<String>,
 }
 
 /// Prints a report.
@@ -36,6 +39,9 @@ pub(super) fn run(client: &Client, args: &ReportArgs) -> Result<(), Failure> {
     }
     if let Some(dimension) = &args.dimension {
         query.push(("dimension", dimension.as_str()));
+    }
+    if let Some(method) = &args.method {
+        query.push(("method", method.as_str()));
     }
     if args.format == Format::Csv {
         query.push(("format", "csv"));

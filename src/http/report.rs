@@ -8,7 +8,8 @@ use serde::Deserialize;
 use super::Server;
 use super::error::{Code, Problem};
 use super::experiments::find;
-use crate::report::{Question, csv, report as answer};
+use crate::catalog::Entry;
+use crate::report::{Question, View, csv, report as answer};
 use crate::time::Timestamp;
 
 /// What is asked.
@@ -17,6 +18,7 @@ use crate::time::Timestamp;
 pub(super) struct Options {
     as_of: Option<String>,
     dimension: Option<String>,
+    method: Option<String>,
     #[serde(default)]
     format: Format,
 }
@@ -55,14 +57,16 @@ pub(super) async fn report(
         let detail = format!("{name:?} is none of the experiment's dimensions");
         return Err(Problem::at(Code::InvalidQuery, "dimension", detail));
     }
-    let until = as_of.map(|at| server.engine.snapshot().zone.day(at));
+    let view = options.method.as_deref();
+    let view = view.map(|name| shown(name, &entry)).transpose()?;
+    let snapshot = server.engine.snapshot();
+    let today = snapshot.zone.day(as_of.unwrap_or(now));
     let report = server.engine.with_cells(entry.serial, |cells| {
         answer(&Question {
-            entry: &entry,
-            cells,
-            as_of: as_of.unwrap_or(now),
-            until,
+            until: as_of.map(|_| today),
+            view,
             dimension,
+            ..Question::present(&entry, cells, (as_of.unwrap_or(now), today))
         })
     });
     let mut response = HttpResponse::Ok();
@@ -73,4 +77,18 @@ pub(super) async fn report(
             .content_type("text/csv; charset=utf-8")
             .body(csv::render(&report)),
     })
+}
+
+/// The view that was asked for by name.
+fn shown(name: &str, entry: &Entry) -> Result<View, Problem> {
+    let view = View::parse(name).ok_or_else(|| {
+        let names = View::ALL.map(View::name).join(", ");
+        let detail = format!("{name:?} is none of: {names}");
+        Problem::at(Code::InvalidQuery, "method", detail)
+    })?;
+    if view == View::PlannedLooks && entry.experiment.spec.looks.is_none() {
+        let detail = "the definition of this experiment plans no looks";
+        return Err(Problem::at(Code::InvalidQuery, "method", detail));
+    }
+    Ok(view)
 }

@@ -9,10 +9,7 @@ use crate::cell::{Facet, Row};
 use crate::moments::{Moments, Weighted};
 use crate::stats::Ratio;
 use crate::stats::power::Baseline;
-use crate::time::Day;
 
-/// Days of traffic that are averaged.
-const TRAFFIC_DAYS: i32 = 28;
 /// Orders that a baseline must rest on, as the interval of a lift.
 const MIN_ORDERS: f64 = 25.0;
 
@@ -24,24 +21,6 @@ impl Own<'_> {
             *visitors.entry(row.arm).or_insert(0) += assigned;
         }
         visitors
-    }
-
-    /// Visitors per day over the last 28 days that are over, up to the last one with any. The first day counts only
-    /// where it is the only one, because it began at some hour.
-    pub(super) fn per_day(&self) -> Option<f64> {
-        let days = || {
-            let present = self.cells.visitors.iter();
-            present
-                .filter(|(key, visitors)| key.day < self.today && visitors.assigned > 0)
-                .map(|(key, visitors)| (key.day, visitors.assigned))
-        };
-        let last = days().map(|(day, _)| day).max()?;
-        let first = days().map(|(day, _)| day).min()?;
-        let whole = if first < last { first.0 + 1 } else { first.0 };
-        let from = Day(whole.max(last.0 - TRAFFIC_DAYS + 1));
-        let counted = days().filter(|(day, _)| *day >= from);
-        let visitors: i64 = counted.map(|(_, visitors)| visitors).sum();
-        Some(visitors as f64 / f64::from(last.0 - from.0 + 1))
     }
 
     /// What the control does, held out or not: its mean by inverse propensities, so that a moving split does not bend it.

@@ -8,7 +8,6 @@ pub(super) mod cells;
 
 use crate::allocation::Arm;
 use crate::catalog::metric::{MetricIndex, MetricKind};
-use crate::epoch::Era;
 use crate::posterior::normal::{self, Pair};
 use crate::stats::adaptive::{Contrast, Epoch, Events, Weights};
 use crate::stats::sequence::{Sequence, odds};
@@ -17,7 +16,7 @@ use crate::stats::{Caveat, Interval};
 use super::design::{Basis, Pairing};
 use super::figure::{Reader, gate};
 use super::{ALPHA, ComparisonReport, Effect, Method};
-use cells::{ABOVE, Drawn, Line};
+use cells::{ABOVE, Drawn, Line, Met};
 
 /// Effective events of the pair below which there is no interval, and below which it is thin (R3).
 const MIN_EVENTS: f64 = 25.0;
@@ -91,6 +90,18 @@ impl Adaptive {
         .filter(|weighed| weighed.means.control.is_finite() && weighed.means.treatment.is_finite())
     }
 
+    /// Effective events of the pair.
+    pub(super) fn events(&self) -> f64 {
+        self.events
+    }
+
+    /// The lift by the weights of the contrast, without its interval.
+    fn lift(&self) -> Option<f64> {
+        let means = self.weighed(Weights::Common)?.means;
+        let lift = (means.treatment - means.control) / means.control.abs();
+        lift.is_finite().then_some(lift)
+    }
+
     /// Whether there are events enough for an interval.
     fn is_open(&self) -> bool {
         self.events >= MIN_EVENTS
@@ -151,6 +162,7 @@ impl Adaptive {
                 low: interval.map(|interval| interval.low),
                 high: interval.map(|interval| interval.high),
             }),
+            std_error: error,
             p_value,
             caveats,
             ..blank
@@ -212,7 +224,26 @@ impl Reader<'_> {
     pub(super) fn adaptive(self, index: MetricIndex, pairing: &Pairing) -> Option<Adaptive> {
         let arms = [self.design.control(), pairing.named.row.arm];
         (pairing.basis == Basis::Weighted)
-            .then(|| self.over(index, arms, |era| pairing.eras.contains(&era)))?
+            .then(|| self.over(index, arms, |met| pairing.eras.contains(&met.era)))?
+    }
+
+    /// The lift over the epochs whose visitors have had their whole window to convert (R6); `None` where the odds stood
+    /// still, because both arms then have visitors of the same age.
+    pub(super) fn mature(self, index: MetricIndex, pairing: &Pairing) -> Option<Effect> {
+        if pairing.basis != Basis::Weighted {
+            return None;
+        }
+        let window = self.design.entry.experiment.metric(index)?.window;
+        let arms = [self.design.control(), pairing.named.row.arm];
+        let ripe = self.over(index, arms, |met| {
+            let ripe = met.closed_at.map(|closed| closed.plus(window));
+            pairing.eras.contains(&met.era) && ripe.is_some_and(|ripe| ripe <= self.design.as_of)
+        })?;
+        Some(Effect {
+            estimate: ripe.lift()?,
+            low: None,
+            high: None,
+        })
     }
 
     /// An arm on its own, over its whole life.
@@ -224,7 +255,7 @@ impl Reader<'_> {
         self,
         index: MetricIndex,
         arms: [Arm; 2],
-        include: impl Fn(Era) -> bool,
+        include: impl Fn(&Met) -> bool,
     ) -> Option<Adaptive> {
         let metrics = &self.design.entry.experiment.metrics;
         let metric = metrics.get(usize::from(index.0))?;

@@ -5,7 +5,7 @@
 
 use super::{ComparisonReport, MetricReport, Report, VariantMetric};
 
-const HEADER: [&str; 38] = [
+const HEADER: [&str; 43] = [
     "experiment",
     "as_of",
     "dimension",
@@ -25,6 +25,11 @@ const HEADER: [&str; 38] = [
     "prob_best",
     "baseline",
     "baseline_visitors",
+    "evidence",
+    "headline_low",
+    "headline_high",
+    "headline_p",
+    "conclusive",
     "method",
     "absolute",
     "absolute_low",
@@ -99,14 +104,21 @@ fn line(metric: &MetricReport, of: &VariantMetric) -> Vec<String> {
     cells
 }
 
-fn compared(with: &ComparisonReport) -> [String; 21] {
+fn compared(with: &ComparisonReport) -> [String; 26] {
     let (absolute, relative, bayes) = (with.absolute, with.relative, with.bayes);
     let valid = with.always_valid.and_then(|valid| valid.relative);
     let credible = bayes.and_then(|bayes| bayes.relative);
+    let headline = with.headline;
+    let shown = headline.and_then(|headline| headline.relative);
     let caveats: Vec<&str> = with.caveats.iter().map(|caveat| caveat.code()).collect();
     [
         text(&with.baseline),
         with.baseline_visitors.to_string(),
+        headline.map_or_else(String::new, |headline| code(&headline.evidence)),
+        number(shown.and_then(|effect| effect.low)),
+        number(shown.and_then(|effect| effect.high)),
+        number(headline.and_then(|headline| headline.p_value)),
+        headline.map_or_else(String::new, |headline| headline.conclusive.to_string()),
         code(&with.method),
         number(absolute.map(|effect| effect.estimate)),
         number(absolute.and_then(|effect| effect.low)),

@@ -6,6 +6,7 @@ use crate::allocation::{Arm, Propensity};
 use crate::catalog::Entry;
 use crate::cell::Row;
 use crate::epoch::{Epoch, EpochNumber, Epochs, Era};
+use crate::time::Timestamp;
 
 /// Odds that differ by less than this share are the same.
 const SAME_ODDS: f64 = 1e-9;
@@ -55,6 +56,8 @@ pub(super) struct Field {
 /// The design of an experiment as its visitors met it.
 pub(super) struct Design<'a> {
     pub(super) entry: &'a Entry,
+    /// The moment it is seen at.
+    pub(super) as_of: Timestamp,
     /// The rows: arms that are live or have visitors, then the holdout if there is one.
     pub(super) rows: Vec<Named>,
     /// Every arm but the control.
@@ -66,7 +69,11 @@ pub(super) struct Design<'a> {
 }
 
 impl<'a> Design<'a> {
-    pub(super) fn new(entry: &'a Entry, assigned: &BTreeMap<(EpochNumber, Row), i64>) -> Self {
+    pub(super) fn new(
+        entry: &'a Entry,
+        as_of: Timestamp,
+        assigned: &BTreeMap<(EpochNumber, Row), i64>,
+    ) -> Self {
         let present = || assigned.iter().filter(|(_, visitors)| **visitors > 0);
         let numbers: BTreeSet<EpochNumber> = present().map(|((number, _), _)| *number).collect();
         let used: BTreeSet<Row> = present().map(|((_, row), _)| *row).collect();
@@ -84,6 +91,7 @@ impl<'a> Design<'a> {
             .collect();
         Self {
             entry,
+            as_of,
             adaptive: Epochs::adaptive(visited.iter().copied()),
             field: field(entry, &pairings),
             rows,

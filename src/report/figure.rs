@@ -54,6 +54,8 @@ impl Figure {
 pub(super) struct Reader<'a> {
     pub(super) design: &'a Design<'a>,
     pub(super) totals: &'a Totals,
+    /// Tests of one look have confidence 1 − this.
+    pub(super) alpha: f64,
 }
 
 /// Which visitors: rows, eras and how they may be summed.

@@ -11,9 +11,18 @@ use super::{
     ALPHA, ComparisonReport, Effect, GuardrailStatus, Method, MetricReport, VariantMetric,
 };
 
-/// All metrics over one view of the cells.
+/// All metrics over one view of the cells, at the usual confidence.
 pub(super) fn all(design: &Design<'_>, totals: &Totals) -> Vec<MetricReport> {
-    let reader = Reader { design, totals };
+    at_level(design, totals, ALPHA)
+}
+
+/// All metrics, with confidence 1 − `alpha`.
+pub(super) fn at_level(design: &Design<'_>, totals: &Totals, alpha: f64) -> Vec<MetricReport> {
+    let reader = Reader {
+        design,
+        totals,
+        alpha,
+    };
     let metrics = (0..).map(MetricIndex).zip(&design.entry.experiment.metrics);
     metrics
         .map(|(index, metric)| reader.metric(index, metric))
@@ -127,7 +136,12 @@ impl Reader<'_> {
         let mut comparison = adaptive
             .as_ref()
             .and_then(|adaptive| adaptive.compared(blank()))
-            .unwrap_or_else(|| tested(metric, &control, &treatment));
+            .unwrap_or_else(|| self.tested(metric, &control, &treatment));
+        comparison.orders = match &adaptive {
+            Some(adaptive) => Some(adaptive.events()),
+            None => fewest(&control, &treatment).map(|orders| orders as f64),
+        };
+        comparison.mature = self.mature(index, pairing);
         comparison.baseline_visitors = control.n;
         let figures = (&control, &treatment);
         comparison.always_valid = self.always_valid(metric, pairing, adaptive.as_ref(), figures);
@@ -186,37 +200,45 @@ fn kind(metric: &Metric) -> Kind {
     }
 }
 
-fn tested(metric: &Metric, control: &Figure, treatment: &Figure) -> ComparisonReport {
-    let kind = kind(metric);
-    if control.n == 0 || treatment.n == 0 {
-        return untested(kind, Caveat::NoData);
-    }
-    let Some((of_control, of_treatment)) = control.sample.zip(treatment.sample) else {
-        return untested(kind, Caveat::TooFew);
-    };
-    if control.is_weighted || treatment.is_weighted {
-        return weighted(of_control.mean, of_treatment.mean);
-    }
+/// Orders in the arm with fewer of them.
+fn fewest(control: &Figure, treatment: &Figure) -> Option<u64> {
     let orders = control.orders.zip(treatment.orders);
-    let fewest = orders.map(|(control, treatment)| control.min(treatment));
-    let result = stats::compare(&of_control, &of_treatment, kind, ALPHA, fewest);
-    let mut comparison = ComparisonReport {
-        method: result.method.into(),
-        absolute: result.absolute.map(Effect::from),
-        relative: result.relative.map(Effect::from),
-        p_value: result.p_value,
-        ..untested(kind, Caveat::NoData)
-    };
-    comparison.caveats = result.caveats;
-    if control.is_noisy || treatment.is_noisy {
-        comparison.absolute = comparison.absolute.map(Effect::bare);
-        comparison.relative = comparison.relative.map(Effect::bare);
-        comparison.p_value = None;
-        if !comparison.caveats.contains(&Caveat::TooFew) {
-            comparison.caveats.push(Caveat::TooFew);
+    orders.map(|(control, treatment)| control.min(treatment))
+}
+
+impl Reader<'_> {
+    fn tested(self, metric: &Metric, control: &Figure, treatment: &Figure) -> ComparisonReport {
+        let kind = kind(metric);
+        if control.n == 0 || treatment.n == 0 {
+            return untested(kind, Caveat::NoData);
         }
+        let Some((of_control, of_treatment)) = control.sample.zip(treatment.sample) else {
+            return untested(kind, Caveat::TooFew);
+        };
+        if control.is_weighted || treatment.is_weighted {
+            return weighted(of_control.mean, of_treatment.mean);
+        }
+        let fewest = fewest(control, treatment);
+        let result = stats::compare(&of_control, &of_treatment, kind, self.alpha, fewest);
+        let mut comparison = ComparisonReport {
+            method: result.method.into(),
+            absolute: result.absolute.map(Effect::from),
+            std_error: result.absolute.and_then(|of| of.std_error),
+            relative: result.relative.map(Effect::from),
+            p_value: result.p_value,
+            ..untested(kind, Caveat::NoData)
+        };
+        comparison.caveats = result.caveats;
+        if control.is_noisy || treatment.is_noisy {
+            comparison.absolute = comparison.absolute.map(Effect::bare);
+            comparison.relative = comparison.relative.map(Effect::bare);
+            comparison.p_value = None;
+            if !comparison.caveats.contains(&Caveat::TooFew) {
+                comparison.caveats.push(Caveat::TooFew);
+            }
+        }
+        comparison
     }
-    comparison
 }
 
 /// Point estimates only.
@@ -253,8 +275,13 @@ fn untested(kind: Kind, caveat: Caveat) -> ComparisonReport {
             Kind::Mean => Method::Welch,
             Kind::Ratio => Method::Ratio,
         },
+        headline: None,
         absolute: None,
+        std_error: None,
         relative: None,
+        mature: None,
+        scaled: None,
+        orders: None,
         p_value: None,
         p_adjusted: None,
         always_valid: None,

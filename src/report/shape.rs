@@ -11,6 +11,12 @@ use crate::catalog::metric::{Direction, Role};
 use crate::stats::{self, Caveat, srm::Srm};
 use crate::time::Timestamp;
 
+use super::freshness::Freshness;
+use super::headline::{Headline, Shown};
+use super::looks::Looks;
+use super::scaled::Scaled;
+use super::verdict::Verdict;
+
 /// What an experiment shows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
@@ -18,8 +24,15 @@ pub struct Report {
     pub experiment: About,
     /// When it was asked, or the moment it describes.
     pub as_of: Timestamp,
+    /// What follows from it, in one sentence.
+    pub verdict: Verdict,
+    /// Which way the evidence is shown.
+    pub shown: Shown,
     /// Visitors assigned, the holdout's included.
     pub visitors: u64,
+    /// Visitors per day of late; absent while no day is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visitors_per_day: Option<f64>,
     /// Epochs so far.
     pub epochs: usize,
     /// Whether more than one allocation or holdout share drew these visitors.
@@ -32,6 +45,12 @@ pub struct Report {
     pub health: Health,
     /// The metrics, in the order of the definition.
     pub metrics: Vec<MetricReport>,
+    /// Where it stands among the looks that were planned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub looks: Option<Looks>,
+    /// The variant to bet on, and what another could still add.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub champion: Option<Champion>,
     /// How likely the goal is reached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub goal: Option<GoalReport>,
@@ -95,6 +114,8 @@ pub struct VariantTraffic {
 pub struct Health {
     /// Whether the visitors per variant fit the propensities under which they were assigned.
     pub srm: Srm,
+    /// Whether data still arrive.
+    pub freshness: Freshness,
 }
 
 /// A metric over all variants.
@@ -158,14 +179,29 @@ pub struct ComparisonReport {
     pub baseline: String,
     /// Visitors on the baseline's side, the holdout's included where it joins.
     pub baseline_visitors: u64,
-    /// How the figures were made.
+    /// The figures to read first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub headline: Option<Headline>,
+    /// How the figures for one planned look were made.
     pub method: Method,
     /// Variant − control, in units of the metric.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub absolute: Option<Effect>,
+    /// The standard error of `absolute`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub std_error: Option<f64>,
     /// (Variant − control) / |control|, as a fraction.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub relative: Option<Effect>,
+    /// The same from the visitors alone whose windows are closed, where traffic moved between epochs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mature: Option<Effect>,
+    /// What the headline comes to at the present traffic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scaled: Option<Scaled>,
+    /// Orders (visitors with any) of the arm with fewer of them; effective ones where traffic moved (statistics R3).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub orders: Option<f64>,
     /// Two-sided p-value of no absolute difference, for a look that was planned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p_value: Option<f64>,
@@ -289,6 +325,18 @@ impl From<stats::Interval> for Range {
             high: of.high,
         }
     }
+}
+
+/// The live variant that is most likely the best one for the goal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Champion {
+    /// The variant.
+    pub variant: String,
+    /// The probability that it is the best.
+    pub prob_best: f64,
+    /// The probability that no other is better by more than 1 %: from 95 % on there is no more to be had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prob_near_best: Option<f64>,
 }
 
 /// How likely the goal is reached.

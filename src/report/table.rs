@@ -19,6 +19,7 @@ use cells::{
 /// Renders a report.
 pub fn render(report: &Report) -> String {
     let mut out = header(report);
+    out += &verdict(report);
     out += &traffic(report);
     for metric in &report.metrics {
         out += &metric_table(report, metric);
@@ -37,7 +38,8 @@ pub fn render(report: &Report) -> String {
         }
     }
     out += &goal(report);
-    out += "\nLift: change against the control. Its 95 % interval holds for all variants at once, however often you look.\n";
+    out += "\nLift: change against the control.\n";
+    out += &wrapped("95 %:", &report.shown.promise);
     out += "p: for one look that was planned, not for watching.\n";
     if report.metrics.iter().any(is_adjusted) {
         out += "adjusted: p for all variants of the goal together (Holm), or all secondary metrics (Benjamini-Hochberg).\n";
@@ -79,6 +81,20 @@ fn header(report: &Report) -> String {
         "{visitors} visitors\nSample ratio: {fit} (p {}).",
         p_value(srm.p_value)
     );
+    out
+}
+
+/// What follows, and why.
+fn verdict(report: &Report) -> String {
+    let verdict = &report.verdict;
+    let mut out = format!("\n{}", wrapped("Verdict:", &verdict.headline));
+    for reason in verdict
+        .reasons
+        .iter()
+        .filter(|of| of.text != verdict.headline)
+    {
+        out += &wrapped("  -", &reason.text);
+    }
     out
 }
 
@@ -200,13 +216,14 @@ fn mean(metric: &MetricReport, of: &VariantMetric) -> String {
     }
 }
 
-/// The interval that may be watched.
+/// The interval of the headline.
 fn interval(of: &ComparisonReport) -> Option<String> {
-    let range = of.always_valid?.relative?;
+    let effect = of.headline?.relative?;
+    let (low, high) = effect.low.zip(effect.high)?;
     Some(format!(
         "{} to {}",
-        signed_percent(range.low),
-        signed_percent(range.high)
+        signed_percent(low),
+        signed_percent(high)
     ))
 }
 

@@ -120,7 +120,7 @@ impl Report {
         json!([
             self.0["visitors"],
             self.0["variants"],
-            self.0["health"],
+            self.0["health"]["srm"],
             self.0["metrics"]
         ])
     }

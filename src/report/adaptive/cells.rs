@@ -1,13 +1,16 @@
 //! The sums of a pair of arms epoch by epoch, about a pivot.
 
 use crate::allocation::Arm;
+use crate::catalog::Entry;
+use crate::catalog::experiment::Status;
 use crate::catalog::metric::{Metric, MetricIndex, MetricKind};
-use crate::epoch::{Epoch, Era};
+use crate::epoch::{Epoch, EpochNumber, Era};
 use crate::moments::{Moments, Observation};
 use crate::report::design::Design;
 use crate::report::figure::{Reader, units};
 use crate::report::totals::EpochSums;
 use crate::stats::adaptive;
+use crate::time::Timestamp;
 
 /// A pair of arms in one epoch: sums about the pivot in units, and plug-in means less the pivot.
 #[derive(Clone, Copy)]
@@ -114,8 +117,10 @@ pub(in crate::report) struct Table {
 
 /// The arms that met in an epoch.
 #[derive(Debug)]
-struct Met {
-    era: Era,
+pub(in crate::report) struct Met {
+    pub(super) era: Era,
+    /// When the next epoch opened, or the experiment stopped.
+    pub(super) closed_at: Option<Timestamp>,
     visitors: f64,
     sides: Vec<(Arm, Side)>,
     plug_in: [f64; 2],
@@ -145,6 +150,7 @@ impl Table {
                 let frozen = frozen(metric.1, metric.0, &epoch.means);
                 table.epochs.push(Met {
                     era: epoch.era,
+                    closed_at: closed_at(design.entry, epoch),
                     visitors: (before.n - start.n) as f64,
                     sides: sides(epoch, design.control(), &arms, units),
                     plug_in: plug_in(frozen, &start, pivot, units),
@@ -158,9 +164,9 @@ impl Table {
     pub(super) fn drawn(
         &self,
         [control, treatment]: [Arm; 2],
-        include: impl Fn(Era) -> bool,
+        include: impl Fn(&Met) -> bool,
     ) -> Vec<Drawn> {
-        let epochs = self.epochs.iter().filter(|met| include(met.era));
+        let epochs = self.epochs.iter().filter(|met| include(met));
         let drawn = |met: &Met| {
             let side = |of: Arm| {
                 let mut sides = met.sides.iter();
@@ -175,6 +181,13 @@ impl Table {
         };
         epochs.filter_map(drawn).collect()
     }
+}
+
+fn closed_at(entry: &Entry, epoch: &Epoch) -> Option<Timestamp> {
+    let next = entry.epochs.get(EpochNumber(epoch.number.0 + 1));
+    let lifecycle = &entry.lifecycle;
+    let stopped = || (lifecycle.status != Status::Running).then_some(lifecycle.since);
+    next.map(|next| next.opened_at).or_else(stopped)
 }
 
 /// The live arms of an epoch, those without visitors too.

@@ -1,6 +1,6 @@
 //! Kinds and roles of metrics, breakdowns, goals, and an experiment of full size.
 
-use super::shop::{now, times};
+use super::shop::{TODAY, now, times};
 use super::*;
 use crate::catalog::metric::{MetricIndex, Role};
 use crate::cell::{PlainKey, Row, VisitorsKey};
@@ -192,11 +192,9 @@ fn a_breakdown_has_the_metrics_of_each_value() {
     ]);
     let ask = |dimension, until| {
         report(&Question {
-            entry: &shop.entry,
-            cells: &shop.cells,
-            as_of: now(),
             until,
             dimension: Some(dimension),
+            ..Question::present(&shop.entry, &shop.cells, (now(), TODAY))
         })
     };
     let whole = ask("device", None);
@@ -275,11 +273,8 @@ fn families() -> Report {
         ]);
     }
     let report = report(&Question {
-        entry: &shop.entry,
-        cells: &shop.cells,
-        as_of: now(),
-        until: None,
         dimension: Some("device"),
+        ..Question::present(&shop.entry, &shop.cells, (now(), TODAY))
     });
     assert_sound(&report);
     report

@@ -19,6 +19,9 @@ pub(super) fn now() -> Timestamp {
     Timestamp::parse("2026-03-01T00:00:00Z").unwrap()
 }
 
+/// The day of the report, unless it is as of an earlier one.
+pub(super) const TODAY: Day = Day(30);
+
 /// A shop: an experiment, and the cells of the visitors that were sent in.
 pub(super) struct Shop {
     pub(super) entry: Entry,
@@ -171,12 +174,10 @@ impl Shop {
     }
 
     pub(super) fn report(&self, until: Option<i32>) -> Report {
+        let today = until.map_or(TODAY, Day);
         let report = report(&Question {
-            entry: &self.entry,
-            cells: &self.cells,
-            as_of: now(),
             until: until.map(Day),
-            dimension: None,
+            ..Question::present(&self.entry, &self.cells, (now(), today))
         });
         assert_sound(&report);
         report

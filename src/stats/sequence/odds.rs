@@ -10,7 +10,7 @@
 use super::super::Interval;
 
 /// Standard deviation of ln ρ in the mixture.
-const SPREAD: f64 = 0.25;
+pub const SPREAD: f64 = 0.25;
 /// Ratios beyond e^±this are not told apart.
 const FAR: f64 = 30.0;
 /// Quadrature nodes on either side of the mode, and their distance in standard deviations.
