@@ -4,6 +4,12 @@
 //! or by AIPW. A lift r is tested by the mean of `ψ_r = G_t − (1 + r)·G_c`, so that difference and lift agree about 0.
 //! Conversions have a tighter sequence without any floor on the propensities: [`odds`].
 //!
+//! # One side
+//! Harm is looked for on one side only ([`Side`]). There the mixture is the half of the normal on that side,
+//! `e = 2/√(x + 1)·exp(y²/2)·Φ(y)` with x = ρ²·V and y = z·√(x/(x + 1)): of at most 1 in the mean as long as there is no
+//! effect on that side, so it passes 1/α with a probability of at most α (Ville). By Φ(y) ≥ 1 − exp(−y²/2) it does where
+//! `y² = 2·ln(1 + √(x + 1)/(2α))`, the one-sided boundary of Waudby-Smith et al.; a little wider than two sides at 2α.
+//!
 //! # What is tuned
 //! The boundary is tightest at [`PLANNED`] visitors. Its scale is the variance per visitor; under moving propensities that
 //! of the first epochs alone, so that the scale stands still once the first interval is shown.
@@ -39,6 +45,55 @@ pub fn tuning_exact(alpha: f64) -> f64 {
 pub fn critical(information: f64, alpha: f64) -> f64 {
     let grown = information + 1.0;
     (2.0 * grown / information * (0.5 * information.ln_1p() - alpha.ln())).sqrt()
+}
+
+/// The same on one side: `√(2(x + 1)/x · ln(1 + √(x + 1)/(2α)))`.
+pub fn critical_one_sided(information: f64, alpha: f64) -> f64 {
+    let grown = information + 1.0;
+    let odds = grown.sqrt() / (2.0 * alpha);
+    (2.0 * grown / information * odds.ln_1p()).sqrt()
+}
+
+/// A side of no effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// More than none.
+    Above,
+    /// Less than none.
+    Below,
+}
+
+/// How wide: α, and whether it is spent on one side.
+#[derive(Debug, Clone, Copy)]
+struct Level {
+    alpha: f64,
+    one_sided: bool,
+}
+
+impl Level {
+    fn both(alpha: f64) -> Self {
+        Self {
+            alpha,
+            one_sided: false,
+        }
+    }
+
+    /// The boundary is tuned to the tail it leaves on either side.
+    fn tuning(self) -> f64 {
+        tuning(if self.one_sided {
+            2.0 * self.alpha
+        } else {
+            self.alpha
+        })
+    }
+
+    fn critical(self, information: f64) -> f64 {
+        if self.one_sided {
+            critical_one_sided(information, self.alpha)
+        } else {
+            critical(information, self.alpha)
+        }
+    }
 }
 
 /// The smallest α at which the sequence excludes an estimate that is z standard errors away:
@@ -96,7 +151,7 @@ impl Sequence {
 
     /// The interval of treatment − control; `None` where nothing varies.
     pub fn absolute(&self, alpha: f64) -> Option<Interval> {
-        let half = self.half_width(1.0, alpha)?;
+        let half = self.half_width(1.0, Level::both(alpha))?;
         Interval::around(self.means.treatment - self.means.control, half)
     }
 
@@ -106,7 +161,7 @@ impl Sequence {
         if !ratio.is_finite() {
             return None;
         }
-        let bound = |direction| self.bound(ratio, direction, alpha);
+        let bound = |direction| self.bound(ratio, direction, Level::both(alpha));
         let (low, high) = (bound(-1.0)?, bound(1.0)?);
         if self.means.control > 0.0 {
             Interval::new(low - 1.0, high - 1.0)
@@ -115,11 +170,29 @@ impl Sequence {
         }
     }
 
+    /// What the lift is at least ([`Side::Above`]) or at most (`Below`); `None` where the control cannot be told from 0.
+    pub fn lift_beyond(&self, side: Side, alpha: f64) -> Option<f64> {
+        let control = self.means.control;
+        let ratio = self.means.treatment / control;
+        let outwards = match side {
+            Side::Above => -control.signum(),
+            Side::Below => control.signum(),
+        };
+        let level = Level {
+            alpha,
+            one_sided: true,
+        };
+        let bound = ratio
+            .is_finite()
+            .then(|| self.bound(ratio, outwards, level))??;
+        Some((bound - 1.0) * control.signum())
+    }
+
     /// The p-value of no difference, valid at any time; `None` where nothing varies.
     pub fn p_value(&self, alpha: f64) -> Option<f64> {
         let error = self.variance(1.0).sqrt();
         let z = (self.means.treatment - self.means.control) / error;
-        let p = p_value(self.information(1.0, alpha), z);
+        let p = p_value(self.information(1.0, Level::both(alpha)), z);
         (error > 0.0 && p.is_finite()).then_some(p)
     }
 
@@ -128,22 +201,22 @@ impl Sequence {
     }
 
     /// ρ²·V of ψ with this ratio.
-    fn information(&self, ratio: f64, alpha: f64) -> f64 {
+    fn information(&self, ratio: f64, level: Level) -> f64 {
         let visitors = self.visitors * self.variance(ratio) / variance(&self.scale, ratio);
-        tuning(alpha) * visitors / self.planned
+        level.tuning() * visitors / self.planned
     }
 
-    fn half_width(&self, ratio: f64, alpha: f64) -> Option<f64> {
-        let half = critical(self.information(ratio, alpha), alpha) * self.variance(ratio).sqrt();
+    fn half_width(&self, ratio: f64, level: Level) -> Option<f64> {
+        let half = level.critical(self.information(ratio, level)) * self.variance(ratio).sqrt();
         (half > 0.0 && half.is_finite()).then_some(half)
     }
 
     /// Where the sequence begins to exclude a ratio: outwards until it does, then by bisection.
-    fn bound(&self, ratio: f64, direction: f64, alpha: f64) -> Option<f64> {
+    fn bound(&self, ratio: f64, direction: f64, level: Level) -> Option<f64> {
         let excludes = |distance: f64| {
             let tried = ratio + direction * distance;
             let mean = self.means.treatment - tried * self.means.control;
-            self.half_width(tried, alpha).map(|half| mean.abs() > half)
+            self.half_width(tried, level).map(|half| mean.abs() > half)
         };
         let mut far = (self.variance(ratio).sqrt() / self.means.control.abs()).max(1e-12);
         while !excludes(far)? {

@@ -6,8 +6,13 @@
 //!
 //! The evidence against a ratio is the likelihood mixed over ln ρ ~ N(0, ¼²), over the likelihood of that ratio. It is
 //! exact for 0/1 outcomes whose ratio is constant.
+//!
+//! Harm is looked for on one side only: there the mixture is the half of the normal on that side. Against ρ = 1 it is at
+//! most 1 in the mean under any ratio on the other side too, so watching it raises a false alarm with a probability of at
+//! most α; as a bound it covers any one ratio.
 
 use super::super::Interval;
+use super::Side;
 
 /// Standard deviation of ln ρ in the mixture.
 pub const SPREAD: f64 = 0.25;
@@ -16,6 +21,9 @@ const FAR: f64 = 30.0;
 /// Quadrature nodes on either side of the mode, and their distance in standard deviations.
 const NODES: i32 = 20;
 const STEP: f64 = 0.5;
+/// Half a peak is integrated so many widths about its mode, or where it is cut, so many e-foldings.
+const NEAR: f64 = 12.0;
+const CUT: f64 = 25.0;
 
 /// Conversions of two variants where the odds of being served one or the other were constant.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -85,6 +93,64 @@ impl Odds {
             -1.0
         };
         Interval::new(low, self.bound(center, 1.0, limit)?.exp_m1())
+    }
+
+    /// What the lift is at least ([`Side::Above`]) or at most (`Below`), valid at any time; `None` without a bound.
+    pub fn lift_beyond(&self, side: Side, alpha: f64) -> Option<f64> {
+        match side {
+            Side::Above => self.floor(alpha).map(f64::exp_m1),
+            Side::Below => Some((-self.turned().floor(alpha)?).exp_m1()),
+        }
+    }
+
+    /// What ln ρ is at least, by the mixture over positive values.
+    fn floor(&self, alpha: f64) -> Option<f64> {
+        let limit = self.mixed_above() + alpha.ln();
+        let center = self.mode(0.0);
+        (self.treatment > 0.0).then(|| self.bound(center, -1.0, limit))?
+    }
+
+    /// Treatment and control exchanged.
+    fn turned(&self) -> Self {
+        let turned = |cell: &Cell| Cell {
+            share: 1.0 - cell.share,
+            treatment: cell.control,
+            control: cell.treatment,
+        };
+        Self {
+            cells: self.cells.iter().map(turned).collect(),
+            treatment: self.control,
+            control: self.treatment,
+            ..*self
+        }
+    }
+
+    /// ln of the likelihood mixed over the positive half of the normal. With θ = w·ln(1 + eˢ), w being the width of the
+    /// peak, the integrand is smooth and vanishes at both ends, so that the trapezoid rule stays exact at the edge.
+    fn mixed_above(&self) -> f64 {
+        let precision = 1.0 / (SPREAD * SPREAD);
+        let mode = self.mode(precision).max(0.0);
+        let (slope, curvature) = self.slope(mode);
+        let slope = slope - precision * mode;
+        let width = 1.0 / (curvature + precision + slope * slope).sqrt();
+        let (center, density) = (
+            mode / width,
+            (2.0 * STEP * width / SPREAD).ln() - 0.5 * std::f64::consts::TAU.ln(),
+        );
+        let (first, last) = if center > NEAR {
+            (center - NEAR, center + NEAR)
+        } else {
+            (-CUT, center + CUT)
+        };
+        let nodes = (0..)
+            .map(|node| first + STEP * f64::from(node))
+            .take_while(|s| *s <= last);
+        self.mixed_over(nodes.map(|s| {
+            let growth = s.max(0.0) + (-s.abs()).exp().ln_1p();
+            let theta = width * growth;
+            let jacobian = s.min(0.0) - (-s.abs()).exp().ln_1p();
+            (theta, density + jacobian - 0.5 * precision * theta * theta)
+        }))
     }
 
     /// The log likelihood of θ = ln ρ.
@@ -247,6 +313,61 @@ mod tests {
                 odds.mixture
             );
         }
+    }
+
+    /// The same for half the prior, whose edge may cut the peak.
+    #[test]
+    fn half_the_mixture_is_integrated() {
+        for (treatment, control) in [
+            (0.0, 1.0),
+            (3.0, 0.0),
+            (40.0, 40.0),
+            (300.0, 900.0),
+            (1e4, 1.0e4),
+            (1e6, 3e5),
+        ] {
+            let cell = |share| Cell {
+                share,
+                treatment,
+                control,
+            };
+            let odds = Odds::new([cell(0.5), cell(0.05)]).unwrap();
+            let fine = odds.mixed_over((1..=1_200_000).map(|node| {
+                let (theta, width) = ((f64::from(node) - 0.5) * 5e-6, 5e-6 / SPREAD);
+                let density = (2.0 * width).ln() - 0.5 * std::f64::consts::TAU.ln();
+                (theta, density - 0.5 * (theta / SPREAD).powi(2))
+            }));
+            let got = odds.mixed_above();
+            assert!(
+                (got - fine).abs() < 1e-6,
+                "{treatment} {control}: {got} {fine}"
+            );
+        }
+    }
+
+    #[test]
+    fn one_side_is_the_mirror_of_the_other() {
+        let odds = |treatment, control| {
+            Odds::new([Cell {
+                share: 0.4,
+                treatment,
+                control,
+            }])
+            .unwrap()
+        };
+        let harmful = odds(300.0, 200.0);
+        let (both, above) = (
+            harmful.lift(0.05).unwrap(),
+            harmful.lift_beyond(Side::Above, 0.05).unwrap(),
+        );
+        let below = harmful.lift_beyond(Side::Below, 0.05).unwrap();
+        let estimate = 300.0 / 0.4 / (200.0 / 0.6) - 1.0;
+        assert!(both.low < above && above < estimate && estimate < below);
+        let mirrored = harmful.turned().lift_beyond(Side::Below, 0.05).unwrap();
+        assert!(((1.0 + mirrored) * (1.0 + above) - 1.0).abs() < 1e-9);
+        assert_eq!(odds(0.0, 9.0).lift_beyond(Side::Above, 0.05), None);
+        let none = odds(60.0, 0.0).lift_beyond(Side::Above, 0.05).unwrap();
+        assert!((0.5..10.0).contains(&none), "{none}");
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod peeking;
 
 use super::*;
 use crate::golden;
+use crate::posterior::normal;
 use crate::stats::adaptive::{Weights, tests as recorded};
 
 #[test]
@@ -117,6 +118,43 @@ fn difference_lift_and_p_value_agree_about_zero() {
         );
         assert!(relative.low < relative.high && absolute.low < absolute.high);
     }
+}
+
+/// `2/√(x + 1)·exp(y²/2)·Φ(y)` at the boundary is at least 1/α, and less than 1/α at the two-sided one of 2α.
+#[test]
+fn half_a_mixture_passes_its_level_at_the_one_sided_boundary() {
+    for information in [0.01, 1.0, 30.0, 1e4] {
+        for alpha in [0.05, 0.00125_f64] {
+            let evidence = |z: f64| {
+                let y = z * (information / (information + 1.0_f64)).sqrt();
+                2.0 / (information + 1.0).sqrt() * (0.5 * y * y).exp() * normal::sf(-y)
+            };
+            let one = critical_one_sided(information, alpha);
+            assert!((1.0..1.0 + alpha.sqrt()).contains(&(evidence(one) * alpha)));
+            assert!(evidence(critical(information, 2.0 * alpha)) * alpha < 1.0);
+            assert!(one < critical(information, alpha));
+        }
+    }
+}
+
+#[test]
+fn a_bound_on_one_side_lies_within_the_interval_of_both() {
+    let sample = |mean| Sample {
+        n: 9_000,
+        mean,
+        variance: 4.0,
+    };
+    for (control, treatment, lift) in [(1.0, 1.4, 0.4), (2.0, 1.0, -0.5), (-2.0, -1.0, 0.5)] {
+        let sequence = Sequence::fixed(&sample(control), &sample(treatment));
+        let both = sequence.relative(0.05).unwrap();
+        let above = sequence.lift_beyond(Side::Above, 0.05).unwrap();
+        let below = sequence.lift_beyond(Side::Below, 0.05).unwrap();
+        assert!(both.low < above && above < lift && lift < below && below < both.high);
+        let wider = sequence.lift_beyond(Side::Above, 0.001).unwrap();
+        assert!(wider < both.low, "{wider} {both:?}");
+    }
+    let near_zero = Sequence::fixed(&sample(0.01), &sample(0.5));
+    assert_eq!(near_zero.lift_beyond(Side::Below, 0.05), None);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use rand_distr::{Binomial, Distribution, StandardNormal};
 
 use crate::posterior::normal;
 use crate::stats::adaptive::{Cell, Contrast, Epoch, Events, Weights};
-use crate::stats::sequence::{Sequence, odds};
+use crate::stats::sequence::{Sequence, Side, odds};
 
 const ARMS: usize = 3;
 const FLOOR: f64 = 0.05;
@@ -91,26 +91,47 @@ impl Bandit {
     }
 }
 
-/// Whether the odds of conversion exclude equality.
-fn odds_exclude(epochs: &[Epoch]) -> bool {
+/// The odds of conversion.
+fn cells(epochs: &[Epoch]) -> Option<odds::Odds> {
     let cells = epochs.iter().map(|epoch| odds::Cell {
         share: epoch.treatment.propensity / (epoch.treatment.propensity + epoch.control.propensity),
         treatment: epoch.treatment.sum,
         control: epoch.control.sum,
     });
-    odds::Odds::new(cells).is_some_and(|odds| odds.p_value() < 0.05)
+    odds::Odds::new(cells)
 }
 
-/// Whether the gated confidence sequence excludes equality.
-fn sequence_excludes(epochs: &[Epoch]) -> bool {
+/// Whether they exclude equality.
+fn odds_exclude(epochs: &[Epoch]) -> bool {
+    cells(epochs).is_some_and(|odds| odds.p_value() < 0.05)
+}
+
+/// The gated confidence sequence.
+fn gated(epochs: &[Epoch]) -> Option<Sequence> {
     let (mut events, mut first) = (Events::default(), 0);
     for epoch in epochs {
         first += usize::from(events.effective() < 25.0);
         events.add(epoch);
     }
     let contrast = |epochs| Contrast::of(epochs, Weights::Common);
-    let sequence = Sequence::adaptive(&contrast(epochs), &contrast(&epochs[..first])).unwrap();
-    events.effective() >= 25.0 && sequence.p_value(0.05).is_some_and(|p| p < 0.05)
+    let sequence = Sequence::adaptive(&contrast(epochs), &contrast(&epochs[..first]));
+    sequence.filter(|_| events.effective() >= 25.0)
+}
+
+/// Whether it excludes equality.
+fn sequence_excludes(epochs: &[Epoch]) -> bool {
+    gated(epochs).is_some_and(|sequence| sequence.p_value(0.05).is_some_and(|p| p < 0.05))
+}
+
+/// Whether half the odds, and half the gated sequence, exclude that there is nothing on their side.
+fn one_sided_exclude(epochs: &[Epoch]) -> [bool; 2] {
+    let above = cells(epochs)
+        .and_then(|odds| odds.lift_beyond(Side::Above, 0.05))
+        .is_some_and(|low| low > 0.0);
+    let below = gated(epochs)
+        .and_then(|sequence| sequence.lift_beyond(Side::Below, 0.05))
+        .is_some_and(|high| high < 0.0);
+    [above, below]
 }
 
 fn covers(epochs: &[Epoch]) -> bool {
@@ -121,32 +142,38 @@ fn covers(epochs: &[Epoch]) -> bool {
 
 #[test]
 fn a_bandit_s_intervals_cover_and_watching_it_raises_no_alarm() {
-    let (mut covered, mut by_odds, mut by_sequence) = (0.0, 0.0, 0.0);
+    let (mut covered, mut by) = (0.0, [0.0; 4]);
     for seed in 0..RUNS {
         let mut bandit = Bandit::new(seed);
-        let mut excluded = [[false; 2]; ARMS];
+        let mut excluded = [[false; 4]; ARMS];
         for _ in 0..EPOCHS {
             bandit.step();
-            for (arm, [odds, sequence]) in excluded.iter_mut().enumerate().skip(1) {
+            for (arm, excluded) in excluded.iter_mut().enumerate().skip(1) {
                 let epochs = bandit.contrast(arm);
-                *odds = *odds || odds_exclude(&epochs);
-                *sequence = *sequence || sequence_excludes(&epochs);
+                let [above, below] = one_sided_exclude(&epochs);
+                let now = [
+                    odds_exclude(&epochs),
+                    sequence_excludes(&epochs),
+                    above,
+                    below,
+                ];
+                for (ever, now) in excluded.iter_mut().zip(now) {
+                    *ever = *ever || now;
+                }
             }
         }
-        for (arm, [odds, sequence]) in excluded.into_iter().enumerate().skip(1) {
+        for (arm, excluded) in excluded.into_iter().enumerate().skip(1) {
             covered += f64::from(u8::from(covers(&bandit.contrast(arm))));
-            by_odds += f64::from(u8::from(odds));
-            by_sequence += f64::from(u8::from(sequence));
+            for (count, ever) in by.iter_mut().zip(excluded) {
+                *count += f64::from(u8::from(ever));
+            }
         }
     }
     let all = RUNS as f64 * (ARMS - 1) as f64;
-    let shares = [covered, by_odds, by_sequence].map(|count| count / all);
+    let (coverage, shares) = (covered / all, by.map(|count| count / all));
+    assert!((0.92..=0.98).contains(&coverage), "coverage {coverage}");
     assert!(
-        (0.92..=0.98).contains(&shares[0]),
-        "coverage, odds, sequence: {shares:?}"
-    );
-    assert!(
-        shares[1] <= 0.065 && shares[2] <= 0.065,
-        "coverage, odds, sequence: {shares:?}"
+        shares.iter().all(|share| *share <= 0.065),
+        "odds, sequence, odds above, sequence below: {shares:?}"
     );
 }
