@@ -113,13 +113,7 @@ fn unrecorded(
     }) {
         return forced.map(|arm| outside_epochs(arm, Reason::Forced));
     }
-    let (status, now) = (entry.lifecycle.status, request.now);
-    let inactive = status == Status::Draft
-        || !experiment.schedule.contains(now) && status != Status::Concluded;
-    let schedule = &experiment.schedule;
-    if trace.step(Reason::Inactive, inactive, || {
-        format!("status {status:?}, now {now}, schedule {schedule:?}")
-    }) {
+    if is_inactive(entry, request.now, trace) {
         return Some(control(experiment, Reason::Inactive));
     }
     if let Some(winner) = winner(entry, standing) {
@@ -146,6 +140,19 @@ fn unrecorded(
         return Some(control(experiment, Reason::GlobalHoldout));
     }
     None
+}
+
+/// Rule 3: draft, outside the schedule, or paused for harm, which takes the variant from everybody.
+fn is_inactive(entry: &Entry, now: Timestamp, trace: &mut Trace) -> bool {
+    let (lifecycle, schedule) = (&entry.lifecycle, &entry.experiment.schedule);
+    let status = lifecycle.status;
+    let inactive = status == Status::Draft
+        || lifecycle.halted
+        || !schedule.contains(now) && status != Status::Concluded;
+    trace.step(Reason::Inactive, inactive, || match lifecycle.halted_by() {
+        Some(trip) => trip.receipt.clone(),
+        None => format!("status {status:?}, now {now}, schedule {schedule:?}"),
+    })
 }
 
 /// What a concluded experiment serves; `None` if it is not concluded, or was for new visitors only and the unit keeps

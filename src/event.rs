@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::allocation::{Allocation, Arm, Propensity};
-use crate::catalog::{Conclusion, Source};
+use crate::catalog::{Conclusion, Source, Trip};
 use crate::epoch::{Epoch, EpochNumber};
 use crate::id::{EventId, EventName, ExperimentKey, SessionId, VisitorId};
 use crate::time::Timestamp;
@@ -35,6 +35,13 @@ pub enum Event {
     Imported(Imported),
     /// The shop sent an event about a visitor.
     Tracked(Tracked),
+    /// A guardrail of an experiment tripped.
+    Tripped {
+        /// The experiment.
+        experiment: ExperimentKey,
+        /// The trip.
+        trip: Trip,
+    },
 }
 
 /// What is fixed for the life of a log.
@@ -75,7 +82,7 @@ pub struct Transitioned {
 pub enum Transition {
     /// Started or resumed.
     Start,
-    /// Paused; sticky visitors keep their variant.
+    /// Paused by hand; sticky visitors keep their variant.
     Pause,
     /// Decided.
     Conclude(Conclusion),

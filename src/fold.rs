@@ -97,6 +97,7 @@ pub fn fold<V: View>(view: &V, event: &Event, now: Timestamp) -> Result<Delta, V
         Event::Defined(defined) => Ok(control::define(view.catalog(), defined)),
         Event::Transitioned(transitioned) => Ok(control::transition(view.catalog(), transitioned)),
         Event::Opened { experiment, epoch } => Ok(control::open(view.catalog(), experiment, epoch)),
+        Event::Tripped { experiment, trip } => Ok(control::trip(view.catalog(), experiment, trip)),
         Event::Enrolled(enrolled) => enrol(view, enrolled),
         Event::Assigned(assigned) => assigned_by_us(view, assigned, now),
         Event::Imported(imported) => import::import(view, imported, now),

@@ -30,6 +30,7 @@
 //! if there is one, else Kish's (Σy)² / Σy², a lower bound of the number of visitors with anything at all.
 
 pub mod csv;
+pub mod guardrail;
 pub mod table;
 
 mod adaptive;
@@ -212,7 +213,7 @@ fn breakdown(question: &Question<'_>, design: &Design<'_>, view: View) -> Option
     let by_value = Totals::by_value(question.cells, u8::try_from(position).ok()?);
     let values = by_value.iter().map(|(value, totals)| BreakdownValue {
         value: name(*value),
-        metrics: metrics::all(design, totals),
+        metrics: guardrail::of_a_part(metrics::all(design, totals)),
     });
     let mut breakdown = Breakdown {
         dimension: asked.to_owned(),

@@ -1,6 +1,6 @@
 //! Telemetry: tracing and Prometheus metrics. The one list of metric names; a log field has one spelling everywhere.
 //!
-//! Fields: `experiment.key`, `error`, `events`, `request_id`. Visitor ids are never logged at info. A failure is logged
+//! Fields: `experiment.key`, `metric`, `error`, `events`, `request_id`. Visitor ids are never logged at info. A failure is logged
 //! once, where it is handled.
 
 use std::collections::BTreeMap;
@@ -13,6 +13,7 @@ use metrics::{
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 use crate::assign::decision::Reason;
+use crate::catalog::Trip;
 
 /// Decisions by reason.
 pub const DECISIONS: &str = "upswing_decisions_total";
@@ -26,6 +27,8 @@ pub const COMMIT_SECONDS: &str = "upswing_commit_seconds";
 pub const COMMIT_EVENTS: &str = "upswing_commit_events";
 /// Requests refused because the writer's queue was full.
 pub const OVERLOADED: &str = "upswing_overloaded_total";
+/// Guardrails that tripped, by experiment.
+pub const TRIPS: &str = "upswing_guardrail_trips_total";
 /// Epochs by experiment.
 pub const EPOCHS: &str = "upswing_epochs";
 /// Bytes of the store on disk.
@@ -79,6 +82,7 @@ pub fn measure() -> PrometheusHandle {
         OVERLOADED,
         "Requests refused because the writer's queue was full."
     );
+    describe_counter!(TRIPS, "Guardrails that tripped, by experiment.");
     describe_gauge!(EPOCHS, "Epochs by experiment.");
     describe_gauge!(STORE_BYTES, "Bytes of the store on disk.");
     handle
@@ -118,6 +122,17 @@ pub fn events(fate: &'static str, count: usize) {
 /// Counts an audience that could not be evaluated.
 pub fn undecided(experiment: &str) {
     counter!(UNDECIDED, "experiment" => experiment.to_owned()).increment(1);
+}
+
+/// Counts a guardrail that tripped, and tells whoever reads the log.
+pub fn tripped(experiment: &str, trip: &Trip) {
+    counter!(TRIPS, "experiment" => experiment.to_owned()).increment(1);
+    tracing::warn!(
+        experiment.key = experiment,
+        metric = trip.metric.as_str(),
+        "{}",
+        trip.receipt
+    );
 }
 
 /// Counts a refusal for a full queue.

@@ -12,7 +12,7 @@ use crate::epoch::EpochNumber;
 pub enum Reason {
     /// The request forced the variant; never counted.
     Forced,
-    /// Draft or outside the schedule.
+    /// Draft, outside the schedule, paused for harm, or paused and new.
     Inactive,
     /// Concluded: the winner.
     Concluded,

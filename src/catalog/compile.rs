@@ -14,7 +14,7 @@ use super::audience::Audience;
 use super::experiment::{
     Dimension, Experiment, Goal, LayerSlot, Policy, Schedule, Thompson, Variant,
 };
-use super::metric::{Metric, MetricIndex, MetricKind, Role};
+use super::metric::{Guard, Metric, MetricIndex, MetricKind, OnTrip, Role};
 use super::mistake::{Code, Mistake};
 use super::spec::rules::{self, Finding};
 use super::spec::{
@@ -269,7 +269,10 @@ fn compiled_metric(spec: &Spec, given: &MetricSpec) -> Result<Metric, Mistake> {
         role: given.role,
         direction: given.direction,
         window: given.window,
-        limit: given.limit,
+        guard: given.limit.map(|limit| Guard {
+            limit,
+            on_trip: given.on_trip.unwrap_or(OnTrip::Notify),
+        }),
     })
 }
 

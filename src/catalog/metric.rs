@@ -23,8 +23,27 @@ pub struct Metric {
     pub direction: Direction,
     /// How long after the assignment an event still counts.
     pub window: Window,
-    /// For guardrails: the relative harm at which it trips.
-    pub limit: Option<f64>,
+    /// For guardrails with a limit: when it trips, and what happens then.
+    pub guard: Option<Guard>,
+}
+
+/// When a guardrail trips, and what happens then.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Guard {
+    /// The relative harm that is too much, positive.
+    pub limit: f64,
+    /// What happens.
+    pub on_trip: OnTrip,
+}
+
+/// What a guardrail does when it trips.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnTrip {
+    /// The experiment runs on; the trip is logged and shown.
+    Notify,
+    /// The experiment pauses, and everybody gets control.
+    Pause,
 }
 
 /// The closed set of metric kinds.

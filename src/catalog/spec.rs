@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::experiment::{Status, Unit};
-use super::metric::{Direction, Role};
+use super::metric::{Direction, OnTrip, Role};
 use crate::time::{Timestamp, Window};
 
 mod form;
@@ -224,6 +224,9 @@ pub struct MetricSpec {
     /// The relative harm at which a guardrail trips.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<f64>,
+    /// What happens then; absent is to notify.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_trip: Option<OnTrip>,
 }
 
 /// The kinds of metrics by name.

@@ -1,17 +1,21 @@
 //! Commands: what people and files ask of experiments, and the events that answer them. Pure: the writer passes the
 //! state and the time in, and appends the events that come out.
 
+use std::collections::BTreeMap;
+
 use crate::allocation::Arm;
 use crate::bandit::{self, Proposal, Urgency};
 use crate::catalog::experiment::Experiment;
+use crate::catalog::metric::OnTrip;
 use crate::catalog::mistake::Mistake;
 use crate::catalog::spec::Spec;
-use crate::catalog::{Catalog, Conclusion, Edit, Entry, Scope, Source};
+use crate::catalog::{Catalog, Conclusion, Edit, Entry, Scope, Serial, Source, Trip};
 use crate::cell::Cells;
 use crate::event::{Defined, Event, Transition, Transitioned};
 use crate::fold;
 use crate::fold::control::{IllegalTransition, check, defined_entry};
 use crate::id::{ExperimentKey, VariantKey};
+use crate::report::guardrail;
 use crate::time::Timestamp;
 
 use super::ledger::Books;
@@ -47,7 +51,7 @@ pub enum Command {
     Archive(ExperimentKey),
     /// Ask the policy now.
     Reallocate(ExperimentKey),
-    /// Ask all policies by their own rules.
+    /// Look at all guardrails, and ask all policies by their own rules.
     Tick,
 }
 
@@ -91,23 +95,31 @@ pub struct Decided {
     pub events: Vec<Event>,
     /// The answer.
     pub done: Done,
+    /// The experiments whose guardrails were looked at.
+    pub looked: Looks,
+}
+
+/// The information of each experiment at the last look at its guardrails.
+pub type Looks = BTreeMap<Serial, u64>;
+
+/// What commands are decided from.
+#[derive(Debug, Clone, Copy)]
+pub struct State<'a> {
+    /// The experiments.
+    pub catalog: &'a Catalog,
+    /// Their cells.
+    pub books: &'a Books,
+    /// The last looks at their guardrails.
+    pub looked: &'a Looks,
+    /// The time.
+    pub now: Timestamp,
 }
 
 /// What a command comes to in the present state.
 ///
 /// # Errors
 /// [`CommandError`].
-pub fn decide(
-    command: &Command,
-    catalog: &Catalog,
-    books: &Books,
-    now: Timestamp,
-) -> Result<Decided, CommandError> {
-    let state = State {
-        catalog,
-        books,
-        now,
-    };
+pub fn decide(command: &Command, state: State<'_>) -> Result<Decided, CommandError> {
     match command {
         Command::Define {
             spec,
@@ -121,7 +133,7 @@ pub fn decide(
                 definition,
                 source,
                 cosmetic: *cosmetic,
-                at: now,
+                at: state.now,
             };
             state.define(spec, defined, *expected)
         }
@@ -141,39 +153,8 @@ pub fn decide(
         }
         Command::Archive(key) => state.transition(key, Transition::Archive),
         Command::Reallocate(key) => state.reallocate(key),
-        Command::Tick => Ok(Decided {
-            events: proposals(catalog, books, now),
-            ..Decided::default()
-        }),
+        Command::Tick => Ok(state.tick()),
     }
-}
-
-/// The epochs that running policies want to open now.
-pub fn proposals(catalog: &Catalog, books: &Books, now: Timestamp) -> Vec<Event> {
-    let state = State {
-        catalog,
-        books,
-        now,
-    };
-    let open = |entry: &std::sync::Arc<Entry>| match bandit::reallocate(
-        entry,
-        state.cells(entry),
-        now,
-        Urgency::Tick,
-    ) {
-        Proposal::Open(epoch) => Some(Event::Opened {
-            experiment: entry.experiment.key.clone(),
-            epoch,
-        }),
-        Proposal::Keep(_) => None,
-    };
-    catalog.iter().filter_map(open).collect()
-}
-
-struct State<'a> {
-    catalog: &'a Catalog,
-    books: &'a Books,
-    now: Timestamp,
 }
 
 static NOTHING: Cells = Cells::none();
@@ -191,6 +172,45 @@ impl<'a> State<'a> {
 
     fn cells(&self, entry: &Entry) -> &'a Cells {
         self.books.get(&entry.serial).unwrap_or(&NOTHING)
+    }
+
+    /// The guardrails that trip, and the epochs that running policies want to open now.
+    fn tick(&self) -> Decided {
+        let mut decided = Decided::default();
+        for entry in self.catalog.iter().filter(|entry| entry.is_running()) {
+            let trips = self.trips(entry, &mut decided.looked);
+            let pauses = trips.iter().any(|trip| trip.action == OnTrip::Pause);
+            let experiment = &entry.experiment.key;
+            decided
+                .events
+                .extend(trips.into_iter().map(|trip| Event::Tripped {
+                    experiment: experiment.clone(),
+                    trip,
+                }));
+            let cells = self.cells(entry);
+            if !pauses
+                && let Proposal::Open(epoch) =
+                    bandit::reallocate(entry, cells, self.now, Urgency::Tick)
+            {
+                decided.events.push(Event::Opened {
+                    experiment: experiment.clone(),
+                    epoch,
+                });
+            }
+        }
+        decided
+    }
+
+    /// The guardrails that trip, if 1 % was learned since the last look: what is valid at any look need not be looked at
+    /// every time.
+    fn trips(&self, entry: &Entry, looked: &mut Looks) -> Vec<Trip> {
+        let cells = self.cells(entry);
+        let learned = |last: &u64| cells.information > last + last / 100;
+        if !self.looked.get(&entry.serial).is_none_or(learned) {
+            return Vec::new();
+        }
+        looked.insert(entry.serial, cells.information);
+        guardrail::trips(entry, cells, self.now)
     }
 
     fn winner(
@@ -218,12 +238,12 @@ impl<'a> State<'a> {
                     };
                     Decided {
                         events: vec![opened],
-                        done: Done::default(),
+                        ..Decided::default()
                     }
                 }
                 Proposal::Keep(note) => Decided {
-                    events: Vec::new(),
                     done: Done { note: Some(note) },
+                    ..Decided::default()
                 },
             },
         )
@@ -245,10 +265,10 @@ impl<'a> State<'a> {
                 *entry.experiment.spec == *spec && entry.lifecycle.source == defined.source;
             if unchanged && !entry.lifecycle.archived {
                 return Ok(Decided {
-                    events: Vec::new(),
                     done: Done {
                         note: Some("Nothing changed.".into()),
                     },
+                    ..Decided::default()
                 });
             }
         }
@@ -277,7 +297,7 @@ impl<'a> State<'a> {
             .collect();
         Ok(Decided {
             events,
-            done: Done::default(),
+            ..Decided::default()
         })
     }
 
@@ -300,7 +320,7 @@ impl<'a> State<'a> {
             .collect();
         Ok(Decided {
             events,
-            done: Done::default(),
+            ..Decided::default()
         })
     }
 

@@ -7,10 +7,9 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::command::{self, Command};
-use super::ledger::{Books, Ledger, State, Step};
+use super::command::{self, Command, Looks};
+use super::ledger::{Ledger, State, Step};
 use super::{EngineError, Message, Shared, Snapshot, Sticky};
-use crate::catalog::Catalog;
 use crate::event::Event;
 use crate::fold::Outcome;
 use crate::telemetry;
@@ -20,7 +19,7 @@ use crate::time::Timestamp;
 const MAX_EVENTS: usize = 256;
 /// Most bytes of event properties of one commit, for the same reason.
 const MAX_BYTES: usize = 1 << 20;
-/// How often the policies are asked.
+/// How often guardrails are looked at and policies asked.
 const TICK: Duration = Duration::from_secs(1);
 
 /// Writes until told to stop.
@@ -32,7 +31,11 @@ pub(super) fn run(
     ledger: Ledger,
     messages: &Receiver<Message>,
 ) -> Result<(), EngineError> {
-    let mut writing = Writing { shared, ledger };
+    let mut writing = Writing {
+        shared,
+        ledger,
+        looked: Looks::new(),
+    };
     let result = writing.serve(messages);
     shared.failed.store(result.is_err(), Ordering::Release);
     result
@@ -41,6 +44,7 @@ pub(super) fn run(
 struct Writing<'a> {
     shared: &'a Shared,
     ledger: Ledger,
+    looked: Looks,
 }
 
 /// Events of one commit, and who waits for which of them.
@@ -67,7 +71,8 @@ impl Writing<'_> {
             let now = self.now();
             if !self.shared.clock.is_manual() && now.millis() - ticked.millis() >= 1_000 {
                 ticked = now;
-                self.tick()?;
+                // A tick is never refused.
+                drop(self.command(&Command::Tick)?);
             }
         }
     }
@@ -178,37 +183,34 @@ impl Writing<'_> {
         &mut self,
         command: &Command,
     ) -> Result<Result<command::Done, command::CommandError>, EngineError> {
-        let now = self.now();
-        let decided =
-            self.with_books(|catalog, books| command::decide(command, catalog, books, now));
+        let decided = {
+            let books = self
+                .shared
+                .books
+                .read()
+                .unwrap_or_else(PoisonError::into_inner);
+            let state = command::State {
+                catalog: &self.ledger.catalog,
+                books: &books,
+                looked: &self.looked,
+                now: self.now(),
+            };
+            command::decide(command, state)
+        };
         let decided = match decided {
             Ok(decided) => decided,
             Err(refused) => return Ok(Err(refused)),
         };
         if !decided.events.is_empty() {
-            self.commit_events(&decided.events)?;
+            let outcomes = self.commit_events(&decided.events)?;
+            for (event, outcome) in decided.events.iter().zip(outcomes) {
+                if let (Event::Tripped { experiment, trip }, Outcome::Accepted) = (event, outcome) {
+                    telemetry::tripped(experiment.as_str(), trip);
+                }
+            }
         }
+        self.looked.extend(decided.looked);
         Ok(Ok(decided.done))
-    }
-
-    /// Asks every running policy whether it is time for an epoch.
-    fn tick(&mut self) -> Result<(), EngineError> {
-        let now = self.now();
-        let events = self.with_books(|catalog, books| command::proposals(catalog, books, now));
-        if events.is_empty() {
-            Ok(())
-        } else {
-            self.commit_events(&events).map(drop)
-        }
-    }
-
-    fn with_books<T>(&self, read: impl FnOnce(&Catalog, &Books) -> T) -> T {
-        let books = self
-            .shared
-            .books
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
-        read(&self.ledger.catalog, &books)
     }
 
     /// The present, never before the last frame.
@@ -230,7 +232,8 @@ fn commit_length(events: &[Event]) -> usize {
             | Event::Opened { .. }
             | Event::Enrolled(_)
             | Event::Assigned(_)
-            | Event::Imported(_) => 0,
+            | Event::Imported(_)
+            | Event::Tripped { .. } => 0,
         };
         bytes <= MAX_BYTES
     };

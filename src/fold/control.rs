@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Delta, Outcome};
 use crate::catalog::experiment::{Experiment, Status};
 use crate::catalog::spec::Spec;
-use crate::catalog::{Catalog, Edit, Entry, Lifecycle};
+use crate::catalog::{Catalog, Edit, Entry, Lifecycle, Trip};
 use crate::epoch::{Epoch, Epochs};
 use crate::event::{Defined, Transition, Transitioned};
 use crate::id::ExperimentKey;
@@ -77,12 +77,14 @@ pub fn defined_entry(catalog: &Catalog, defined: &Defined) -> Option<Entry> {
         started_at: None,
         conclusion: None,
         frozen: Vec::new(),
+        trips: Vec::new(),
+        halted: false,
         archived: false,
         source: defined.source.clone(),
         seen: Vec::new(),
     };
     let mut lifecycle = previous.map_or(fresh, |entry| entry.lifecycle.clone());
-    lifecycle.enter(experiment.status, defined.at);
+    lifecycle.follow(experiment.status, defined.at);
     lifecycle.archived = false;
     lifecycle.source = defined.source.clone();
     Some(Entry {
@@ -114,6 +116,23 @@ pub fn transition(catalog: &Catalog, transitioned: &Transitioned) -> Delta {
         }
         Transition::Archive => lifecycle.archived = true,
     }
+    Delta {
+        entry: Some(entry),
+        ..Delta::default()
+    }
+}
+
+/// A guardrail tripped. Harm that is known already (of a retry, or of another node) is absorbed.
+pub(super) fn trip(catalog: &Catalog, experiment: &ExperimentKey, trip: &Trip) -> Delta {
+    let is_watched = |entry: &&Arc<Entry>| entry.is_running() || entry.lifecycle.halted;
+    let Some(entry) = catalog.get(experiment.as_str()).filter(is_watched) else {
+        return Delta::none(Outcome::Void);
+    };
+    if trip.low <= entry.lifecycle.known_harm(&trip.metric, trip.arm) {
+        return Delta::none(Outcome::Duplicate);
+    }
+    let mut entry = Entry::clone(entry);
+    entry.lifecycle.trip(trip.clone());
     Delta {
         entry: Some(entry),
         ..Delta::default()

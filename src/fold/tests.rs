@@ -1,5 +1,6 @@
 //! The fold against golden sums, against itself in any order, and at its edges.
 
+mod guardrail;
 mod order;
 
 use std::collections::{BTreeSet, HashMap};

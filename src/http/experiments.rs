@@ -10,7 +10,7 @@ use super::Server;
 use super::body::{self, Body};
 use super::error::{At, Code, Problem};
 use crate::catalog::mistake::Mistake;
-use crate::catalog::{Entry, Scope, Source, read_json};
+use crate::catalog::{Entry, Scope, Source, Trip, read_json};
 use crate::engine::command::{Command, Done};
 use crate::id::{ExperimentKey, VariantKey};
 
@@ -73,7 +73,29 @@ fn show(entry: &Entry) -> Value {
             .map(|variant| variant.key.as_str());
         shown["conclusion"] = json!({ "winner": winner, "scope": conclusion.scope });
     }
+    if let Some(trip) = lifecycle.halted_by() {
+        shown["pause"] = json!({ "cause": "harm", "receipt": trip.receipt });
+    }
+    if !lifecycle.trips.is_empty() {
+        let trips = lifecycle.trips.iter().map(|trip| shown_trip(entry, trip));
+        shown["trips"] = trips.collect();
+    }
     shown
+}
+
+/// A guardrail that tripped, in numbers and in words.
+fn shown_trip(entry: &Entry, trip: &Trip) -> Value {
+    let variant = entry.experiment.variant(trip.arm);
+    json!({
+        "metric": trip.metric,
+        "variant": variant.map(|variant| variant.key.as_str()),
+        "revision": variant.map(|variant| variant.revision),
+        "harm": trip.harm,
+        "low": trip.low,
+        "action": trip.action,
+        "receipt": trip.receipt,
+        "at": trip.at,
+    })
 }
 
 /// Options of a definition.

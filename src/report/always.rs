@@ -3,7 +3,7 @@
 
 use crate::catalog::metric::{Metric, MetricKind};
 use crate::stats::Sample;
-use crate::stats::sequence::{Sequence, odds};
+use crate::stats::sequence::{Sequence, Side, odds};
 
 use super::adaptive::Adaptive;
 use super::design::Pairing;
@@ -13,49 +13,78 @@ use super::{ALPHA, AlwaysValid};
 /// Orders in the arm with fewer of them below which means are not approximately normal.
 const MIN_ORDERS: u64 = 25;
 
-impl Reader<'_> {
-    /// The always-valid figures of a pair; `None` while there are none.
-    pub(super) fn always_valid(
-        self,
-        metric: &Metric,
-        pairing: &Pairing,
-        adaptive: Option<&Adaptive>,
-        (control, treatment): (&Figure, &Figure),
-    ) -> Option<AlwaysValid> {
-        let contrasts = self.design.pairings.len().max(1) as f64;
-        if matches!(metric.kind, MetricKind::Conversion { .. }) && !pairing.is_unknown {
-            let odds = match adaptive {
-                Some(adaptive) => odds::Odds::new(adaptive.odds()),
-                None => odds::Odds::new([odds::Cell {
-                    share: pairing.share.filter(|_| !is_weighted(control, treatment))?,
-                    treatment: treatment.sum?,
-                    control: control.sum?,
-                }]),
-            };
-            return odds.map(|odds| of_odds(&odds, contrasts));
-        }
-        let sequence = match adaptive {
-            Some(adaptive) => adaptive.sequence()?,
-            None => fixed(control, treatment)?,
-        };
+/// What a pair's figures rest on.
+pub(super) enum Evidence {
+    /// Conversions.
+    Odds(odds::Odds),
+    /// Any other metric.
+    Sequence(Sequence),
+}
+
+impl Evidence {
+    /// Intervals and p-value for one of so many contrasts.
+    fn figures(&self, contrasts: f64) -> AlwaysValid {
         let alpha = ALPHA / contrasts;
-        Some(AlwaysValid {
-            absolute: sequence.absolute(alpha).map(Into::into),
-            relative: sequence.relative(alpha).map(Into::into),
-            p_value: sequence
-                .p_value(alpha)
-                .map(|p_value| (p_value * contrasts).min(1.0)),
-        })
-        .filter(|figures| figures.absolute.is_some())
+        let (absolute, relative, p_value) = match self {
+            Self::Odds(odds) => (None, odds.lift(alpha), Some(odds.p_value())),
+            Self::Sequence(sequence) => (
+                sequence.absolute(alpha),
+                sequence.relative(alpha),
+                sequence.p_value(alpha),
+            ),
+        };
+        AlwaysValid {
+            absolute: absolute.map(Into::into),
+            relative: relative.map(Into::into),
+            p_value: p_value.map(|p_value| (p_value * contrasts).min(1.0)),
+        }
+    }
+
+    /// What the lift is at least ([`Side::Above`]) or at most, at one-sided level alpha.
+    pub(super) fn lift_beyond(&self, side: Side, alpha: f64) -> Option<f64> {
+        match self {
+            Self::Odds(odds) => odds.lift_beyond(side, alpha),
+            Self::Sequence(sequence) => sequence.lift_beyond(side, alpha),
+        }
     }
 }
 
-fn of_odds(odds: &odds::Odds, contrasts: f64) -> AlwaysValid {
-    AlwaysValid {
-        absolute: None,
-        relative: odds.lift(ALPHA / contrasts).map(Into::into),
-        p_value: Some((odds.p_value() * contrasts).min(1.0)),
+impl Reader<'_> {
+    /// The always-valid figures of a pair; `None` while there are none.
+    pub(super) fn always_valid(self, evidence: &Evidence) -> Option<AlwaysValid> {
+        let contrasts = self.design.pairings.len().max(1) as f64;
+        let figures = evidence.figures(contrasts);
+        let shown = match evidence {
+            Evidence::Odds(_) => true,
+            Evidence::Sequence(_) => figures.absolute.is_some(),
+        };
+        shown.then_some(figures)
     }
+}
+
+/// What is known of a pair at any look; `None` while there is too little.
+pub(super) fn evidence(
+    metric: &Metric,
+    pairing: &Pairing,
+    adaptive: Option<&Adaptive>,
+    (control, treatment): (&Figure, &Figure),
+) -> Option<Evidence> {
+    if matches!(metric.kind, MetricKind::Conversion { .. }) && !pairing.is_unknown {
+        let odds = match adaptive {
+            Some(adaptive) => odds::Odds::new(adaptive.odds()),
+            None => odds::Odds::new([odds::Cell {
+                share: pairing.share.filter(|_| !is_weighted(control, treatment))?,
+                treatment: treatment.sum?,
+                control: control.sum?,
+            }]),
+        };
+        return odds.map(Evidence::Odds);
+    }
+    let sequence = match adaptive {
+        Some(adaptive) => adaptive.sequence()?,
+        None => fixed(control, treatment)?,
+    };
+    Some(Evidence::Sequence(sequence))
 }
 
 fn is_weighted(control: &Figure, treatment: &Figure) -> bool {

@@ -5,7 +5,7 @@
 
 use super::{ComparisonReport, MetricReport, Report, VariantMetric};
 
-const HEADER: [&str; 43] = [
+const HEADER: [&str; 44] = [
     "experiment",
     "as_of",
     "dimension",
@@ -47,6 +47,7 @@ const HEADER: [&str; 43] = [
     "bayes_relative_low",
     "bayes_relative_high",
     "harm",
+    "harm_low",
     "status",
     "caveats",
 ];
@@ -104,7 +105,7 @@ fn line(metric: &MetricReport, of: &VariantMetric) -> Vec<String> {
     cells
 }
 
-fn compared(with: &ComparisonReport) -> [String; 26] {
+fn compared(with: &ComparisonReport) -> [String; 27] {
     let (absolute, relative, bayes) = (with.absolute, with.relative, with.bayes);
     let valid = with.always_valid.and_then(|valid| valid.relative);
     let credible = bayes.and_then(|bayes| bayes.relative);
@@ -135,7 +136,8 @@ fn compared(with: &ComparisonReport) -> [String; 26] {
         number(bayes.and_then(|bayes| bayes.expected_loss)),
         number(credible.map(|range| range.low)),
         number(credible.map(|range| range.high)),
-        number(with.harm),
+        number(with.harm.and_then(|harm| harm.estimate)),
+        number(with.harm.and_then(|harm| harm.low)),
         with.status.map_or_else(String::new, |status| code(&status)),
         caveats.join(" "),
     ]

@@ -1,15 +1,14 @@
 //! The metrics of a report: a row per variant, and every variant against the control.
 
-use crate::catalog::metric::{Direction, Metric, MetricIndex, MetricKind, Role};
+use crate::catalog::metric::{Metric, MetricIndex, MetricKind, OnTrip};
 use crate::stats::{self, Caveat, Kind};
 
+use super::always;
 use super::bayes::{self, Standings};
 use super::design::{Basis, Design, Named, Pairing};
 use super::figure::{Figure, Group, Reader};
 use super::totals::Totals;
-use super::{
-    ALPHA, ComparisonReport, Effect, GuardrailStatus, Method, MetricReport, VariantMetric,
-};
+use super::{ALPHA, ComparisonReport, Effect, Method, MetricReport, VariantMetric};
 
 /// All metrics over one view of the cells, at the usual confidence.
 pub(super) fn all(design: &Design<'_>, totals: &Totals) -> Vec<MetricReport> {
@@ -39,7 +38,7 @@ impl Reader<'_> {
             kind: metric.kind.name().to_owned(),
             role: metric.role,
             direction: metric.direction,
-            limit: metric.limit,
+            limit: metric.guard.map(|guard| guard.limit),
             variants: rows
                 .map(|named| self.variant(index, named, &standings))
                 .collect(),
@@ -125,26 +124,15 @@ impl Reader<'_> {
         pairing: &Pairing,
         standings: &Standings,
     ) -> ComparisonReport {
-        let experiment = &self.design.entry.experiment;
+        let entry = self.design.entry;
         let (control, treatment) = self.pair(index, pairing);
-        let Some(metric) = experiment.metric(index) else {
+        let Some(metric) = entry.experiment.metric(index) else {
             return untested(Kind::Mean, Caveat::NoData).named(pairing, "");
         };
-        let is_empty = control.n == 0 || treatment.n == 0;
-        let adaptive = self.adaptive(index, pairing).filter(|_| !is_empty);
-        let blank = || untested(kind(metric), Caveat::NoData);
-        let mut comparison = adaptive
-            .as_ref()
-            .and_then(|adaptive| adaptive.compared(blank()))
-            .unwrap_or_else(|| self.tested(metric, &control, &treatment));
-        comparison.orders = match &adaptive {
-            Some(adaptive) => Some(adaptive.events()),
-            None => fewest(&control, &treatment).map(|orders| orders as f64),
-        };
+        let figures = (&control, &treatment);
+        let mut comparison = self.contrasted(metric, (index, pairing), figures);
         comparison.mature = self.mature(index, pairing);
         comparison.baseline_visitors = control.n;
-        let figures = (&control, &treatment);
-        comparison.always_valid = self.always_valid(metric, pairing, adaptive.as_ref(), figures);
         let standing = standings.get(&pairing.named.row.arm);
         comparison.bayes = bayes::compare(&control, &treatment, metric.direction, standing);
         if comparison.bayes.is_none() && comparison.caveats.is_empty() {
@@ -153,12 +141,36 @@ impl Reader<'_> {
         if pairing.is_unknown {
             comparison.caveats.push(Caveat::PropensityUnknown);
         }
-        if !pairing.named.live {
+        let mut trips = entry.lifecycle.trips.iter();
+        if !pairing.named.live || trips.any(|trip| trip.action == OnTrip::Pause) {
             comparison.caveats.push(Caveat::WindowInterrupted);
         }
-        comparison.guard(metric);
-        let baseline = experiment.variant(self.design.control());
+        let baseline = entry.experiment.variant(self.design.control());
         comparison.named(pairing, baseline.map_or("", |variant| variant.key.as_str()))
+    }
+
+    /// What the sums alone say of a pair, and whether a guardrail stands.
+    pub(super) fn contrasted(
+        self,
+        metric: &Metric,
+        (index, pairing): (MetricIndex, &Pairing),
+        (control, treatment): (&Figure, &Figure),
+    ) -> ComparisonReport {
+        let is_empty = control.n == 0 || treatment.n == 0;
+        let adaptive = self.adaptive(index, pairing).filter(|_| !is_empty);
+        let blank = || untested(kind(metric), Caveat::NoData);
+        let mut comparison = adaptive
+            .as_ref()
+            .and_then(|adaptive| adaptive.compared(blank()))
+            .unwrap_or_else(|| self.tested(metric, control, treatment));
+        comparison.orders = match &adaptive {
+            Some(adaptive) => Some(adaptive.events()),
+            None => fewest(control, treatment).map(|orders| orders as f64),
+        };
+        let figures = (control, treatment);
+        let evidence = always::evidence(metric, pairing, adaptive.as_ref(), figures);
+        comparison.always_valid = evidence.as_ref().and_then(|of| self.always_valid(of));
+        self.guarded(metric, evidence.as_ref(), comparison)
     }
 }
 
@@ -170,25 +182,6 @@ impl ComparisonReport {
             baseline: baseline.to_owned(),
             ..self
         }
-    }
-
-    /// Holds a guardrail against its limit.
-    fn guard(&mut self, metric: &Metric) {
-        if metric.role != Role::Guardrail {
-            return;
-        }
-        let lift = self.relative.map(|relative| relative.estimate);
-        self.harm = lift.map(|lift| match metric.direction {
-            Direction::Increase => -lift,
-            Direction::Decrease => lift,
-        });
-        self.status = self.harm.zip(metric.limit).map(|(harm, limit)| {
-            if harm >= limit {
-                GuardrailStatus::AtRisk
-            } else {
-                GuardrailStatus::Ok
-            }
-        });
     }
 }
 

@@ -3,7 +3,7 @@
 //! The goal makes the claim, so all its variants together keep the error of one test: Holm. Secondary metrics are scanned
 //! for something to look into, so among what looks real at 5 % at most 5 % is expected to be chance: Benjamini–Hochberg
 //! over all their variants. Guardrails are not adjusted, and nothing is adjusted for them: a safety check that gets blunter
-//! the more there are would be none. A breakdown is a search too: one Benjamini–Hochberg family over all its values,
+//! the more there are would be none (stopping an experiment is another matter: `guardrail`). A breakdown is a search too: one Benjamini–Hochberg family over all its values,
 //! metrics and variants, the goal included.
 //!
 //! A comparison that has no p-value yet still belongs to its family and counts as 1, so that a family does not grow while

@@ -217,7 +217,7 @@ pub struct ComparisonReport {
     pub bayes: Option<Bayes>,
     /// For guardrails: the relative change in the bad direction (negative is an improvement).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub harm: Option<f64>,
+    pub harm: Option<Harm>,
     /// For guardrails with a limit: whether the harm reaches it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<GuardrailStatus>,
@@ -308,14 +308,28 @@ pub struct Range {
     pub high: f64,
 }
 
-/// Where a guardrail stands: the point estimate against its limit. No stopping rule.
+/// The relative change of a guardrail in the bad direction, as a fraction.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Harm {
+    /// The estimate; absent where the control is at zero.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimate: Option<f64>,
+    /// What it is at least, however often one looks; holds for all guardrails and variants together. Absent while there
+    /// is too little data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub low: Option<f64>,
+}
+
+/// Where a guardrail stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GuardrailStatus {
-    /// Below the limit.
+    /// The estimate is below the limit.
     Ok,
-    /// At the limit or beyond it.
+    /// The estimate is at the limit or beyond it, and may be chance.
     AtRisk,
+    /// The estimate is at the limit or beyond it, and that there is harm is certain enough to act.
+    Tripped,
 }
 
 impl From<stats::Interval> for Range {

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use super::{
-    ComparisonReport, Effect, Method, MetricReport, Report, VariantMetric, VariantTraffic,
+    ComparisonReport, Effect, GuardrailStatus, Method, MetricReport, Report, VariantMetric,
+    VariantTraffic,
 };
 use crate::catalog::metric::{Direction, Role};
 use crate::stats::srm;
@@ -270,14 +271,34 @@ fn remarks(metric: &MetricReport) -> String {
         };
         out += &wrapped("  !", &format!("{names}: {}", caveat.explain()));
     }
-    let at_risk = |with: &&ComparisonReport| with.status == Some(super::GuardrailStatus::AtRisk);
-    for with in metric.comparisons.iter().filter(at_risk) {
-        let name = row_name(&with.variant, with.revision, "");
-        let (harm, limit) = (percent(with.harm, 1), percent(metric.limit, 1));
-        let text = format!("{name}: {harm} worse than the control, the limit being {limit}.");
-        out += &wrapped("  !", &text);
+    for with in &metric.comparisons {
+        if let Some(text) = guardrail(metric, with) {
+            out += &wrapped("  !", &text);
+        }
     }
     out
+}
+
+/// Where a guardrail stands that is not all right.
+fn guardrail(metric: &MetricReport, with: &ComparisonReport) -> Option<String> {
+    let word = match with.status? {
+        GuardrailStatus::Ok => return None,
+        GuardrailStatus::AtRisk => "at risk",
+        GuardrailStatus::Tripped => "TRIPPED",
+    };
+    let harm = with.harm?;
+    let name = row_name(&with.variant, with.revision, "");
+    let least = harm.low.filter(|low| *low > 0.0);
+    let sizes = [
+        harm.estimate.map(|size| percent(Some(size), 1)),
+        least.map(|low| format!("at least {}", percent(Some(low), 1))),
+    ];
+    let sizes: Vec<String> = sizes.into_iter().flatten().collect();
+    Some(format!(
+        "{name}: {word}, {} worse than the control, the limit being {}.",
+        sizes.join(", "),
+        percent(metric.limit, 1)
+    ))
 }
 
 /// Says so where the holdout is part of what the variants are compared with.

@@ -1,5 +1,6 @@
 //! Reports of hand-made experiments and cells.
 
+mod guardrails;
 mod kinds;
 mod moving;
 mod shop;

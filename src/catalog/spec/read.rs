@@ -15,7 +15,7 @@ use super::{
 };
 use crate::catalog::document::Document;
 use crate::catalog::experiment::{Status, Unit};
-use crate::catalog::metric::{Direction, Role};
+use crate::catalog::metric::{Direction, OnTrip, Role};
 use crate::catalog::mistake::Mistake;
 use crate::time::{Timestamp, Window};
 
@@ -46,14 +46,7 @@ const ROOT: Keys = Keys {
         "min_days",
         "looks",
     ],
-    later: &[
-        "covariate",
-        "on_trip",
-        "model",
-        "prior",
-        "context",
-        "half_life",
-    ],
+    later: &["covariate", "model", "prior", "context", "half_life"],
 };
 const LAYER: Keys = Keys {
     known: &["key", "from", "to"],
@@ -92,8 +85,9 @@ const METRIC: Keys = Keys {
         "denominator",
         "direction",
         "limit",
+        "on_trip",
     ],
-    later: &["covariate", "on_trip", "prior", "min_days"],
+    later: &["covariate", "prior", "min_days"],
 };
 const GOAL: Keys = Keys {
     known: &["metric", "lift", "by"],
@@ -151,6 +145,10 @@ const ROLE: Choices<Role> = Choices {
         ("secondary", Role::Secondary),
         ("guardrail", Role::Guardrail),
     ],
+    later: &[],
+};
+const ON_TRIP: Choices<OnTrip> = Choices {
+    now: &[("notify", OnTrip::Notify), ("pause", OnTrip::Pause)],
     later: &[],
 };
 const DIRECTION: Choices<Direction> = Choices {
@@ -355,6 +353,7 @@ fn metric<'d>(form: &mut Form<'d>, table: &Table<'d>) -> MetricSpec {
             .unwrap_or(Direction::Increase),
         window: window(form, table, "window").unwrap_or(DEFAULT_WINDOW),
         limit: form.number(table, "limit"),
+        on_trip: form.choice(table, "on_trip", &ON_TRIP),
     }
 }
 

@@ -55,18 +55,13 @@ fn assert_one(changes: &[(&str, Value)], key: &str, code: Code) {
 #[test]
 fn what_comes_later_is_known_and_refused() {
     let later = Code::NotSupportedYet;
-    for key in ["prior", "covariate", "on_trip"] {
+    for key in ["prior", "covariate"] {
         assert_one(&[(&format!("/{key}"), json!(1))], key, later);
     }
     assert_one(&[("/exposure", json!("exposed"))], "exposure", later);
     assert_one(
         &[("/variants/0/cost", json!(0.2))],
         "variants[0].cost",
-        later,
-    );
-    assert_one(
-        &[("/metrics/0/on_trip", json!("pause"))],
-        "metrics[0].on_trip",
         later,
     );
     assert_one(
@@ -234,6 +229,33 @@ fn metrics_have_one_goal_and_sound_ratios() {
 }
 
 #[test]
+fn what_a_guardrail_does_when_it_trips_needs_a_limit() {
+    let key = "metrics[1].on_trip";
+    assert_one(
+        &[("/metrics/1/on_trip", json!("pause"))],
+        key,
+        Code::Conflict,
+    );
+    let guardrail = [
+        ("/metrics/1/role", json!("guardrail")),
+        ("/metrics/1/limit", json!(0.1)),
+    ];
+    for (given, expected) in [
+        ("pause", None),
+        ("notify", None),
+        ("stop", Some(Code::Invalid)),
+    ] {
+        let mut changes = guardrail.to_vec();
+        changes.push(("/metrics/1/on_trip", json!(given)));
+        let expected: Vec<_> = expected
+            .map(|code| (key.to_owned(), code))
+            .into_iter()
+            .collect();
+        assert_eq!(mistakes(&changes), expected, "{given}");
+    }
+}
+
+#[test]
 fn ratios_refer_to_other_metrics_with_their_window() {
     let ratio = |numerator: &str, window: &str| {
         let aov = json!({"key": "aov", "kind": "ratio", "numerator": numerator, "denominator": "purchase", "window": window});
@@ -345,6 +367,8 @@ fn the_catalog_refuses_overlapping_slots() {
         started_at: None,
         conclusion: None,
         frozen: Vec::new(),
+        trips: Vec::new(),
+        halted: false,
         archived: false,
         source: Source::Api,
         seen: Vec::new(),

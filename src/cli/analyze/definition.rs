@@ -102,6 +102,7 @@ impl Column {
             direction: Direction::Increase,
             window: DEFAULT_WINDOW,
             limit: None,
+            on_trip: None,
         }
     }
 }
@@ -133,6 +134,8 @@ pub(super) fn entry(
             started_at: None,
             conclusion: None,
             frozen: Vec::new(),
+            trips: Vec::new(),
+            halted: false,
             archived: false,
             source: Source::Api,
             seen: Vec::new(),

@@ -51,7 +51,8 @@ fn history() -> impl Strategy<Value = Vec<Event>> {
             | Event::Opened { .. }
             | Event::Enrolled(_)
             | Event::Assigned(_)
-            | Event::Imported(_) => true,
+            | Event::Imported(_)
+            | Event::Tripped { .. } => true,
         };
         events.into_iter().filter(|event| is_new(event)).collect()
     })

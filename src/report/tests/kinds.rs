@@ -154,7 +154,7 @@ fn a_guardrail_counts_harm_in_its_own_direction() {
             (None, None)
         );
         let comparison = &guardrail.comparisons[0];
-        close(comparison.harm.unwrap(), harm);
+        close(comparison.harm.unwrap().estimate.unwrap(), harm);
         assert_eq!(
             (comparison.status, guardrail.limit),
             (Some(status), Some(0.1))

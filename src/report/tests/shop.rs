@@ -69,6 +69,8 @@ impl Shop {
                 started_at: Some(now()),
                 conclusion: None,
                 frozen: Vec::new(),
+                trips: Vec::new(),
+                halted: false,
                 archived: false,
                 source: Source::Api,
                 seen: Vec::new(),

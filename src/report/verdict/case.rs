@@ -2,7 +2,7 @@
 
 use super::{Decision, Facts, MIN_ORDERS, Reason, ReasonCode, Rival, Verdict, time, words};
 use crate::catalog::experiment::Status;
-use crate::report::{GuardrailStatus, MetricReport};
+use crate::report::{ComparisonReport, GuardrailStatus, MetricReport};
 
 /// Probability of being within 1 % of the best that ends a search.
 const NEAR_BEST: f64 = 0.95;
@@ -20,6 +20,10 @@ impl Case<'_> {
     pub(super) fn decided(&self, lead: Rival<'_>) -> Verdict {
         if self.rivals.iter().all(Rival::is_worse) {
             return self.verdict(lead, Decision::RollBack, ReasonCode::Worse);
+        }
+        let harms = |rival: &Rival<'_>| rival.is_worse() || self.has_tripped(rival);
+        if self.rivals.iter().all(harms) {
+            return self.verdict(lead, Decision::RollBack, ReasonCode::Guardrail);
         }
         if self.facts.early().is_some() {
             return self.waiting(lead, ReasonCode::MinDays);
@@ -114,16 +118,28 @@ impl Case<'_> {
 
     /// A guardrail of the variant at or beyond its limit.
     pub(super) fn risk(&self, rival: &Rival<'_>) -> Option<String> {
+        let mut guardrails = self.guardrails(rival);
+        let (metric, with) =
+            guardrails.find(|(_, with)| with.status.is_some_and(|of| of != GuardrailStatus::Ok))?;
+        Some(words::risk(metric, with))
+    }
+
+    fn has_tripped(&self, rival: &Rival<'_>) -> bool {
+        let mut guardrails = self.guardrails(rival);
+        guardrails.any(|(_, with)| with.status == Some(GuardrailStatus::Tripped))
+    }
+
+    /// The metrics of a variant that must not get worse.
+    fn guardrails<'b>(
+        &'b self,
+        rival: &Rival<'b>,
+    ) -> impl Iterator<Item = (&'b MetricReport, &'b ComparisonReport)> {
         let of = rival.with;
-        let mut guardrails = self.facts.metrics.iter().flat_map(|metric| {
+        let all = self.facts.metrics.iter().flat_map(|metric| {
             let comparisons = metric.comparisons.iter();
             comparisons.map(move |with| (metric, with))
         });
-        let (metric, with) = guardrails.find(|(_, with)| {
-            let is_same = with.variant == of.variant && with.revision == of.revision;
-            is_same && with.status == Some(GuardrailStatus::AtRisk)
-        })?;
-        Some(words::risk(metric, with))
+        all.filter(move |(_, with)| with.variant == of.variant && with.revision == of.revision)
     }
 
     /// What a verdict means where the experiment no longer runs.

@@ -129,6 +129,10 @@ impl Case<'_> {
         let control = label(&lead.with.baseline);
         match verdict.decision {
             Decision::Ship => "Ship it.".to_owned(),
+            Decision::RollBack if verdict.is_about(ReasonCode::Guardrail) => {
+                let risk = self.risk(lead).unwrap_or_default();
+                format!("But {risk} Roll back to {control}.")
+            }
             Decision::RollBack if self.rivals.len() > 1 => {
                 format!("The others do worse still: roll back to {control}.")
             }
@@ -186,8 +190,18 @@ impl Case<'_> {
     }
 }
 
+impl Verdict {
+    fn code(&self) -> Option<ReasonCode> {
+        self.reasons.first().map(|reason| reason.code)
+    }
+
+    fn is_about(&self, code: ReasonCode) -> bool {
+        self.code() == Some(code)
+    }
+}
+
 fn waiting(verdict: &Verdict) -> String {
-    let code = verdict.reasons.first().map(|reason| reason.code);
+    let code = verdict.code();
     let time = verdict.days_left.map(days);
     match (code, time) {
         (Some(ReasonCode::MinDays), Some(time)) => {
@@ -286,7 +300,7 @@ pub(super) fn risk(metric: &MetricReport, with: &ComparisonReport) -> String {
     format!(
         "{} is {} worse with {} than with {}, the limit being {}.",
         label(&metric.key),
-        percent(with.harm, 1),
+        percent(with.harm.and_then(|harm| harm.estimate.or(harm.low)), 1),
         label(&with.variant),
         label(&with.baseline),
         percent(metric.limit, 1)

@@ -37,6 +37,7 @@ impl Rules<'_> {
                 );
             }
             self.limit(&path, metric);
+            self.on_trip(&path, metric);
             if !self.broken.contains(&format!("{path}.kind").as_str()) {
                 self.parts(&path, metric);
                 self.event(&path, metric);
@@ -161,6 +162,18 @@ impl Rules<'_> {
                 &key,
                 Code::Conflict,
                 "belongs to metrics with role = \"guardrail\" only",
+            );
+        }
+    }
+
+    fn on_trip(&mut self, path: &str, metric: &MetricSpec) {
+        let has_limit =
+            metric.limit.is_some() || self.broken.contains(&format!("{path}.limit").as_str());
+        if metric.on_trip.is_some() && !has_limit {
+            self.note(
+                &format!("{path}.on_trip"),
+                Code::Conflict,
+                "needs a limit: the relative harm at which this guardrail trips, such as limit = 0.1",
             );
         }
     }
