@@ -16,6 +16,7 @@ mod assignments;
 mod conclusion;
 mod definitions;
 mod durability;
+mod guardrails;
 mod hillstrom;
 mod import;
 mod input;
