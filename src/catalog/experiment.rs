@@ -56,7 +56,7 @@ pub enum Status {
     Draft,
     /// Assigns visitors.
     Running,
-    /// Keeps serving sticky visitors, takes no new ones.
+    /// Keeps serving sticky visitors unless a guardrail paused it, takes no new ones.
     Paused,
     /// Decided; serves the winner.
     Concluded,
