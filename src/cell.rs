@@ -56,12 +56,19 @@ pub enum Facet {
     Day(Day),
     /// Visitors with a value of a dimension at assignment.
     Dimension {
-        /// Position in the experiment's list of dimensions.
+        /// Position in the experiment's list of dimensions, or [`VISITOR_TYPE`].
         dimension: u8,
         /// Position in the list of kept values, or [`OTHER`].
         value: u8,
     },
 }
+
+/// Dimension position of the dimension that every experiment has: whether the visitor is [`NEW`] or [`RETURNING`].
+pub const VISITOR_TYPE: u8 = u8::MAX;
+/// Value position of visitors who were first seen at their assignment, or shortly before it.
+pub const NEW: u8 = 0;
+/// Value position of visitors who were known before.
+pub const RETURNING: u8 = 1;
 
 /// Value position of everything beyond the kept values of a dimension (missing attributes too).
 pub const OTHER: u8 = u8::MAX;

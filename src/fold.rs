@@ -5,6 +5,7 @@
 
 pub mod control;
 mod import;
+mod seen;
 #[cfg(test)]
 mod tests;
 
@@ -12,13 +13,13 @@ use crate::allocation::Propensity;
 use crate::amount::Amount;
 use crate::catalog::{Catalog, Entry, Serial};
 use crate::cell::{Cells, OTHER};
-use crate::event::{Assigned, Enrolled, Event, Founded, REFUND, Tracked};
+use crate::event::{Assigned, Event, Founded, REFUND, Tracked};
 use crate::id::SessionId;
 use crate::time::{Timestamp, Zone};
 use crate::visitor::attribution::AMOUNT;
 use crate::visitor::contribution::{Booking, Reach, change, contribution};
 use crate::visitor::{
-    Assignment, Enrolment, MAX_SESSIONS, MetricEvent, Record, VisitorKey, fingerprint, hour, signal,
+    Assignment, MAX_SESSIONS, MetricEvent, Record, VisitorKey, fingerprint, hour, signal,
 };
 
 /// The state as fold reads it.
@@ -98,7 +99,7 @@ pub fn fold<V: View>(view: &V, event: &Event, now: Timestamp) -> Result<Delta, V
         Event::Transitioned(transitioned) => Ok(control::transition(view.catalog(), transitioned)),
         Event::Opened { experiment, epoch } => Ok(control::open(view.catalog(), experiment, epoch)),
         Event::Tripped { experiment, trip } => Ok(control::trip(view.catalog(), experiment, trip)),
-        Event::Enrolled(enrolled) => enrol(view, enrolled),
+        Event::Enrolled(enrolled) => seen::enrol(view, enrolled, now),
         Event::Assigned(assigned) => assigned_by_us(view, assigned, now),
         Event::Imported(imported) => import::import(view, imported, now),
         Event::Tracked(tracked) => track(view, tracked, now),
@@ -150,22 +151,6 @@ impl<'a, V: View> Edit<'a, V> {
     }
 }
 
-fn enrol<V: View>(view: &V, enrolled: &Enrolled) -> Result<Delta, V::Error> {
-    let key = VisitorKey::of(view.seed(), &enrolled.visitor);
-    let mut record = view.record(key)?.unwrap_or_default();
-    if record.enrolled.is_some() {
-        return Ok(Delta::none(Outcome::Duplicate));
-    }
-    record.enrolled = Some(Enrolment {
-        held: enrolled.held,
-        at: enrolled.at,
-    });
-    Ok(Delta {
-        record: Some((key, record)),
-        ..Delta::default()
-    })
-}
-
 fn assigned_by_us<V: View>(
     view: &V,
     assigned: &Assigned,
@@ -207,6 +192,7 @@ fn assigned_by_us<V: View>(
         crossover: false,
     };
     let mut edit = Edit::begin(view, key, record, Reach::Everything);
+    edit.record.see(assigned.at);
     insert(&mut edit.record.assignments, assignment);
     Ok(edit.finish(with_seen(entry, seen), now))
 }
@@ -272,22 +258,22 @@ fn with_seen(entry: &Entry, seen: Option<Vec<Vec<String>>>) -> Option<Entry> {
 fn track<V: View>(view: &V, tracked: &Tracked, now: Timestamp) -> Result<Delta, V::Error> {
     let key = VisitorKey::of(view.seed(), &tracked.visitor);
     let event = metric_event(view, tracked, now);
-    let mut record = view.record(key)?.unwrap_or_default();
+    let record = view.record(key)?.unwrap_or_default();
     if is_known(view, key, &record, &event)? {
         return Ok(Delta::none(Outcome::Duplicate));
     }
     let is_read =
         view.catalog().signal(tracked.name.as_str()).is_some() || tracked.name.as_str() == REFUND;
     if !is_read {
-        // Kept in the log for metrics to come; the record only remembers that it was seen.
-        record.overflowed += 1;
-        return Ok(Delta {
-            record: Some((key, record)),
-            forgotten: vec![event.id],
-            ..Delta::default()
-        });
+        return Ok(seen::unread(view, (key, record), &event, now));
     }
-    let mut edit = Edit::begin(view, key, record, Reach::of_event(event.name));
+    let reach = if record.returns_if_seen(event.at) {
+        Reach::Everything
+    } else {
+        Reach::of_event(event.name)
+    };
+    let mut edit = Edit::begin(view, key, record, reach);
+    edit.record.see(event.at);
     let position = edit
         .record
         .events

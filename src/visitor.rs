@@ -25,7 +25,10 @@ pub const MAX_SESSIONS: usize = 256;
 /// How long the ids of events are remembered at least.
 pub const REMEMBER: Window = Window::days(30);
 
-const VERSION: u8 = 1;
+/// A visitor who was first seen longer than this before the assignment is returning.
+pub const RETURNS_AFTER: Window = Window::from_millis(30 * 60_000);
+
+const VERSION: u8 = 2;
 
 /// A visitor's name in the store: a keyed hash of the id. Keyed, because an unkeyed one can be forged to collide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,6 +62,8 @@ pub struct Record {
     pub enrolled: Option<Enrolment>,
     /// How many events have left the list since it was full: their ids lie beside the record.
     pub overflowed: u32,
+    /// The earliest time of any event, assignment or enrolment, whether a metric reads it or not.
+    pub first_seen: Option<Timestamp>,
 }
 
 /// A visitor's place in or outside the global holdout.
@@ -156,6 +161,25 @@ impl Record {
             Some((&VERSION, body)) => postcard::from_bytes(body),
             Some(_) | None => Err(postcard::Error::DeserializeBadEncoding),
         }
+    }
+
+    /// Takes note of the visitor at a time.
+    pub fn see(&mut self, at: Timestamp) {
+        self.first_seen = Some(self.first_seen.map_or(at, |first| first.min(at)));
+    }
+
+    /// Whether an assignment found a visitor who was known for longer than [`RETURNS_AFTER`].
+    pub fn is_returning(&self, assignment: &Assignment) -> bool {
+        self.first_seen
+            .is_some_and(|first| first < assignment.at.minus(RETURNS_AFTER))
+    }
+
+    /// Whether having been seen at a time too makes the visitor of an assignment a returning one.
+    pub fn returns_if_seen(&self, at: Timestamp) -> bool {
+        let mut assignments = self.assignments.iter();
+        assignments.any(|assignment| {
+            at < assignment.at.minus(RETURNS_AFTER) && !self.is_returning(assignment)
+        })
     }
 
     /// The unit's assignment in an experiment.

@@ -30,6 +30,8 @@ pub const MAX_VARIANTS: usize = 50;
 pub const MAX_METRICS: usize = 100;
 /// Most dimensions of an experiment.
 pub const MAX_DIMENSIONS: usize = 10;
+/// The dimension that every experiment has, so that no attribute of this name can be one.
+pub const VISITOR_TYPE: &str = "visitor_type";
 /// Largest payload or value of a variant, in bytes of JSON.
 pub const MAX_PAYLOAD_BYTES: usize = 64 << 10;
 

@@ -58,6 +58,7 @@ pub(super) fn import<V: View>(
     };
     let changed = with_epoch(entry, opened, seen);
     let mut edit = Edit::begin(view, key, record, Reach::Everything);
+    edit.record.see(imported.at);
     edit.record
         .assignments
         .retain(|other| other.experiment != entry.serial || other.session.is_some());

@@ -2,6 +2,7 @@
 
 mod guardrail;
 mod order;
+mod seen;
 
 use std::collections::{BTreeSet, HashMap};
 

@@ -4,7 +4,9 @@ use super::attribution::{Path, path};
 use super::{Record, signal};
 use crate::catalog::metric::{Metric, MetricIndex, MetricKind};
 use crate::catalog::{Catalog, Serial};
-use crate::cell::{Cells, Facet, PlainKey, Row, VisitorsKey, WeightedKey};
+use crate::cell::{
+    Cells, Facet, NEW, PlainKey, RETURNING, Row, VISITOR_TYPE, VisitorsKey, WeightedKey,
+};
 use crate::epoch::{EpochNumber, Era};
 use crate::event::REFUND;
 use crate::moments::{Moments, Observation, Visitors, Weighted};
@@ -19,6 +21,7 @@ pub struct Booking {
     row: Row,
     weight: u32,
     dimensions: Vec<u8>,
+    visitor_type: u8,
     metric: Option<MetricIndex>,
     path: Path,
 }
@@ -79,6 +82,11 @@ pub fn contribution(record: &Record, catalog: &Catalog, zone: &Zone, reach: Reac
             arm: assignment.arm,
             holdout: assignment.holdout,
         };
+        let visitor_type = if record.is_returning(assignment) {
+            RETURNING
+        } else {
+            NEW
+        };
         let booking = |metric, path| Booking {
             serial: assignment.experiment,
             epoch: assignment.epoch,
@@ -86,6 +94,7 @@ pub fn contribution(record: &Record, catalog: &Catalog, zone: &Zone, reach: Reac
             row,
             weight: assignment.weight,
             dimensions: assignment.dimensions.clone(),
+            visitor_type,
             metric,
             path,
         };
@@ -162,8 +171,8 @@ impl Booking {
             self.weigh(cells, Facet::Day(*day), signed(today - yesterday));
             yesterday = today;
         }
-        for (dimension, value) in (0..).zip(&self.dimensions) {
-            let value = *value;
+        let declared = (0..).zip(self.dimensions.iter().copied());
+        for (dimension, value) in declared.chain([(VISITOR_TYPE, self.visitor_type)]) {
             self.weigh(
                 cells,
                 Facet::Dimension { dimension, value },

@@ -7,7 +7,7 @@ use super::{AllocationSpec, PolicyName, Spec};
 use crate::catalog::audience::Audience;
 use crate::catalog::metric::{Direction, Role};
 use crate::catalog::mistake::{Code, Mistake};
-use crate::catalog::spec::{KindName, MAX_DIMENSIONS, MAX_TEXT_CHARS};
+use crate::catalog::spec::{KindName, MAX_DIMENSIONS, MAX_TEXT_CHARS, VISITOR_TYPE};
 use crate::id::{ExperimentKey, LayerKey};
 
 mod metrics;
@@ -204,6 +204,11 @@ impl Rules<'_> {
                 self.invalid(
                     &format!("{path}.key"),
                     format!("must have 1 to {MAX_DIMENSION_CHARS} characters"),
+                );
+            } else if dimension.key == VISITOR_TYPE {
+                self.invalid(
+                    &path,
+                    format!("must not be \"{VISITOR_TYPE}\": every experiment has that dimension already"),
                 );
             } else if dimensions
                 .iter()

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::cell::{Facet, VISITOR_TYPE};
 
 fn history() -> impl Strategy<Value = Vec<Event>> {
     let visitor = (0_u8..4).prop_map(|i| format!("v{i}"));
@@ -81,10 +82,15 @@ proptest! {
         prop_assert_eq!(&sorted.cells, &other.cells);
         for facet in [REVENUE, AOV, CAPPED] {
             let plain = sorted.total(facet);
-            let rows = sorted.cells.weighted(facet, |_| true);
+            let rows = sorted.cells.weighted(facet, |of| matches!(of, Facet::Day(_)));
             let days = rows.values().filter_map(crate::moments::Weighted::unweighted);
             let total = days.fold(Moments::default(), |sum, moments| sum + moments);
             prop_assert_eq!(plain, total, "the days of a fixed split add up to its epochs");
+            let is_type = |of| matches!(of, Facet::Dimension { dimension: VISITOR_TYPE, .. });
+            prop_assert_eq!(
+                sorted.cells.weighted(facet, is_type), rows,
+                "new and returning visitors are all visitors"
+            );
         }
     }
 }
