@@ -1,14 +1,18 @@
 //! What the data say about an arm's mean: prior ⊕ sufficient statistics, computed on demand and never stored.
 //!
-//! A conversion rate has a Beta posterior under the uniform prior Beta(1, 1). A mean per visitor has the normal posterior
-//! of a flat prior: by the central limit theorem it stays consistent for any distribution of revenue, where a
-//! log-normal model converged to the wrong arm. What follows from a set of posteriors is in [`best`].
+//! A conversion rate has a Beta posterior under the uniform prior Beta(1, 1). A mean per visitor has Student's t of a
+//! normal-inverse-gamma model ([`nig`]), or where only its standard error is known the normal of a flat prior: by the
+//! central limit theorem both stay consistent for any distribution of revenue, where a log-normal model converged to the
+//! wrong arm. What follows from a set of posteriors is in [`best`].
 
 pub mod best;
 pub mod beta;
+pub mod effect;
 mod lift;
+pub mod nig;
 pub mod normal;
 mod panel;
+pub mod student;
 mod sweep;
 
 pub(crate) use panel::nodes;
@@ -30,6 +34,15 @@ pub enum Posterior {
         /// Its standard error; 0 is a mean known exactly.
         sd: f64,
     },
+    /// mean + scale · T with Student's T, of a mean whose variance is estimated, too.
+    StudentT {
+        /// The arm's mean.
+        mean: f64,
+        /// The scale; 0 is a mean known exactly.
+        scale: f64,
+        /// Degrees of freedom, above 2: mean and variance exist.
+        df: f64,
+    },
 }
 
 impl Posterior {
@@ -50,11 +63,38 @@ impl Posterior {
         })
     }
 
+    /// The posterior of a mean and an unknown variance. `None` without finite figures, or with two degrees of freedom or
+    /// fewer: the variance would be infinite.
+    pub fn student_t(mean: f64, scale: f64, df: f64) -> Option<Self> {
+        let is_proper = mean.is_finite() && scale.is_finite() && scale >= 0.0 && df.is_finite();
+        (is_proper && df > 2.0).then_some(Self::StudentT { mean, scale, df })
+    }
+
+    /// The posterior of `factor` times the mean; a Beta's as the normal of the same mean and standard deviation.
+    #[must_use]
+    pub fn times(&self, factor: f64) -> Self {
+        match *self {
+            Self::Beta { .. } => Self::Normal {
+                mean: factor * self.mean(),
+                sd: factor.abs() * self.sd(),
+            },
+            Self::Normal { mean, sd } => Self::Normal {
+                mean: factor * mean,
+                sd: factor.abs() * sd,
+            },
+            Self::StudentT { mean, scale, df } => Self::StudentT {
+                mean: factor * mean,
+                scale: factor.abs() * scale,
+                df,
+            },
+        }
+    }
+
     /// The posterior mean.
     pub fn mean(&self) -> f64 {
         match self {
             Self::Beta { a, b } => a / (a + b),
-            Self::Normal { mean, .. } => *mean,
+            Self::Normal { mean, .. } | Self::StudentT { mean, .. } => *mean,
         }
     }
 
@@ -63,6 +103,7 @@ impl Posterior {
         match self {
             Self::Beta { a, b } => (a * b / (a + b + 1.0)).sqrt() / (a + b),
             Self::Normal { sd, .. } => *sd,
+            Self::StudentT { scale, df, .. } => scale * (df / (df - 2.0)).sqrt(),
         }
     }
 
@@ -72,6 +113,10 @@ impl Posterior {
             Self::Beta { a, b } => beta::interval(*a, *b, alpha),
             Self::Normal { mean, sd } => {
                 let half = normal::critical(alpha) * sd;
+                (mean - half, mean + half)
+            }
+            Self::StudentT { mean, scale, df } => {
+                let half = student::t_critical(alpha, *df) * scale;
                 (mean - half, mean + half)
             }
         }

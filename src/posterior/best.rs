@@ -7,11 +7,12 @@
 //! These are decision aids and no significance test: "P > .95 at any of 28 looks" fires in 46 % of A/A tests.
 
 use super::Posterior;
+use super::effect::Effect;
 pub use super::lift::{lift_interval, lift_quantile, prob_lift_at_least};
 use super::panel::{Density, Logit, RULE, Rule};
 use super::sweep::sweep;
 
-/// A normal known more exactly than this share of the arms' spread counts as this wide.
+/// A mean known more exactly than this share of the arms' spread counts as this wide.
 const POINT_WIDTH: f64 = 1e-12;
 
 /// What a set of posteriors says about the choice between their arms; lists are in the order of the arms.
@@ -27,8 +28,8 @@ pub struct Best {
 
 /// Evaluates the choice between arms; the larger mean is the better one.
 ///
-/// A normal with sd 0 counts as one of vanishing width (1e-12 of the spread of all arms), so exact ties are shared evenly.
-/// Where both families meet, each Beta is replaced by the normal of the same mean and standard deviation.
+/// A mean known exactly counts as one of vanishing width (1e-12 of the spread of all arms), so exact ties are shared evenly.
+/// Where families meet, each Beta is replaced by the normal of the same mean and standard deviation.
 pub fn evaluate(arms: &[Posterior]) -> Best {
     evaluate_with(&RULE, arms)
 }
@@ -49,12 +50,28 @@ fn evaluate_with<const M: usize>(rule: &Rule<M>, arms: &[Posterior]) -> Best {
 
 /// The probability that the treatment's mean is larger than the control's.
 pub fn prob_better(control: &Posterior, treatment: &Posterior) -> f64 {
-    evaluate(&[*control, *treatment]).prob_best[1]
+    match difference(control, treatment) {
+        Some(effect) => effect.chance_to_win(),
+        None => evaluate(&[*control, *treatment]).prob_best[1],
+    }
 }
 
 /// The expected loss per visitor of `chosen` where `other` could have been chosen: E\[max(other − chosen, 0)\].
 pub fn loss(chosen: &Posterior, other: &Posterior) -> f64 {
-    evaluate(&[*chosen, *other]).expected_loss[0]
+    match difference(chosen, other) {
+        Some(effect) => effect.risk().choose_control,
+        None => evaluate(&[*chosen, *other]).expected_loss[0],
+    }
+}
+
+/// The difference of two normals, which is one and needs no quadrature.
+fn difference(control: &Posterior, treatment: &Posterior) -> Option<Effect> {
+    match (control, treatment) {
+        (Posterior::Normal { .. }, Posterior::Normal { .. }) => {
+            Effect::absolute(control, treatment)
+        }
+        (Posterior::Beta { .. } | Posterior::Normal { .. } | Posterior::StudentT { .. }, _) => None,
+    }
 }
 
 /// The arms on one line: logits if all are Betas, else (mean − origin) / unit.
@@ -69,7 +86,7 @@ impl Line {
     fn new(arms: &[Posterior]) -> Self {
         let betas = arms.iter().map_while(|arm| match arm {
             Posterior::Beta { a, b } => Some(Density::Beta(Logit::new(*a, *b))),
-            Posterior::Normal { .. } => None,
+            Posterior::Normal { .. } | Posterior::StudentT { .. } => None,
         });
         let densities: Vec<Density> = betas.collect();
         if densities.len() == arms.len() {
@@ -87,9 +104,19 @@ impl Line {
             .map(|arm| arm.sd().max((arm.mean() - origin).abs()))
             .fold(0.0, f64::max);
         let unit = if spread > 0.0 { spread } else { 1.0 };
-        let density = |arm: &Posterior| Density::Normal {
-            mean: (arm.mean() - origin) / unit,
-            sd: (arm.sd() / unit).max(POINT_WIDTH),
+        let width = |scale: f64| (scale / unit).max(POINT_WIDTH);
+        let density = |arm: &Posterior| {
+            let mean = (arm.mean() - origin) / unit;
+            match arm {
+                Posterior::Beta { .. } | Posterior::Normal { .. } => {
+                    let sd = width(arm.sd());
+                    Density::Normal { mean, sd }
+                }
+                Posterior::StudentT { scale, df, .. } => {
+                    let (scale, df) = (width(*scale), *df);
+                    Density::StudentT { mean, scale, df }
+                }
+            }
         };
         Self {
             densities: arms.iter().map(density).collect(),

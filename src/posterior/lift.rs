@@ -3,12 +3,14 @@
 //! For two Betas `P(θ_t ≤ r·θ_c)` is the two-arm sweep with one arm divided by r (the one that keeps its whole mass below
 //! 1, so both keep their own normalisation), and a quantile is its root in ln r. For normals, and for a Beta against a
 //! normal (which counts as the normal of the same mean and sd), `P(t ≤ r·c) = Φ((r·m_c − m_t) / √(s_t² + r²·s_c²))` in
-//! closed form, the quantile being a root of Fieller's equation. The lift is relative to |control|.
+//! closed form, the quantile being a root of Fieller's equation. Where a Student's t is among them it is the sweep of t
+//! against r·c, and its root. The lift is relative to |control|.
 
-use super::Posterior;
 use super::normal::{self, Pair};
 use super::panel::{Density, Logit, RULE};
+use super::student;
 use super::sweep::sweep;
+use super::{Posterior, best};
 
 /// The credible interval of the lift with probability 1 − alpha, as fractions (0.1 is +10 %).
 ///
@@ -23,6 +25,9 @@ pub fn lift_interval(control: &Posterior, treatment: &Posterior, alpha: f64) -> 
 pub fn lift_quantile(control: &Posterior, treatment: &Posterior, probability: f64) -> Option<f64> {
     match betas(control, treatment) {
         Some((control, treatment)) => beta_quantile(&control, &treatment, probability),
+        None if has_student(control, treatment) => {
+            student_quantile(control, treatment, probability)
+        }
         None => normal_quantile(control, treatment, probability),
     }
 }
@@ -37,6 +42,9 @@ pub fn prob_lift_at_least(control: &Posterior, treatment: &Posterior, lift: f64)
         };
     }
     let ratio = 1.0 + lift * control.mean().signum();
+    if has_student(control, treatment) {
+        return best::prob_better(&control.times(ratio), treatment);
+    }
     let margin = treatment.mean() - ratio * control.mean();
     let sd = treatment.sd().hypot(ratio * control.sd());
     if sd > 0.0 {
@@ -62,7 +70,7 @@ fn betas(control: &Posterior, treatment: &Posterior) -> Option<(Rate, Rate)> {
             a: *a,
             density: Logit::new(*a, *b),
         }),
-        Posterior::Normal { .. } => None,
+        Posterior::Normal { .. } | Posterior::StudentT { .. } => None,
     };
     Some((rate(control)?, rate(treatment)?))
 }
@@ -91,15 +99,26 @@ fn beta_quantile(control: &Rate, treatment: &Rate, probability: f64) -> Option<f
     let excess = |ln_ratio: f64| prob_ratio_below(control, treatment, ln_ratio) - probability;
     let center = (treatment.mean / control.mean).ln();
     let spread = (1.0 / control.a + 1.0 / treatment.a).sqrt();
+    let (low, high) = bracket(excess, center, spread, 600.0)?;
+    Some(root(excess, low, high, 1e-11 * spread.min(1.0)).exp_m1())
+}
+
+/// Two (argument, value) pairs around the root of an increasing function, searched from `center` in doubling steps that
+/// start at `spread` and stay below `limit`.
+fn bracket(
+    function: impl Fn(f64) -> f64,
+    center: f64,
+    spread: f64,
+    limit: f64,
+) -> Option<((f64, f64), (f64, f64))> {
     let end = |direction: f64| {
         std::iter::successors(Some(spread), |reach| Some(2.0 * reach))
-            .take_while(|reach| *reach < 600.0)
+            .take_while(|reach| *reach < limit)
             .map(|reach| center + direction * reach)
-            .map(|ln_ratio| (ln_ratio, excess(ln_ratio)))
+            .map(|argument| (argument, function(argument)))
             .find(|(_, value)| direction * value >= 0.0)
     };
-    let (low, high) = (end(-1.0)?, end(1.0)?);
-    Some(root(excess, low, high, 1e-11 * spread.min(1.0)).exp_m1())
+    Some((end(-1.0)?, end(1.0)?))
 }
 
 /// The root of an increasing function between two (argument, value) pairs: the Illinois variant of the secant method.
@@ -144,6 +163,42 @@ fn normal_quantile(control: &Posterior, treatment: &Posterior, probability: f64)
     }
     .fieller(z)?;
     Some(sign * (if z < 0.0 { low } else { high } - 1.0))
+}
+
+fn has_student(control: &Posterior, treatment: &Posterior) -> bool {
+    let is_student = |arm: &Posterior| match arm {
+        Posterior::StudentT { .. } => true,
+        Posterior::Beta { .. } | Posterior::Normal { .. } => false,
+    };
+    is_student(control) || is_student(treatment)
+}
+
+/// Solves P(treatment ≤ r·|control|) = `probability` for r.
+///
+/// As r grows without end that probability tends to P(|control| > 0), so a quantile in the rest is unbounded.
+fn student_quantile(control: &Posterior, treatment: &Posterior, probability: f64) -> Option<f64> {
+    let sign = control.mean().signum();
+    let control = control.times(sign);
+    if control.mean() <= 0.0 || prob_negative(&control) >= probability.min(1.0 - probability) {
+        return None;
+    }
+    let excess = |ratio: f64| best::prob_better(treatment, &control.times(ratio)) - probability;
+    let center = treatment.mean() / control.mean();
+    let spread = treatment.sd().hypot(center * control.sd()) / control.mean();
+    if spread <= 0.0 {
+        return Some(center - sign);
+    }
+    let (low, high) = bracket(excess, center, spread, 1e12 * spread)?;
+    Some(root(excess, low, high, 1e-11 * spread) - sign)
+}
+
+/// P(mean < 0) of a posterior whose mean is positive.
+fn prob_negative(arm: &Posterior) -> f64 {
+    match *arm {
+        Posterior::Beta { .. } => 0.0,
+        Posterior::Normal { mean, sd } => normal::sf(mean / sd),
+        Posterior::StudentT { mean, scale, df } => student::t_sf(mean / scale, df),
+    }
 }
 
 #[cfg(test)]
@@ -207,6 +262,33 @@ mod tests {
         assert!(low < 0.5 && 0.5 < high && high - low < 0.05);
         let probability = prob_lift_at_least(&arm(-2.0), &arm(-1.0), low);
         assert!((probability - 0.975).abs() < 1e-9);
+    }
+
+    #[test]
+    fn lifts_of_student_arms_hold_their_mass_and_tend_to_the_normal_ones() {
+        let arm = |mean: f64, df: f64| Posterior::student_t(mean, 0.1, df).unwrap();
+        for (control, treatment) in [(2.0, 3.0), (-2.0, -1.0), (2.0, -1.0), (1.5, 0.0)] {
+            let few = [arm(control, 3.0), arm(treatment, 5.0)];
+            let (low, high) = lift_interval(&few[0], &few[1], 0.05).unwrap();
+            for (lift, probability) in [(low, 0.975), (high, 0.025)] {
+                let got = prob_lift_at_least(&few[0], &few[1], lift);
+                assert!((got - probability).abs() < 1e-9, "{control}, {treatment}");
+            }
+            let median = lift_quantile(&few[0], &few[1], 0.5).unwrap();
+            assert!((median - (treatment / control.abs() - control.signum())).abs() < 1e-9);
+            let many = [arm(control, 1e8), arm(treatment, 1e8)];
+            let normals = [control, treatment].map(|mean| Posterior::normal(mean, 0.1).unwrap());
+            let student = lift_interval(&many[0], &many[1], 0.05).unwrap();
+            let normal = lift_interval(&normals[0], &normals[1], 0.05).unwrap();
+            assert!((student.0 - normal.0).abs() < 1e-6 && (student.1 - normal.1).abs() < 1e-6);
+            assert!(low < student.0 && student.1 < high, "t is wider");
+        }
+        let near_zero = Posterior::student_t(0.1, 0.1, 9.0).unwrap();
+        assert_eq!(lift_interval(&near_zero, &arm(1.0, 9.0), 0.05), None);
+        let known = |mean| Posterior::student_t(mean, 0.0, 9.0).unwrap();
+        let (low, high) = lift_interval(&known(2.0), &known(3.0), 0.05).unwrap();
+        assert!((low - 0.5).abs() < 1e-12 && (high - 0.5).abs() < 1e-12);
+        assert_eq!(lift_interval(&known(0.0), &known(3.0), 0.05), None);
     }
 
     #[test]

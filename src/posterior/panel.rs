@@ -15,8 +15,12 @@ use std::sync::LazyLock;
 const NODES: usize = 8;
 /// Panel edges on either side of a centre, in standard deviations; as many as the support holds.
 const LADDER: [f64; 11] = [0.75, 1.5, 2.5, 4.0, 6.0, 9.0, 13.0, 18.0, 25.0, 35.0, 50.0];
+/// Beyond the ladder, each edge is so much farther than the one before: only the tails of Student's t reach there.
+const TAIL_STEP: f64 = 1.8;
 /// The support ends where the density is e⁻³⁵ of its peak.
 const LN_NEGLIGIBLE: f64 = -35.0;
+/// The support of Student's t ends where its tail adds less than e⁻²⁵ scales to the mean.
+const LN_NEGLIGIBLE_TAIL: f64 = -25.0;
 
 /// The rule that every integral here uses.
 pub(super) static RULE: LazyLock<Rule<NODES>> = LazyLock::new(Rule::new);
@@ -124,6 +128,8 @@ pub(super) enum Density {
     Scaled { beta: Logit, ln_factor: f64 },
     /// x ~ Normal, on x; `sd` > 0.
     Normal { mean: f64, sd: f64 },
+    /// (x − mean) / scale ~ Student's t, on x; `scale` > 0 and `df` > 2.
+    StudentT { mean: f64, scale: f64, df: f64 },
 }
 
 impl Density {
@@ -145,10 +151,11 @@ impl Density {
                 let z = (l - mean) / sd;
                 (-0.5 * z * z).exp()
             }
+            Self::StudentT { mean, scale, df } => ln_student((l - mean) / scale, *df).exp(),
         }
     }
 
-    /// The ends of the support: beyond them lies less than 1e-15 of the mass.
+    /// The ends of the support: beyond them lies less than 1e-15 of the mass (of Student's t 1e-12).
     pub(super) fn support(&self) -> (f64, f64) {
         match self {
             Self::Beta(beta) => beta_support(beta),
@@ -157,6 +164,10 @@ impl Density {
                 (divided(low, *ln_factor), divided(high, *ln_factor))
             }
             Self::Normal { mean, sd } => (mean - 9.0 * sd, mean + 9.0 * sd),
+            Self::StudentT { mean, scale, df } => {
+                let reach = scale * student_reach(*df);
+                (mean - reach, mean + reach)
+            }
         }
     }
 
@@ -166,10 +177,15 @@ impl Density {
             Self::Beta(beta) => (beta.center, beta.sd, 0.0),
             Self::Scaled { beta, ln_factor } => (beta.center, beta.sd, *ln_factor),
             Self::Normal { mean, sd } => (*mean, *sd, 0.0),
+            Self::StudentT { mean, scale, .. } => (*mean, *scale, 0.0),
         };
         let (low, high) = self.support();
         edges.extend([low, high]);
-        let steps = LADDER.iter().flat_map(|step| [-step * sd, step * sd]);
+        let last = LADDER[LADDER.len() - 1];
+        let beyond = std::iter::successors(Some(TAIL_STEP * last), |step| Some(TAIL_STEP * step))
+            .take_while(|step| step * sd < high - center);
+        let steps = LADDER.into_iter().chain(beyond);
+        let steps = steps.flat_map(|step| [-step * sd, step * sd]);
         edges.extend(
             std::iter::once(0.0)
                 .chain(steps)
@@ -186,6 +202,21 @@ fn divided(l: f64, ln_factor: f64) -> f64 {
     }
     let complement = sigmoid(-l) - sigmoid(l) * (-ln_factor).exp_m1();
     ln_sigmoid(l) - ln_factor - complement.ln()
+}
+
+/// ln of Student's density relative to its peak.
+fn ln_student(z: f64, df: f64) -> f64 {
+    -0.5 * (df + 1.0) * (z * z / df).ln_1p()
+}
+
+/// How many scales Student's t reaches: beyond, ∫ z f = f(z)·(df + z²)/(df − 1) is negligible, and so is the mass.
+fn student_reach(df: f64) -> f64 {
+    let tail = |z: f64| ln_student(z, df) + ((df + z * z) / (df - 1.0)).ln();
+    let mut reach = 9.0;
+    while tail(reach) > LN_NEGLIGIBLE_TAIL {
+        reach *= TAIL_STEP;
+    }
+    reach
 }
 
 fn beta_support(beta: &Logit) -> (f64, f64) {

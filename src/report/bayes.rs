@@ -76,8 +76,8 @@ fn oriented(posterior: &Posterior, good: Direction) -> Posterior {
     match (good, *posterior) {
         (Direction::Increase, same) => same,
         (Direction::Decrease, Posterior::Beta { a, b }) => Posterior::Beta { a: b, b: a },
-        (Direction::Decrease, Posterior::Normal { mean, sd }) => {
-            Posterior::Normal { mean: -mean, sd }
+        (Direction::Decrease, mean @ (Posterior::Normal { .. } | Posterior::StudentT { .. })) => {
+            mean.times(-1.0)
         }
     }
 }

@@ -5,6 +5,7 @@ use crate::cell::Row;
 use crate::epoch::Era;
 use crate::moments::{Moments, Weighted};
 use crate::posterior::Posterior;
+use crate::posterior::nig::Nig;
 use crate::stats::{self, Kind, Ratio, Sample};
 
 use super::ALPHA;
@@ -77,7 +78,16 @@ impl Reader<'_> {
         let sums = self.sums(index, group);
         let plain = sums.plain.filter(|_| group.basis != Basis::Weighted);
         let figure = match plain {
-            Some(moments) => plain_figure(metrics, metric, &moments),
+            Some(moments) => {
+                let figure = plain_figure(metrics, metric, &moments);
+                match metric.kind {
+                    MetricKind::Count { .. } | MetricKind::Sum { .. } => Figure {
+                        posterior: self.student(index, group, &figure),
+                        ..figure
+                    },
+                    MetricKind::Conversion { .. } | MetricKind::Ratio { .. } => figure,
+                }
+            }
             None => weighted_figure(metrics, metric, &sums),
         };
         let gate = gate(metrics, metric).and_then(|gate| self.sums(gate, group).plain);
@@ -85,6 +95,23 @@ impl Reader<'_> {
             orders: gate.map(|gate| count(gate.y)).or(figure.orders),
             ..figure
         }
+    }
+
+    /// The posterior of a mean, whose prior is what all rows together are like; none where nothing varies.
+    fn student(&self, index: MetricIndex, group: Group<'_>, figure: &Figure) -> Option<Posterior> {
+        let metric = self.design.entry.experiment.metric(index)?;
+        let rows: Vec<Row> = self.design.rows.iter().map(|named| named.row).collect();
+        let everybody = Group {
+            rows: &rows,
+            ..group
+        };
+        let (unit, pooled) = (metric.kind.unit(), self.sums(index, everybody).plain?);
+        let prior = Nig::weak(pooled.mean(unit)?, pooled.variance(unit)?)?;
+        let sample = figure.sample?;
+        let n = sample.n as f64;
+        prior
+            .updated(n, sample.mean, (n - 1.0) * sample.variance)
+            .mean()
     }
 
     fn sums(&self, index: MetricIndex, group: Group<'_>) -> Sums {
@@ -150,7 +177,8 @@ fn plain_figure(metrics: &[Metric], metric: &Metric, moments: &Moments) -> Figur
         is_weighted: false,
         posterior: match kind {
             Kind::Proportion => (n > 0).then(|| Posterior::beta(count(moments.y), n)),
-            Kind::Mean | Kind::Ratio => sample.and_then(|sample| central(&sample)),
+            Kind::Mean => None, // its prior is made of all rows
+            Kind::Ratio => sample.and_then(|sample| central(&sample)),
         },
     }
 }

@@ -6,7 +6,7 @@ use statrs::function::beta::ln_beta;
 
 use super::*;
 use crate::golden;
-use crate::posterior::normal;
+use crate::posterior::{normal, student};
 
 fn numbers(value: &Value) -> Vec<f64> {
     golden::flatten(value)
@@ -130,13 +130,45 @@ fn normal_arms_match_the_closed_form() {
         let treatment = Posterior::normal(gap, other).unwrap();
         let z = gap / sd.hypot(other);
         let exact = 1.0 - normal::sf(z);
-        assert!((prob_better(&control, &treatment) - exact).abs() < 1e-9);
+        let swept = evaluate(&[control, treatment]);
+        assert!((swept.prob_best[1] - exact).abs() < 1e-9);
+        assert!((prob_better(&control, &treatment) - exact).abs() < 1e-12);
         // Risk of staying: s·φ(z) + gap·Φ(z).
         let scale = sd.hypot(other);
         let phi = (-0.5 * z * z).exp() / (2.0 * std::f64::consts::PI).sqrt();
         let risk = scale * phi + gap * exact;
-        assert!((loss(&control, &treatment) - risk).abs() < 1e-9);
+        assert!((swept.expected_loss[0] - risk).abs() < 1e-9);
+        assert!((loss(&control, &treatment) - risk).abs() < 1e-12);
     }
+}
+
+#[test]
+fn student_arms_match_finer_rules_and_their_limit() {
+    let arm = |mean, scale, df| Posterior::student_t(mean, scale, df).unwrap();
+    let fine: Rule<64> = Rule::new();
+    for (first, second) in [(2.1, 3.0), (5.0, 1_000.0), (30.0, 2.5), (1e4, 1e6)] {
+        for (gap, scale) in [(0.0, 1.0), (1.0, 0.01), (-30.0, 4.0), (1e6, 1.0)] {
+            let arms = [
+                arm(0.0, 1.0, first),
+                arm(gap, scale, second),
+                Posterior::normal(0.5 * gap, scale).unwrap(),
+            ];
+            let (quick, exact) = (evaluate(&arms), evaluate_with(&fine, &arms));
+            let error = worst(&quick.prob_best, &exact.prob_best);
+            assert!(error < 1e-9, "{first}, {second}, {gap}: {error:e}");
+            let size = exact.expected_max.abs().max(arms[0].sd());
+            let loss = worst(&quick.expected_loss, &exact.expected_loss) / size;
+            assert!(loss < 1e-8, "{first}, {second}, {gap}: loss {loss:e}");
+        }
+    }
+    // One mean known exactly leaves Student's own tail; many degrees of freedom are a normal.
+    let tail = prob_better(&arm(0.0, 1.0, 4.0), &arm(2.0, 0.0, 4.0));
+    assert!((tail - (1.0 - student::t_sf(2.0, 4.0))).abs() < 1e-9);
+    let near = prob_better(&arm(0.0, 1.0, 1e9), &arm(1.0, 2.0, 1e9));
+    let normals = [(0.0, 1.0), (1.0, 2.0)].map(|(mean, sd)| Posterior::normal(mean, sd).unwrap());
+    assert!((near - prob_better(&normals[0], &normals[1])).abs() < 1e-8);
+    let mixed = evaluate(&[Posterior::beta(10, 100), arm(0.1, 0.03, 50.0)]);
+    assert!((mixed.prob_best.iter().sum::<f64>() - 1.0).abs() < 1e-9);
 }
 
 #[test]

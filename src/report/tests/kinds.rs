@@ -326,3 +326,21 @@ fn p_values_are_adjusted_by_family() {
     let one = Shop::two(&json!({})).report(None);
     assert!(!table::render(&one).contains("adjusted"));
 }
+
+#[test]
+fn a_variant_without_an_order_is_behind_but_not_certain() {
+    let mut shop = Shop::two(&json!({"metrics": revenue()}));
+    buy(&mut shop, row(0), 200, (6, 50_000_000));
+    buy(&mut shop, row(1), 100, (0, 50_000_000));
+    let report = shop.report(None);
+    let bayes = report.metrics[1].comparisons[0].bayes.as_ref().unwrap();
+    let behind = bayes.prob_better;
+    assert!(behind > 0.01 && behind < 0.15, "{behind}");
+    assert!(bayes.expected_loss.unwrap() > 0.5);
+    let control = report.metrics[1].variants[0].prob_best.unwrap();
+    assert!((control + behind - 1.0).abs() < 1e-6);
+
+    // Where nothing varies at all there is nothing to believe.
+    buy(&mut shop, row(0), 200, (0, 0));
+    assert!(shop.report(None).metrics[1].comparisons[0].bayes.is_none());
+}
