@@ -55,12 +55,9 @@ impl Allocation {
     /// Additive, because clipping and renormalising changes the order of arms. Rounded to 10⁻⁶ (the rest goes to the
     /// largest), so that every machine gets the same weights.
     pub fn floored(shares: &[(Arm, f64)], floor_total: f64) -> Self {
-        let floor = floor_total / shares.len().max(1) as f64;
-        let round = |share: f64| ((floor + (1.0 - floor_total) * share) * 1e6).round() / 1e6;
-        let mut weights: Vec<_> = shares
-            .iter()
-            .map(|(arm, share)| (*arm, round(*share)))
-            .collect();
+        let round = |share: f64| (share * 1e6).round() / 1e6;
+        let mixed = mixed(shares, floor_total);
+        let mut weights: Vec<_> = mixed.map(|(arm, share)| (arm, round(share))).collect();
         let rest = 1.0 - weights.iter().map(|(_, weight)| weight).sum::<f64>();
         if let Some((_, largest)) = weights.iter_mut().max_by(|a, b| a.1.total_cmp(&b.1)) {
             *largest = ((*largest + rest) * 1e6).round() / 1e6;
@@ -122,23 +119,90 @@ impl Allocation {
     }
 }
 
+/// `shares` with an additive floor.
+fn mixed(shares: &[(Arm, f64)], floor_total: f64) -> impl Iterator<Item = (Arm, f64)> {
+    let floor = floor_total / shares.len().max(1) as f64;
+    let mix = move |(arm, share): &(Arm, f64)| (*arm, floor + (1.0 - floor_total) * share);
+    shares.iter().map(mix)
+}
+
+/// The shares of top-two Thompson sampling from P(best), Σ = 1: the best variant is drawn, and with probability
+/// 1 − `leading` drawn again until another one is best. `ψ_i = a_i·(β + (1 − β)·Σ_{j≠i} a_j/(1 − a_j))` (Russo 2016).
+///
+/// Next to a variant that is certainly the best, the others share as they would without it; equally, if none of them has
+/// any chance. Two variants with `leading` ½ always get a half each.
+pub fn top_two(prob_best: &[f64], leading: f64) -> Vec<f64> {
+    let others = prob_best.len().saturating_sub(1) as f64;
+    if others < 1.0 {
+        return prob_best.to_vec();
+    }
+    let total: f64 = prob_best.iter().sum();
+    let mut shares: Vec<f64> = prob_best.iter().map(|best| leading * best).collect();
+    for (leader, best) in prob_best.iter().enumerate() {
+        // 1 − a_j without cancellation as a_j nears 1.
+        let before: f64 = prob_best.iter().take(leader).sum();
+        let rest = before + prob_best.iter().skip(leader + 1).sum::<f64>();
+        for (arm, share) in shares
+            .iter_mut()
+            .enumerate()
+            .filter(|(arm, _)| *arm != leader)
+        {
+            let second = if rest > 0.0 {
+                prob_best[arm] / rest
+            } else {
+                1.0 / others
+            };
+            *share += (1.0 - leading) * best * second;
+        }
+    }
+    shares.iter().map(|share| share / total).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::golden;
     use proptest::prelude::*;
 
     fn arms(weights: &[f64]) -> Vec<(Arm, f64)> {
         (0..).map(Arm).zip(weights.iter().copied()).collect()
     }
 
+    /// The floors of `adaptive_CI`, which clip and renormalise, are another convention and not followed.
     #[test]
-    fn the_floor_is_additive_and_keeps_the_order() {
-        let floored = Allocation::floored(&arms(&[0.7, 0.2, 0.1]), 0.03);
-        let expected = Allocation::normalised(arms(&[0.689, 0.204, 0.107]));
-        assert!(
-            floored.distance(&expected) < 1e-9,
-            "golden allocation.json, additive_floor_0.01"
-        );
+    fn shares_and_floors_match_the_reference() {
+        for case in golden::cases(include_str!("../tests/golden/allocation.json")) {
+            let prob_best = golden::flatten(&case.input["p_best"]);
+            case.check("ttts_beta_half", &top_two(&prob_best, 0.5));
+            case.check("ttts_beta_07", &top_two(&prob_best, 0.7));
+            for floor in ["0.01", "0.05", "0.1"] {
+                let total = floor.parse::<f64>().unwrap() * prob_best.len() as f64;
+                let floored: Vec<f64> = mixed(&arms(&prob_best), total)
+                    .map(|(_, share)| share)
+                    .collect();
+                case.check(&format!("additive_floor_{floor}"), &floored);
+                let rounded = Allocation::floored(&arms(&prob_best), total);
+                let exact = Allocation::normalised(arms(&floored));
+                assert!(rounded.distance(&exact) < 3e-6, "{}", case.name);
+            }
+        }
+    }
+
+    #[test]
+    fn beside_a_certain_winner_the_others_share_the_second_place() {
+        let close = |got: Vec<f64>, expected: &[f64]| {
+            let pairs = got.iter().zip(expected);
+            assert!(
+                pairs
+                    .clone()
+                    .all(|(got, share)| (got - share).abs() < 1e-12),
+                "{got:?}"
+            );
+        };
+        close(top_two(&[1.0, 0.0, 0.0], 0.5), &[0.5, 0.25, 0.25]);
+        close(top_two(&[1.0, 3e-300, 1e-300], 0.5), &[0.5, 0.375, 0.125]);
+        close(top_two(&[0.9, 0.1], 0.5), &[0.5, 0.5]);
+        close(top_two(&[1.0], 0.5), &[1.0]);
     }
 
     #[test]
@@ -156,6 +220,18 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn top_two_shares_sum_to_one_in_the_order_of_their_chances(raw in prop::collection::vec(0.0_f64..1.0, 2..20), leading in 0.5_f64..1.0) {
+            let total: f64 = raw.iter().sum();
+            prop_assume!(total > 0.0);
+            let prob_best: Vec<f64> = raw.iter().map(|share| share / total).collect();
+            let shares = top_two(&prob_best, leading);
+            prop_assert!((shares.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+            for (i, j) in (1..shares.len()).map(|i| (i - 1, i)) {
+                prop_assert!((shares[i] - shares[j]) * (prob_best[i] - prob_best[j]) >= -1e-12);
+            }
+        }
+
         #[test]
         fn floored_weights_sum_to_one_and_respect_the_floor(raw in prop::collection::vec(0.0_f64..1.0, 2..20), floor_total in 0.01_f64..1.0) {
             prop_assume!(raw.iter().sum::<f64>() > 0.0);

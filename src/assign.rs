@@ -271,7 +271,7 @@ fn draw(
     });
     let reason = match experiment.policy {
         Policy::Fixed => Reason::Split,
-        Policy::Thompson(_) => Reason::Bandit,
+        Policy::Bandit(_) => Reason::Bandit,
     };
     let arm = arm.unwrap_or(experiment.control);
     trace.step(reason, true, || {

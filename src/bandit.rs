@@ -10,9 +10,9 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use crate::allocation::{Allocation, Arm};
+use crate::allocation::{Allocation, Arm, top_two};
 use crate::catalog::Entry;
-use crate::catalog::experiment::{Experiment, Policy, Thompson};
+use crate::catalog::experiment::{Bandit, Experiment, Policy, Rule};
 use crate::catalog::metric::MetricIndex;
 use crate::cell::{Cells, Row};
 use crate::epoch::{Cause, Epoch, Era};
@@ -21,6 +21,8 @@ use crate::time::Timestamp;
 
 /// Least information since the last epoch that is worth a new one.
 const MIN_INFORMATION: u64 = 20;
+/// Share of top-two sampling that goes to the likely best; near the best choice whatever the truth (Russo 2016).
+const LEADING: f64 = 0.5;
 /// Least total variation that is worth a new epoch.
 const MIN_DISTANCE: f64 = 0.005;
 
@@ -69,10 +71,8 @@ pub fn opened_by_change(
         Some(_) => return None,
     };
     let allocation = match (&after.experiment.policy, after.epoch()) {
-        (Policy::Thompson(thompson), Some(_)) => {
-            target(&after.experiment, thompson, cells).allocation
-        }
-        (Policy::Thompson(_) | Policy::Fixed, _) => after.experiment.starting_allocation(),
+        (Policy::Bandit(bandit), Some(_)) => target(&after.experiment, bandit, cells).allocation,
+        (Policy::Bandit(_) | Policy::Fixed, _) => after.experiment.starting_allocation(),
     };
     Some(epoch(
         after,
@@ -99,7 +99,7 @@ fn is_redesigned(before: &Experiment, after: &Experiment) -> bool {
 
 /// What the running policy makes of the cells.
 pub fn reallocate(entry: &Entry, cells: &Cells, now: Timestamp, urgency: Urgency) -> Proposal {
-    let Policy::Thompson(thompson) = &entry.experiment.policy else {
+    let Policy::Bandit(bandit) = &entry.experiment.policy else {
         return Proposal::Keep("The policy is fixed: the split is the configured one.".into());
     };
     let Some(current) = entry.epoch().filter(|_| entry.is_running()) else {
@@ -107,10 +107,10 @@ pub fn reallocate(entry: &Entry, cells: &Cells, now: Timestamp, urgency: Urgency
     };
     let learned = cells.information.saturating_sub(current.basis);
     if urgency == Urgency::Tick {
-        if now < current.opened_at.plus(thompson.refresh) {
+        if now < current.opened_at.plus(bandit.refresh) {
             return Proposal::Keep(format!(
                 "Less than {} since the last epoch.",
-                thompson.refresh
+                bandit.refresh
             ));
         }
         if learned < MIN_INFORMATION.max(cells.information / 100) {
@@ -119,7 +119,7 @@ pub fn reallocate(entry: &Entry, cells: &Cells, now: Timestamp, urgency: Urgency
             ));
         }
     }
-    let target = target(&entry.experiment, thompson, cells);
+    let target = target(&entry.experiment, bandit, cells);
     let distance = target.allocation.distance(&current.allocation);
     let least = match urgency {
         Urgency::Tick => MIN_DISTANCE,
@@ -141,25 +141,11 @@ struct Opening {
     receipt: String,
 }
 
-/// The allocation Thompson sampling wants now.
-fn target(experiment: &Experiment, thompson: &Thompson, cells: &Cells) -> Opening {
+/// The allocation the bandit wants now.
+fn target(experiment: &Experiment, bandit: &Bandit, cells: &Cells) -> Opening {
     let arms: Vec<Arm> = experiment.live().map(|(arm, _)| arm).collect();
-    let counts = counts(cells, thompson.metric, &arms);
-    let name = |arm: Arm| {
-        experiment
-            .variant(arm)
-            .map_or("?", |variant| variant.key.as_str())
-    };
-    if let Some((arm, n)) = counts
-        .iter()
-        .map(|(arm, (n, _))| (*arm, *n))
-        .find(|(_, n)| *n < thompson.burn_in)
-    {
-        let receipt = format!(
-            "Burn-in: {} has {n} of {} visitors; the starting weights hold.",
-            name(arm),
-            thompson.burn_in
-        );
+    let counts = counts(cells, bandit.metric, &arms);
+    if let Some(receipt) = burn_in(experiment, bandit, &counts) {
         return Opening {
             allocation: experiment.starting_allocation(),
             cause: Cause::Reallocated,
@@ -171,25 +157,49 @@ fn target(experiment: &Experiment, thompson: &Thompson, cells: &Cells) -> Openin
         .filter_map(|arm| counts.get(arm))
         .map(|(n, x)| Posterior::beta(*x, *n))
         .collect();
-    let shares: Vec<(Arm, f64)> = arms
-        .iter()
-        .copied()
-        .zip(best::evaluate(&posteriors).prob_best)
-        .collect();
-    let allocation = Allocation::floored(&shares, thompson.floor_total);
-    let facts = shares.iter().map(|(arm, share)| {
+    let prob_best = best::evaluate(&posteriors).prob_best;
+    let facts = arms.iter().zip(&prob_best).map(|(arm, prob)| {
         let (n, x) = counts.get(arm).copied().unwrap_or_default();
-        format!("{} {x}/{n}, best with {:.1} %", name(*arm), share * 100.0)
+        format!(
+            "{} {x}/{n}, best with {:.1} %",
+            name(experiment, *arm),
+            prob * 100.0
+        )
     });
-    let receipt = format!(
-        "Conversions per visitor: {}.",
-        facts.collect::<Vec<_>>().join("; ")
-    );
+    let facts = facts.collect::<Vec<_>>().join("; ");
+    let (shares, rule) = match bandit.rule {
+        Rule::Thompson => (prob_best, ""),
+        Rule::TopTwo => (
+            top_two(&prob_best, LEADING),
+            " Half of the traffic goes to the likely best, half to its challengers.",
+        ),
+    };
+    let shares: Vec<(Arm, f64)> = arms.into_iter().zip(shares).collect();
     Opening {
-        allocation,
+        allocation: Allocation::floored(&shares, bandit.floor_total),
         cause: Cause::Reallocated,
-        receipt,
+        receipt: format!("Conversions per visitor: {facts}.{rule}"),
     }
+}
+
+/// Why the starting weights still hold; `None` after burn-in.
+fn burn_in(
+    experiment: &Experiment,
+    bandit: &Bandit,
+    counts: &BTreeMap<Arm, (u64, u64)>,
+) -> Option<String> {
+    let short = counts.iter().find(|(_, (n, _))| *n < bandit.burn_in);
+    let (arm, (n, _)) = short?;
+    Some(format!(
+        "Burn-in: {} has {n} of {} visitors; the starting weights hold.",
+        name(experiment, *arm),
+        bandit.burn_in
+    ))
+}
+
+fn name(experiment: &Experiment, arm: Arm) -> &str {
+    let variant = experiment.variant(arm);
+    variant.map_or("?", |variant| variant.key.as_str())
 }
 
 /// Visitors and conversions per live arm over all epochs, without the holdout.
@@ -236,13 +246,13 @@ fn means(entry: &Entry, cells: &Cells) -> Vec<f64> {
     if let Some(means) = frozen {
         return means.clone();
     }
-    let Policy::Thompson(thompson) = &entry.experiment.policy else {
+    let Policy::Bandit(bandit) = &entry.experiment.policy else {
         return Vec::new();
     };
     let arms: Vec<Arm> = entry.experiment.live().map(|(arm, _)| arm).collect();
-    let open = counts(cells, thompson.metric, &arms)
+    let open = counts(cells, bandit.metric, &arms)
         .values()
-        .any(|(n, _)| *n < thompson.burn_in);
+        .any(|(n, _)| *n < bandit.burn_in);
     let pooled = |(index, metric): (u16, &crate::catalog::metric::Metric)| {
         let rows = cells.pooled(MetricIndex(index), |_| true);
         let total = rows

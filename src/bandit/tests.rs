@@ -144,6 +144,23 @@ fn traffic_moves_to_what_converts_above_the_floor_and_the_receipt_says_why() {
 }
 
 #[test]
+fn top_two_gives_half_to_the_challengers() {
+    let entry = entry(|spec| spec["allocation"]["policy"] = "top-two".into());
+    let epoch = opened_by_change(None, &entry, &Cells::none(), at(0)).unwrap();
+    let cells = cells(&[(2_000, 100), (2_000, 250), (2_000, 100)]);
+    let proposal = reallocate(&opened(entry, epoch), &cells, at(61), Urgency::Tick);
+    let Proposal::Open(epoch) = proposal else {
+        panic!("nothing opened")
+    };
+    // b is certain and a and c are alike: 0.02 + 0.94 · (1/4, 1/2, 1/4).
+    let pairs = weights(&epoch).into_iter().zip([0.255, 0.49, 0.255]);
+    for (weight, expected) in pairs {
+        assert!((weight - expected).abs() < 1e-5, "{epoch:?}");
+    }
+    assert!(epoch.receipt.contains("challengers"), "{}", epoch.receipt);
+}
+
+#[test]
 fn a_move_too_small_is_not_worth_an_epoch_and_plug_in_means_never_thaw() {
     let first = cells(&[(1_000, 50), (1_000, 90), (1_000, 50)]);
     let Proposal::Open(epoch) = reallocate(&started(), &first, at(61), Urgency::Tick) else {

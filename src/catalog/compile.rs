@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::audience::Audience;
 use super::experiment::{
-    Dimension, Experiment, Goal, LayerSlot, Policy, Schedule, Thompson, Variant,
+    Bandit, Dimension, Experiment, Goal, LayerSlot, Policy, Rule, Schedule, Variant,
 };
 use super::metric::{Guard, Metric, MetricIndex, MetricKind, OnTrip, Role};
 use super::mistake::{Code, Mistake};
@@ -278,22 +278,23 @@ fn compiled_metric(spec: &Spec, given: &MetricSpec) -> Result<Metric, Mistake> {
 
 fn policy(spec: &Spec) -> Result<Policy, Mistake> {
     let allocation = &spec.allocation;
-    match allocation.policy {
-        PolicyName::Fixed => Ok(Policy::Fixed),
-        PolicyName::Thompson => {
-            let per_variant = allocation
-                .floor
-                .map(|floor| floor * spec.variants.len() as f64);
-            Ok(Policy::Thompson(Thompson {
-                metric: metric_index(spec, "allocation.metric", allocation.metric.as_ref())?,
-                floor_total: per_variant
-                    .or(allocation.floor_total)
-                    .unwrap_or(DEFAULT_FLOOR_TOTAL),
-                burn_in: allocation.burn_in.unwrap_or(DEFAULT_BURN_IN),
-                refresh: allocation.refresh.unwrap_or(DEFAULT_REFRESH),
-            }))
-        }
-    }
+    let rule = match allocation.policy {
+        PolicyName::Fixed => return Ok(Policy::Fixed),
+        PolicyName::Thompson => Rule::Thompson,
+        PolicyName::TopTwo => Rule::TopTwo,
+    };
+    let per_variant = allocation
+        .floor
+        .map(|floor| floor * spec.variants.len() as f64);
+    Ok(Policy::Bandit(Bandit {
+        rule,
+        metric: metric_index(spec, "allocation.metric", allocation.metric.as_ref())?,
+        floor_total: per_variant
+            .or(allocation.floor_total)
+            .unwrap_or(DEFAULT_FLOOR_TOTAL),
+        burn_in: allocation.burn_in.unwrap_or(DEFAULT_BURN_IN),
+        refresh: allocation.refresh.unwrap_or(DEFAULT_REFRESH),
+    }))
 }
 
 fn goal(spec: &Spec) -> Result<Option<Goal>, Mistake> {

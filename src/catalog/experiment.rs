@@ -123,13 +123,24 @@ pub struct Variant {
 pub enum Policy {
     /// The configured weights.
     Fixed,
-    /// Thompson sampling.
-    Thompson(Thompson),
+    /// Traffic moves towards what works.
+    Bandit(Bandit),
 }
 
-/// Settings of Thompson sampling.
+/// How a bandit makes shares of P(best).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rule {
+    /// Thompson sampling: a variant's share is its probability to be the best.
+    Thompson,
+    /// Top-two Thompson sampling: the likely best and its challengers get half of the traffic each.
+    TopTwo,
+}
+
+/// Settings of a bandit.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Thompson {
+pub struct Bandit {
+    /// How it makes shares.
+    pub rule: Rule,
     /// The conversion metric it maximises.
     pub metric: MetricIndex,
     /// Exploration shared by the live variants, in (0, 1].
@@ -156,7 +167,10 @@ impl Policy {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Fixed => "fixed",
-            Self::Thompson(_) => "thompson",
+            Self::Bandit(bandit) => match bandit.rule {
+                Rule::Thompson => "thompson",
+                Rule::TopTwo => "top-two",
+            },
         }
     }
 }

@@ -192,6 +192,8 @@ pub enum PolicyName {
     Fixed,
     /// Thompson sampling.
     Thompson,
+    /// Top-two Thompson sampling.
+    TopTwo,
 }
 
 /// A metric.

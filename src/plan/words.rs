@@ -64,7 +64,7 @@ pub(super) fn notes(plan: &Plan, question: &Question<'_>, metric: &Metric) -> Ve
     ));
     match question.experiment.policy {
         Policy::Fixed => {}
-        Policy::Thompson(_) => notes.push(
+        Policy::Bandit(_) => notes.push(
             "A bandit moves traffic while it learns, and what gets less of it takes longer than these shares say."
                 .to_owned(),
         ),

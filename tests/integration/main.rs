@@ -24,6 +24,7 @@ mod input;
 mod loop_;
 mod operations;
 mod plan;
+mod policies;
 mod pressure;
 mod readme;
 mod rewards;

@@ -115,8 +115,9 @@ const POLICY: Choices<PolicyName> = Choices {
     now: &[
         ("fixed", PolicyName::Fixed),
         ("thompson", PolicyName::Thompson),
+        ("top-two", PolicyName::TopTwo),
     ],
-    later: &["top-two", "epsilon-greedy", "contextual"],
+    later: &["epsilon-greedy", "contextual"],
 };
 /// The one reward model that is there; its name says nothing that the definition must keep.
 const MODEL: Choices<()> = Choices {
@@ -301,7 +302,7 @@ fn allocation<'d>(form: &mut Form<'d>, root: &Table<'d>) -> AllocationSpec {
         refresh: window(form, &table, "refresh"),
     };
     match policy {
-        Some(PolicyName::Thompson) => {
+        Some(PolicyName::Thompson | PolicyName::TopTwo) => {
             let shared = if table.has("floor") {
                 None
             } else {

@@ -254,11 +254,18 @@ impl Rules<'_> {
                     self.note(&format!("allocation.{key}"), Code::Conflict, detail);
                 }
             }
-            PolicyName::Thompson => self.thompson(allocation),
+            PolicyName::Thompson => self.bandit(allocation),
+            PolicyName::TopTwo => {
+                if self.spec.variants.len() == 2 {
+                    let detail = "splits two variants evenly for ever; use policy = \"thompson\", or add a third variant";
+                    self.note("allocation.policy", Code::Conflict, detail);
+                }
+                self.bandit(allocation);
+            }
         }
     }
 
-    fn thompson(&mut self, allocation: &AllocationSpec) {
+    fn bandit(&mut self, allocation: &AllocationSpec) {
         self.floors(allocation);
         if self.spec.variants.len() == 1 {
             self.note(

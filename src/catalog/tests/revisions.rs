@@ -128,14 +128,14 @@ fn a_floor_per_variant_is_a_total() {
         "{SMALL}[allocation]\npolicy = \"thompson\"\nmetric = \"purchase\"\nfloor = 0.02\nrefresh = \"5m\""
     );
     let experiment = Experiment::compile(read_one(&bandit).unwrap(), None).unwrap();
-    let Policy::Thompson(thompson) = experiment.policy else {
+    let Policy::Bandit(bandit) = experiment.policy else {
         panic!("{:?}", experiment.policy)
     };
     assert_eq!(
         (
-            thompson.floor_total,
-            thompson.burn_in,
-            thompson.refresh.to_string()
+            bandit.floor_total,
+            bandit.burn_in,
+            bandit.refresh.to_string()
         ),
         (0.04, 100, "5m".into())
     );

@@ -80,9 +80,24 @@ fn what_comes_later_is_known_and_refused() {
 }
 
 #[test]
+fn top_two_needs_a_third_variant() {
+    let allocation = (
+        "/allocation",
+        json!({"policy": "top-two", "metric": "purchase"}),
+    );
+    assert_one(
+        std::slice::from_ref(&allocation),
+        "allocation.policy",
+        Code::Conflict,
+    );
+    let third = ("/variants/-", json!({"key": "third"}));
+    assert_eq!(mistakes(&[allocation, third]), []);
+}
+
+#[test]
 fn policies_and_models_that_come_later_are_refused() {
     let later = Code::NotSupportedYet;
-    for policy in ["top-two", "epsilon-greedy", "contextual"] {
+    for policy in ["epsilon-greedy", "contextual"] {
         assert_one(
             &[(
                 "/allocation",
