@@ -3,8 +3,10 @@
 //!
 //! An epoch opens when `refresh` has passed, enough was learned (assignments and rewards since the last one at least
 //! 20, and 1 % of all), and the weights would move by at least 0.005 in total variation. So epochs grow like the
-//! logarithm of traffic. Holdout and forced visitors never enter a posterior.
+//! logarithm of traffic. A bandit with a half-life opens one every quarter of it, too, so that what it learned can age.
+//! Holdout and forced visitors never enter a posterior.
 
+mod memory;
 #[cfg(test)]
 mod tests;
 
@@ -71,7 +73,7 @@ pub fn opened_by_change(
         Some(_) => return None,
     };
     let allocation = match (&after.experiment.policy, after.epoch()) {
-        (Policy::Bandit(bandit), Some(_)) => target(&after.experiment, bandit, cells).allocation,
+        (Policy::Bandit(bandit), Some(_)) => target(after, bandit, cells, now).allocation,
         (Policy::Bandit(_) | Policy::Fixed, _) => after.experiment.starting_allocation(),
     };
     Some(epoch(
@@ -106,6 +108,10 @@ pub fn reallocate(entry: &Entry, cells: &Cells, now: Timestamp, urgency: Urgency
         return Proposal::Keep("The experiment is not running.".into());
     };
     let learned = cells.information.saturating_sub(current.basis);
+    let closes = |half_life| memory::closes(current.opened_at, half_life);
+    let is_old = bandit
+        .half_life
+        .is_some_and(|half_life| now >= closes(half_life));
     if urgency == Urgency::Tick {
         if now < current.opened_at.plus(bandit.refresh) {
             return Proposal::Keep(format!(
@@ -113,19 +119,21 @@ pub fn reallocate(entry: &Entry, cells: &Cells, now: Timestamp, urgency: Urgency
                 bandit.refresh
             ));
         }
-        if learned < MIN_INFORMATION.max(cells.information / 100) {
+        if learned < MIN_INFORMATION.max(cells.information / 100) && !is_old {
             return Proposal::Keep(format!(
                 "Only {learned} assignments and rewards since the last epoch."
             ));
         }
     }
-    let target = target(&entry.experiment, bandit, cells);
+    let mut target = target(entry, bandit, cells, now);
     let distance = target.allocation.distance(&current.allocation);
     let least = match urgency {
         Urgency::Tick => MIN_DISTANCE,
         Urgency::Forced => 1e-9,
     };
-    if distance < least {
+    if distance < least && is_old {
+        target.receipt += " The weights stay; what comes from here on is younger.";
+    } else if distance < least {
         return Proposal::Keep(format!(
             "{} The weights would move by {distance:.4}.",
             target.receipt
@@ -142,7 +150,8 @@ struct Opening {
 }
 
 /// The allocation the bandit wants now.
-fn target(experiment: &Experiment, bandit: &Bandit, cells: &Cells) -> Opening {
+fn target(entry: &Entry, bandit: &Bandit, cells: &Cells, now: Timestamp) -> Opening {
+    let experiment = &entry.experiment;
     let arms: Vec<Arm> = experiment.live().map(|(arm, _)| arm).collect();
     let counts = counts(cells, bandit.metric, &arms);
     if let Some(receipt) = burn_in(experiment, bandit, &counts) {
@@ -152,21 +161,15 @@ fn target(experiment: &Experiment, bandit: &Bandit, cells: &Cells) -> Opening {
             receipt,
         };
     }
-    let posteriors: Vec<Posterior> = arms
-        .iter()
-        .filter_map(|arm| counts.get(arm))
-        .map(|(n, x)| Posterior::beta(*x, *n))
-        .collect();
+    let beliefs = beliefs(entry, bandit, cells, &counts, now);
+    let (posteriors, said): (Vec<Posterior>, Vec<String>) = beliefs.into_iter().unzip();
     let prob_best = best::evaluate(&posteriors).prob_best;
-    let facts = arms.iter().zip(&prob_best).map(|(arm, prob)| {
-        let (n, x) = counts.get(arm).copied().unwrap_or_default();
-        format!(
-            "{} {x}/{n}, best with {:.1} %",
-            name(experiment, *arm),
-            prob * 100.0
-        )
-    });
+    let facts = said.iter().zip(&prob_best);
+    let facts = facts.map(|(said, prob)| format!("{said}, best with {:.1} %", prob * 100.0));
     let facts = facts.collect::<Vec<_>>().join("; ");
+    let forgets = bandit.half_life.map_or_else(String::new, |half_life| {
+        format!(" What was learned counts half after {half_life}.")
+    });
     let (shares, rule) = match bandit.rule {
         Rule::Thompson => (prob_best, ""),
         Rule::TopTwo => (
@@ -178,8 +181,32 @@ fn target(experiment: &Experiment, bandit: &Bandit, cells: &Cells) -> Opening {
     Opening {
         allocation: Allocation::floored(&shares, bandit.floor_total),
         cause: Cause::Reallocated,
-        receipt: format!("Conversions per visitor: {facts}.{rule}"),
+        receipt: format!("Conversions per visitor: {facts}.{rule}{forgets}"),
     }
+}
+
+/// The posterior of every live variant and what it rests on; the older the lighter, if the bandit forgets.
+fn beliefs(
+    entry: &Entry,
+    bandit: &Bandit,
+    cells: &Cells,
+    counts: &BTreeMap<Arm, (u64, u64)>,
+    now: Timestamp,
+) -> Vec<(Posterior, String)> {
+    let known = bandit.half_life.map(|half_life| {
+        let metric = bandit.metric;
+        memory::remembered(&entry.epochs, cells, metric, half_life, now)
+    });
+    let belief = |(arm, (n, x)): (&Arm, &(u64, u64))| {
+        let said = format!("{} {x}/{n}", name(&entry.experiment, *arm));
+        let Some(known) = &known else {
+            return (Posterior::beta(*x, *n), said);
+        };
+        let known = known.get(arm).copied().unwrap_or_default();
+        let now = format!("{:.1}/{:.1}", known.conversions, known.trials);
+        (known.posterior(), format!("{said} (now {now})"))
+    };
+    counts.iter().map(belief).collect()
 }
 
 /// Why the starting weights still hold; `None` after burn-in.

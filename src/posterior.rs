@@ -7,6 +7,7 @@
 
 pub mod best;
 pub mod beta;
+pub mod discount;
 pub mod effect;
 mod lift;
 pub mod nig;

@@ -161,6 +161,35 @@ fn top_two_gives_half_to_the_challengers() {
 }
 
 #[test]
+fn a_bandit_with_a_half_life_closes_its_epochs_and_forgets_them() {
+    const DAY: i64 = 86_400;
+    let forgetful = entry(|spec| spec["allocation"]["half_life"] = "4d".into());
+    let epoch = opened_by_change(None, &forgetful, &Cells::none(), at(0)).unwrap();
+    let running = opened(forgetful, epoch);
+    let cells = cells(&[(1_000, 50), (1_000, 90), (1_000, 50)]);
+    let ask = |entry: &Entry, seconds| reallocate(entry, &cells, at(seconds), Urgency::Tick);
+    let Proposal::Open(epoch) = ask(&running, 61) else {
+        panic!("nothing opened")
+    };
+    let fresh = weights(&epoch)[1];
+    let said = &epoch.receipt;
+    assert!(said.contains("b 90/1000 (now 90.0/999.9)"), "{said}");
+    assert!(said.contains("counts half after 4d"), "{said}");
+    let running = opened(running, epoch);
+    // Nothing new was learned, but after a quarter of the half-life the epoch closes all the same.
+    assert!(matches!(ask(&running, 60 + DAY), Proposal::Keep(_)));
+    assert!(matches!(ask(&running, 61 + DAY), Proposal::Open(_)));
+    // Every day the oldest is worth less; after ten half-lives next to nothing is known.
+    let after = |days| match ask(&running, days * DAY) {
+        Proposal::Open(epoch) => weights(&epoch)[1],
+        Proposal::Keep(why) => panic!("{why}"),
+    };
+    let (soon, late) = (after(8), after(40));
+    assert!(fresh > soon && soon > late, "{fresh} {soon} {late}");
+    assert!((late - 1.0 / 3.0).abs() < 0.05, "{late}");
+}
+
+#[test]
 fn a_move_too_small_is_not_worth_an_epoch_and_plug_in_means_never_thaw() {
     let first = cells(&[(1_000, 50), (1_000, 90), (1_000, 50)]);
     let Proposal::Open(epoch) = reallocate(&started(), &first, at(61), Urgency::Tick) else {

@@ -294,6 +294,7 @@ fn policy(spec: &Spec) -> Result<Policy, Mistake> {
             .unwrap_or(DEFAULT_FLOOR_TOTAL),
         burn_in: allocation.burn_in.unwrap_or(DEFAULT_BURN_IN),
         refresh: allocation.refresh.unwrap_or(DEFAULT_REFRESH),
+        half_life: allocation.half_life,
     }))
 }
 

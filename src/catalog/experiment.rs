@@ -149,6 +149,8 @@ pub struct Bandit {
     pub burn_in: u64,
     /// At most one new epoch per so much time.
     pub refresh: Window,
+    /// The age at which what was learned counts half; `None` forgets nothing.
+    pub half_life: Option<Window>,
 }
 
 /// A measurable, time-bound goal.

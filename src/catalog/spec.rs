@@ -182,6 +182,9 @@ pub struct AllocationSpec {
     /// At most one new epoch per so much time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refresh: Option<Window>,
+    /// The age at which what a bandit learned counts half; absent forgets nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub half_life: Option<Window>,
 }
 
 /// The policies that are there.

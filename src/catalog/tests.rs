@@ -10,6 +10,7 @@ use super::spec::Spec;
 use super::{read_files, read_json};
 
 mod looks;
+mod policies;
 mod revisions;
 mod rules;
 

@@ -6,7 +6,7 @@ use serde_json::json;
 use upswing::posterior::{Posterior, best};
 
 use crate::harness::TestApp;
-use crate::model::{fixed, with};
+use crate::model::{fixed, thompson, with};
 
 /// Assigns visitors; every n-th of a variant buys, n by variant. Visitors and buyers by variant.
 fn play(
@@ -78,4 +78,35 @@ fn top_two_shares_follow_the_formula() {
     let epochs = app.get("/api/v1/experiments/hero/epochs").expect(200);
     let receipt = epochs["epochs"][1]["receipt"].as_str().unwrap();
     assert!(receipt.contains("challengers"), "{receipt}");
+}
+
+#[test]
+fn a_bandit_that_forgets_follows_a_change_of_taste() {
+    let app = TestApp::start();
+    app.put_experiment(&thompson("calm"));
+    let mut quick = thompson("quick");
+    quick["allocation"]["half_life"] = json!("1d");
+    app.put_experiment(&quick);
+    let better = [("control", 20), ("treatment", 5)];
+    play(&app, "calm", 0..600, &better);
+    play(&app, "quick", 10_000..10_600, &better);
+    app.advance_clock("2026-01-01T00:01:00Z");
+    for experiment in ["calm", "quick"] {
+        assert!(weight(&app, experiment, "treatment") > 0.9);
+    }
+
+    app.advance_clock("2026-01-11T00:00:00Z");
+    let forgotten = weight(&app, "quick", "control");
+    assert!(forgotten > 0.35 && forgotten < 0.65, "{forgotten}");
+    assert!(weight(&app, "calm", "treatment") > 0.9);
+    let worse = [("control", 5), ("treatment", 20)];
+    play(&app, "calm", 1_000..2_000, &worse);
+    play(&app, "quick", 11_000..12_000, &worse);
+    app.advance_clock("2026-01-11T00:01:00Z");
+    assert!(weight(&app, "quick", "control") > 0.9);
+    assert!(weight(&app, "calm", "control") < 0.5);
+    let epochs = app.get("/api/v1/experiments/quick/epochs").expect(200);
+    let epochs = epochs["epochs"].as_array().unwrap();
+    let receipt = epochs[epochs.len() - 1]["receipt"].as_str().unwrap();
+    assert!(receipt.contains("counts half after 1d"), "{receipt}");
 }

@@ -46,7 +46,7 @@ const ROOT: Keys = Keys {
         "min_days",
         "looks",
     ],
-    later: &["covariate", "model", "prior", "context", "half_life"],
+    later: &["covariate", "model", "prior", "context"],
 };
 const LAYER: Keys = Keys {
     known: &["key", "from", "to"],
@@ -68,9 +68,10 @@ const ALLOCATION: Keys = Keys {
         "floor",
         "burn_in",
         "refresh",
+        "half_life",
         "model",
     ],
-    later: &["half_life", "prior", "context", "max_share", "max_step"],
+    later: &["prior", "context", "max_share", "max_step"],
 };
 const METRIC: Keys = Keys {
     known: &[
@@ -287,6 +288,7 @@ fn allocation<'d>(form: &mut Form<'d>, root: &Table<'d>) -> AllocationSpec {
         floor: None,
         burn_in: None,
         refresh: None,
+        half_life: None,
     };
     let Some(table) = form.table(root, "allocation", &ALLOCATION) else {
         return fixed;
@@ -300,6 +302,7 @@ fn allocation<'d>(form: &mut Form<'d>, root: &Table<'d>) -> AllocationSpec {
         floor: form.number(&table, "floor"),
         burn_in: form.whole(&table, "burn_in"),
         refresh: window(form, &table, "refresh"),
+        half_life: window(form, &table, "half_life"),
     };
     match policy {
         Some(PolicyName::Thompson | PolicyName::TopTwo) => {

@@ -9,6 +9,7 @@ use crate::catalog::metric::{Direction, Role};
 use crate::catalog::mistake::{Code, Mistake};
 use crate::catalog::spec::{KindName, MAX_DIMENSIONS, MAX_TEXT_CHARS, VISITOR_TYPE};
 use crate::id::{ExperimentKey, LayerKey};
+use crate::time::Window;
 
 mod metrics;
 mod variants;
@@ -248,6 +249,7 @@ impl Rules<'_> {
                     ("floor", allocation.floor.is_some()),
                     ("burn_in", allocation.burn_in.is_some()),
                     ("refresh", allocation.refresh.is_some()),
+                    ("half_life", allocation.half_life.is_some()),
                 ];
                 for (key, _) in given.into_iter().filter(|(_, given)| *given) {
                     let detail = "has no effect under policy = \"fixed\"; remove it, or use policy = \"thompson\"";
@@ -267,6 +269,15 @@ impl Rules<'_> {
 
     fn bandit(&mut self, allocation: &AllocationSpec) {
         self.floors(allocation);
+        if let Some(half_life) = allocation
+            .half_life
+            .filter(|given| *given < Window::days(1))
+        {
+            let detail = format!(
+                "must be at least \"1d\", not \"{half_life}\": each quarter of it is an epoch"
+            );
+            self.invalid("allocation.half_life", detail);
+        }
         if self.spec.variants.len() == 1 {
             self.note(
                 "allocation.policy",

@@ -48,7 +48,7 @@ pub(super) fn mistakes(changes: &[(&str, Value)]) -> Vec<(String, Code)> {
 }
 
 #[track_caller]
-fn assert_one(changes: &[(&str, Value)], key: &str, code: Code) {
+pub(super) fn assert_one(changes: &[(&str, Value)], key: &str, code: Code) {
     assert_eq!(mistakes(changes), [(key.to_owned(), code)]);
 }
 
@@ -69,7 +69,7 @@ fn what_comes_later_is_known_and_refused() {
         "metrics[0].covariate",
         later,
     );
-    for key in ["half_life", "prior", "context", "max_share", "max_step"] {
+    for key in ["prior", "context", "max_share", "max_step"] {
         let allocation = json!({"policy": "thompson", "metric": "purchase", key: 1});
         assert_one(
             &[("/allocation", allocation)],
@@ -77,54 +77,6 @@ fn what_comes_later_is_known_and_refused() {
             later,
         );
     }
-}
-
-#[test]
-fn top_two_needs_a_third_variant() {
-    let allocation = (
-        "/allocation",
-        json!({"policy": "top-two", "metric": "purchase"}),
-    );
-    assert_one(
-        std::slice::from_ref(&allocation),
-        "allocation.policy",
-        Code::Conflict,
-    );
-    let third = ("/variants/-", json!({"key": "third"}));
-    assert_eq!(mistakes(&[allocation, third]), []);
-}
-
-#[test]
-fn policies_and_models_that_come_later_are_refused() {
-    let later = Code::NotSupportedYet;
-    for policy in ["epsilon-greedy", "contextual"] {
-        assert_one(
-            &[(
-                "/allocation",
-                json!({"policy": policy, "metric": "revenue"}),
-            )],
-            "allocation.policy",
-            later,
-        );
-    }
-    assert_one(
-        &[("/allocation", json!({"model": "drift"}))],
-        "allocation.model",
-        later,
-    );
-    let revenue = json!({"policy": "thompson", "metric": "revenue"});
-    assert_one(&[("/allocation", revenue)], "allocation.metric", later);
-    let purchase = json!({"policy": "thompson", "metric": "purchase"});
-    let decrease = [
-        ("/allocation", purchase),
-        ("/metrics/0/direction", json!("decrease")),
-    ];
-    assert_one(&decrease, "allocation.metric", later);
-    let read = read_json(&changed(&[("/prior", json!(7))])).unwrap_err();
-    assert_eq!(
-        read[0].to_string(),
-        "prior: `prior` is not supported yet; remove it"
-    );
 }
 
 #[test]

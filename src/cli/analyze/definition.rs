@@ -201,6 +201,7 @@ fn spec(args: &AnalyzeArgs, columns: &Columns, variants: &[String]) -> Spec {
             floor: None,
             burn_in: None,
             refresh: None,
+            half_life: None,
         },
         metrics: columns
             .iter()
