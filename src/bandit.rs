@@ -6,6 +6,7 @@
 //! logarithm of traffic. A bandit with a half-life opens one every quarter of it, too, so that what it learned can age.
 //! Holdout and forced visitors never enter a posterior.
 
+pub mod caps;
 mod memory;
 #[cfg(test)]
 mod tests;
@@ -258,6 +259,9 @@ fn epoch(entry: &Entry, cells: &Cells, now: Timestamp, opening: Opening) -> Epoc
         receipt: opening.receipt,
         basis: cells.information,
         means: means(entry, cells),
+        caps: entry
+            .epoch()
+            .map_or_else(Vec::new, |current| current.caps.clone()),
         label: None,
         propensity_known: true,
     }

@@ -2,7 +2,8 @@
 //!
 //! Two kinds (statistics R1): plain moments per epoch, for the posterior and for inference within constant
 //! propensities; weighted moments per day and per dimension value, for timelines and breakdowns. Their number grows
-//! with epochs + days + values, never with visitors. A set of cells is a group, so the change that one event makes has
+//! with epochs + days + values, never with visitors. Beside them lies, for each metric whose cap is a percentile, a
+//! sketch of its visitors' totals (see [`crate::winsor`]). A set of cells is a group, so the change that one event makes has
 //! the same type as the whole.
 
 use std::collections::BTreeMap;
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::allocation::Arm;
 use crate::catalog::metric::MetricIndex;
 use crate::epoch::{EpochNumber, Era};
-use crate::moments::{Moments, Visitors, Weighted};
+use crate::moments::{Moments, Tally, Visitors, Weighted};
 use crate::time::Day;
 
 /// Days of traffic that are averaged.
@@ -86,6 +87,15 @@ pub struct WeightedKey {
     pub metric: MetricIndex,
 }
 
+/// A bucket of a metric's sketch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SketchKey {
+    /// The metric.
+    pub metric: MetricIndex,
+    /// The bucket, named by its lowest value.
+    pub bucket: i64,
+}
+
 /// The cells of one experiment, or a change of them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Cells {
@@ -95,6 +105,8 @@ pub struct Cells {
     pub plain: BTreeMap<PlainKey, Moments>,
     /// Weighted moments by day and by dimension value.
     pub weighted: BTreeMap<WeightedKey, Weighted>,
+    /// Totals by bucket, of visitors assigned while the cap was not frozen.
+    pub sketches: BTreeMap<SketchKey, Tally>,
     /// Assignments and counted rewards so far: what a tick compares to decide whether enough was learned.
     pub information: u64,
 }
@@ -118,6 +130,7 @@ impl Cells {
             visitors: BTreeMap::new(),
             plain: BTreeMap::new(),
             weighted: BTreeMap::new(),
+            sketches: BTreeMap::new(),
             information: 0,
         }
     }
@@ -127,6 +140,7 @@ impl Cells {
         merge_map!(self.visitors, &change.visitors);
         merge_map!(self.plain, &change.plain);
         merge_map!(self.weighted, &change.weighted);
+        merge_map!(self.sketches, &change.sketches);
         self.information += change.information;
     }
 
@@ -135,6 +149,7 @@ impl Cells {
         self.visitors.is_empty()
             && self.plain.is_empty()
             && self.weighted.is_empty()
+            && self.sketches.is_empty()
             && self.information == 0
     }
 
@@ -189,6 +204,13 @@ impl Cells {
             }
         }
         rows
+    }
+
+    /// The sketch of a metric: buckets, and how many visitors have a total in each.
+    pub fn sketch(&self, metric: MetricIndex) -> impl Iterator<Item = (i64, i64)> {
+        let at = |bucket| SketchKey { metric, bucket };
+        let buckets = self.sketches.range(at(i64::MIN)..=at(i64::MAX));
+        buckets.map(|(key, tally)| (key.bucket, tally.n))
     }
 
     /// Weighted moments of a metric per row, summed over the cells whose facet `include` accepts.

@@ -28,6 +28,8 @@ pub enum Cause {
     Resumed,
     /// The policy moved traffic.
     Reallocated,
+    /// A cap by percentile was frozen.
+    Capped,
     /// History of another system, imported under its own allocation.
     Imported,
 }
@@ -53,6 +55,9 @@ pub struct Epoch {
     pub basis: u64,
     /// Frozen plug-in mean per metric, in the metric's units: one constant per metric, 0 until burn-in closes (R5).
     pub means: Vec<f64>,
+    /// Frozen cap per metric, in micro-units: what its visitors' totals are cut off at, whatever the sketch says later
+    /// (R16). Empty while none is frozen, and for imported history.
+    pub caps: Vec<Option<i64>>,
     /// For imported history: the exporter's epoch number, if given.
     pub label: Option<u64>,
     /// Whether the allocation is known to be the one that drew the visitors (false: import without an allocation).
@@ -60,6 +65,11 @@ pub struct Epoch {
 }
 
 impl Epoch {
+    /// The cap frozen for a metric, in micro-units.
+    pub fn cap(&self, metric: usize) -> Option<i64> {
+        self.caps.get(metric).copied().flatten()
+    }
+
     /// The unconditional propensity of being served a variant: control is served to the holdout too,
     /// `h + (1 − h)·e_control`, every other variant `(1 − h)·e` (statistics R4). `None` for a retired variant.
     pub fn served(&self, arm: Arm, control: Arm) -> Option<Propensity> {
@@ -163,6 +173,7 @@ mod tests {
             receipt: String::new(),
             basis: 0,
             means: vec![],
+            caps: vec![],
             label: None,
             propensity_known: true,
         }

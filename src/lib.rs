@@ -40,6 +40,7 @@ pub mod id;
 pub mod time;
 
 pub mod amount;
+pub mod winsor;
 
 pub mod allocation;
 pub mod moments;

@@ -74,6 +74,14 @@ macro_rules! group {
 }
 
 group! {
+    /// How many visitors have a total in a bucket of a sketch.
+    Tally {
+        /// Visitors.
+        n: i64,
+    }
+}
+
+group! {
     /// Plain moments of an epoch cell: the visitors of one variant in one epoch.
     Moments {
         /// Visitors.

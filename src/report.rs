@@ -36,6 +36,7 @@ pub mod table;
 mod adaptive;
 mod always;
 mod bayes;
+mod capping;
 mod design;
 mod figure;
 mod freshness;

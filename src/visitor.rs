@@ -206,6 +206,10 @@ impl Record {
             assignment,
             next: next.filter(|_| assignment.session.is_some()),
             frozen: &entry.lifecycle.frozen,
+            caps: entry
+                .epochs
+                .get(assignment.epoch)
+                .map_or(&[], |epoch| epoch.caps.as_slice()),
             zone,
         }
     }

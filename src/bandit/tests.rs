@@ -1,5 +1,7 @@
 //! When epochs open and with what, on cells made by hand.
 
+mod caps;
+
 use std::sync::Arc;
 
 use super::*;

@@ -14,15 +14,14 @@ use super::audience::Audience;
 use super::experiment::{
     Bandit, Dimension, Experiment, Goal, LayerSlot, Policy, Rule, Schedule, Variant,
 };
-use super::metric::{Guard, Metric, MetricIndex, MetricKind, OnTrip, Role};
+use super::metric::{Cap, Guard, Metric, MetricIndex, MetricKind, OnTrip, Role};
 use super::mistake::{Code, Mistake};
 use super::spec::rules::{self, Finding};
 use super::spec::{
-    DEFAULT_BURN_IN, DEFAULT_FLOOR_TOTAL, DEFAULT_REFRESH, KindName, MetricSpec, PolicyName, Spec,
-    VariantSpec,
+    CapSpec, DEFAULT_BURN_IN, DEFAULT_FLOOR_TOTAL, DEFAULT_REFRESH, KindName, MetricSpec,
+    PolicyName, Spec, VariantSpec,
 };
 use crate::allocation::Arm;
-use crate::amount::Amount;
 use crate::id::{EventName, ExperimentKey, LayerKey, MetricKey, VariantKey};
 
 /// What an edit of a payload or value means.
@@ -252,11 +251,7 @@ fn compiled_metric(spec: &Spec, given: &MetricSpec) -> Result<Metric, Mistake> {
         KindName::Sum => MetricKind::Sum {
             event: event()?,
             property: given.property.clone().unwrap_or_default(),
-            cap: given
-                .cap
-                .map(Amount::from_f64)
-                .transpose()
-                .map_err(|error| invalid("metrics", &error))?,
+            cap: given.cap.as_ref().map(compiled_cap).transpose()?,
         },
         KindName::Ratio => MetricKind::Ratio {
             numerator: metric_index(spec, "metrics", given.numerator.as_ref())?,
@@ -274,6 +269,11 @@ fn compiled_metric(spec: &Spec, given: &MetricSpec) -> Result<Metric, Mistake> {
             on_trip: given.on_trip.unwrap_or(OnTrip::Notify),
         }),
     })
+}
+
+fn compiled_cap(given: &CapSpec) -> Result<Cap, Mistake> {
+    let impossible = || invalid("metrics", &"has a cap that is none");
+    given.compiled().ok_or_else(impossible)
 }
 
 fn policy(spec: &Spec) -> Result<Policy, Mistake> {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::amount::{Amount, MAX_MICROS, MICROS};
 use crate::id::{EventName, MetricKey};
 use crate::time::Window;
+use crate::winsor::Percentile;
 
 /// A metric's position in its experiment's list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -65,8 +66,8 @@ pub enum MetricKind {
         event: EventName,
         /// Dotted path into the event's properties.
         property: String,
-        /// Largest total that is analysed (winsorising).
-        cap: Option<Amount>,
+        /// Where larger totals are cut off (winsorising).
+        cap: Option<Cap>,
     },
     /// One metric per another, such as revenue per order.
     Ratio {
@@ -75,6 +76,15 @@ pub enum MetricKind {
         /// The metric below the line.
         denominator: MetricIndex,
     },
+}
+
+/// Where totals are cut off: what lies above counts as the cap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cap {
+    /// At an amount.
+    Fixed(Amount),
+    /// At a percentile of all visitors' totals, frozen in an epoch once enough of them are known.
+    Percentile(Percentile),
 }
 
 /// What a metric is for.
@@ -128,15 +138,41 @@ impl MetricKind {
         }
     }
 
-    /// f: the value analysed for a visitor's total (events for conversions and counts, micro-units for sums).
+    /// The percentile at which totals are cut off, if they are.
+    pub fn percentile(&self) -> Option<Percentile> {
+        match self {
+            Self::Sum {
+                cap: Some(Cap::Percentile(percentile)),
+                ..
+            } => Some(*percentile),
+            Self::Sum { .. }
+            | Self::Conversion { .. }
+            | Self::Count { .. }
+            | Self::Ratio { .. } => None,
+        }
+    }
+
+    /// The cap in force, in micro-units: the metric's own, or the one that an epoch has frozen for it.
+    pub fn cap(&self, frozen: Option<i64>) -> Option<i64> {
+        match self {
+            Self::Sum { cap, .. } => match (*cap)? {
+                Cap::Fixed(cap) => Some(cap.micros()),
+                Cap::Percentile(_) => frozen,
+            },
+            Self::Conversion { .. } | Self::Count { .. } | Self::Ratio { .. } => None,
+        }
+    }
+
+    /// f: the value analysed for a visitor's total (events for conversions and counts, micro-units for sums) under the
+    /// cap that the epoch of the assignment has frozen, if any.
     /// The cap and the clamp at ±10⁹ units act here; the total itself is never changed.
-    pub fn value(&self, total: i128) -> i64 {
+    pub fn value(&self, total: i128, frozen: Option<i64>) -> i64 {
         let clamped = total.clamp(-i128::from(MAX_MICROS), i128::from(MAX_MICROS));
         let clamped = i64::try_from(clamped).unwrap_or(MAX_MICROS);
         match self {
             Self::Conversion { .. } => i64::from(total > 0),
             Self::Count { .. } | Self::Ratio { .. } => clamped,
-            Self::Sum { cap, .. } => cap.map_or(clamped, |cap| clamped.min(cap.micros())),
+            Self::Sum { .. } => self.cap(frozen).map_or(clamped, |cap| clamped.min(cap)),
         }
     }
 }
@@ -148,29 +184,34 @@ mod tests {
     #[test]
     fn values_are_capped_and_clamped_but_may_be_negative() {
         let event = EventName::parse("Order Completed").unwrap();
-        let cap = Some(Amount::from_f64(100.0).unwrap());
-        let sum = MetricKind::Sum {
+        let sum = |cap| MetricKind::Sum {
             event: event.clone(),
             property: "revenue".into(),
-            cap,
+            cap: Some(cap),
         };
-        assert_eq!(sum.value(250 * i128::from(MICROS)), 100 * MICROS);
-        assert_eq!(sum.value(-7), -7);
-        assert_eq!(sum.value(i128::MIN), -MAX_MICROS);
+        let fixed = sum(Cap::Fixed(Amount::from_f64(100.0).unwrap()));
+        assert_eq!(fixed.value(250 * i128::from(MICROS), None), 100 * MICROS);
+        assert_eq!(fixed.value(-7, None), -7);
+        assert_eq!(fixed.value(i128::MIN, None), -MAX_MICROS);
+        let moving = sum(Cap::Percentile(Percentile::new(99.0, true).unwrap()));
+        assert_eq!(
+            (moving.value(250, None), moving.value(250, Some(30))),
+            (250, 30)
+        );
         assert_eq!(
             MetricKind::Conversion {
                 event: event.clone()
             }
-            .value(3),
+            .value(3, None),
             1
         );
         assert_eq!(
             MetricKind::Conversion {
                 event: event.clone()
             }
-            .value(0),
+            .value(0, None),
             0
         );
-        assert_eq!(MetricKind::Count { event }.value(3), 3);
+        assert_eq!(MetricKind::Count { event }.value(3, Some(2)), 3);
     }
 }

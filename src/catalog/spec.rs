@@ -11,8 +11,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::experiment::{Status, Unit};
-use super::metric::{Direction, OnTrip, Role};
+use super::metric::{Cap, Direction, OnTrip, Role};
+use crate::amount::Amount;
 use crate::time::{Timestamp, Window};
+use crate::winsor::Percentile;
 
 mod form;
 mod looks;
@@ -213,9 +215,9 @@ pub struct MetricSpec {
     /// Dotted path of the property that a sum adds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub property: Option<String>,
-    /// Largest total of a visitor that a sum analyses.
+    /// Where a sum cuts off a visitor's total.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub cap: Option<f64>,
+    pub cap: Option<CapSpec>,
     /// A ratio's metric above the line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub numerator: Option<String>,
@@ -234,6 +236,41 @@ pub struct MetricSpec {
     /// What happens then; absent is to notify.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub on_trip: Option<OnTrip>,
+}
+
+/// Where totals are cut off: `2000.0`, or `{ percentile = 99.5, ignore_zeros = true }`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum CapSpec {
+    /// At an amount.
+    Fixed(f64),
+    /// At a percentile of the visitors' totals.
+    Percentile(PercentileSpec),
+}
+
+impl CapSpec {
+    /// The cap; `None` if it is neither a positive amount nor a percentile.
+    pub fn compiled(&self) -> Option<Cap> {
+        match self {
+            Self::Fixed(cap) => {
+                let cap = Amount::from_f64(*cap).ok();
+                cap.filter(|cap| cap.micros() > 0).map(Cap::Fixed)
+            }
+            Self::Percentile(of) => {
+                Percentile::new(of.percentile, of.ignore_zeros).map(Cap::Percentile)
+            }
+        }
+    }
+}
+
+/// A percentile of the visitors' totals.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PercentileSpec {
+    /// As a percentage, from 50 to below 100.
+    pub percentile: f64,
+    /// Whether visitors whose total is zero are left out; by default they count, as in GrowthBook.
+    pub ignore_zeros: bool,
 }
 
 /// The kinds of metrics by name.

@@ -1,7 +1,8 @@
 //! `upswing analyze`: the report of an experiment that ran elsewhere, from a CSV file with a row per visitor.
 //!
 //! The file becomes what the server would have: a definition, one epoch under the weights given, and cells. The report is
-//! the server's. Rows are streamed; only with `--visitor`, whose rows are added up per visitor, memory grows with visitors.
+//! the server's. Rows are streamed; only with `--visitor`, whose rows are added up per visitor, and with a percentile as
+//! `--cap`, which is the exact one, memory grows with visitors.
 //! The report describes the moment at which the file was last changed.
 
 mod definition;
@@ -16,6 +17,7 @@ use clap::{Args, ValueEnum};
 use flate2::read::MultiGzDecoder;
 
 use crate::amount::AmountError;
+use crate::catalog::spec::{CapSpec, PercentileSpec};
 use crate::report::{self, Question};
 use crate::time::{Timestamp, Zone};
 use definition::Columns;
@@ -42,6 +44,13 @@ pub struct AnalyzeArgs {
     /// Column with an amount, such as revenue; an empty cell is 0. Repeatable.
     #[arg(long, value_name = "COLUMN")]
     pub sum: Vec<String>,
+    /// Where a sum's totals are cut off (winsorised): COLUMN=AMOUNT, or COLUMN=PERCENT% for that percentile of the totals of
+    /// all visitors. Repeatable.
+    #[arg(long, value_name = "COLUMN=CAP", value_delimiter = ',', value_parser = cap)]
+    pub cap: Vec<(String, CapSpec)>,
+    /// Take the percentiles of --cap over the visitors whose total is not zero.
+    #[arg(long, requires = "cap")]
+    pub ignore_zeros: bool,
     /// How visitors were split: NAME=WEIGHT, separated by commas. Without it the split was even over the variants found.
     #[arg(long, value_name = "NAME=WEIGHT", value_delimiter = ',', value_parser = weight)]
     pub weights: Vec<(String, f64)>,
@@ -150,7 +159,7 @@ pub fn run(args: &AnalyzeArgs, out: &mut dyn Write) -> Result<(), AnalyzeError> 
     let columns = Columns::new(args)?;
     let as_of = changed_at(&args.file)?;
     let counted = rows::read(open(&args.file)?, args, &columns)?;
-    let entry = definition::entry(args, &columns, &counted.variants, as_of)?;
+    let entry = definition::entry(args, &columns, &counted, as_of)?;
     let cells = counted.cells();
     // A file without times has one day, which is not over: it tells nothing about a day's traffic.
     let today = cells.first_day().unwrap_or_else(|| Zone::utc().day(as_of));
@@ -212,6 +221,26 @@ pub(super) fn weight(text: &str) -> Result<(String, f64), String> {
     } else {
         Err("has a weight that is not above 0".to_owned())
     }
+}
+
+/// Reads COLUMN=AMOUNT or COLUMN=PERCENT%.
+fn cap(text: &str) -> Result<(String, CapSpec), String> {
+    let (name, cap) = text.rsplit_once('=').ok_or("is not COLUMN=CAP")?;
+    let number = |text: &str| text.trim().parse::<f64>().ok();
+    let cap = match cap.trim().strip_suffix('%') {
+        Some(percentage) => number(percentage).map(|percentile| {
+            CapSpec::Percentile(PercentileSpec {
+                percentile,
+                ignore_zeros: false,
+            })
+        }),
+        None => number(cap).map(CapSpec::Fixed),
+    };
+    let cap = cap.filter(|cap| cap.compiled().is_some());
+    let cap = cap.ok_or(
+        "has a cap that is neither a positive amount nor a percentage from 50 % to below 100 %",
+    )?;
+    Ok((name.trim().to_owned(), cap))
 }
 
 /// Whether a list names something twice.

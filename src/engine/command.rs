@@ -11,6 +11,7 @@ use crate::catalog::mistake::Mistake;
 use crate::catalog::spec::Spec;
 use crate::catalog::{Catalog, Conclusion, Edit, Entry, Scope, Serial, Source, Trip};
 use crate::cell::Cells;
+use crate::epoch::Epoch;
 use crate::event::{Defined, Event, Transition, Transitioned};
 use crate::fold;
 use crate::fold::control::{IllegalTransition, check, defined_entry};
@@ -187,11 +188,7 @@ impl<'a> State<'a> {
                     experiment: experiment.clone(),
                     trip,
                 }));
-            let cells = self.cells(entry);
-            if !pauses
-                && let Proposal::Open(epoch) =
-                    bandit::reallocate(entry, cells, self.now, Urgency::Tick)
-            {
+            if let Some(epoch) = self.opening(entry).filter(|_| !pauses) {
                 decided.events.push(Event::Opened {
                     experiment: experiment.clone(),
                     epoch,
@@ -199,6 +196,17 @@ impl<'a> State<'a> {
             }
         }
         decided
+    }
+
+    /// The epoch that a cap, or else the policy, wants to open now.
+    fn opening(&self, entry: &Entry) -> Option<Epoch> {
+        let cells = self.cells(entry);
+        bandit::caps::freeze(entry, cells, self.now).or_else(|| {
+            match bandit::reallocate(entry, cells, self.now, Urgency::Tick) {
+                Proposal::Open(epoch) => Some(epoch),
+                Proposal::Keep(_) => None,
+            }
+        })
     }
 
     /// The guardrails that trip, if 1 % was learned since the last look: what is valid at any look need not be looked at

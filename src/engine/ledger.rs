@@ -347,6 +347,7 @@ impl<'a> Work<'a> {
             write_map!(*serial, visitors, CellKey::Visitors, old, change);
             write_map!(*serial, plain, CellKey::Plain, old, change);
             write_map!(*serial, weighted, CellKey::Weighted, old, change);
+            write_map!(*serial, sketches, CellKey::Sketch, old, change);
             let information = old.information + change.information;
             self.writes.push(Write::put(
                 key::cell(*serial, CellKey::Information),

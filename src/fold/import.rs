@@ -1,7 +1,8 @@
 //! Imported assignments: the history of another system, in any order.
 //!
 //! Where live assignments are decided by log order, imported ones are decided by their own time (the earliest wins),
-//! so that the order of rows never matters. Each distinct allocation becomes an epoch of its own (statistics R2).
+//! so that the order of rows never matters. Each distinct allocation becomes an epoch of its own (statistics R2). Such
+//! an epoch has no frozen caps, whenever it comes: imported totals count in full, and help to find a cap by percentile.
 
 use std::sync::Arc;
 
@@ -96,12 +97,17 @@ fn epoch_of(entry: &Entry, imported: &Imported) -> (Epoch, Option<Epoch>) {
     let configured = || entry.experiment.starting_allocation();
     let allocation = imported.allocation.clone().unwrap_or_else(configured);
     let known = imported.allocation.is_some();
-    let same = |epoch: &&Epoch| match imported.label {
-        Some(label) => epoch.label == Some(label),
-        None if known => {
-            epoch.propensity_known && epoch.holdout <= 0.0 && epoch.allocation.same(&allocation)
-        }
-        None => !epoch.propensity_known && epoch.allocation.same(&allocation),
+    let same = |epoch: &&Epoch| {
+        epoch.caps.is_empty()
+            && match imported.label {
+                Some(label) => epoch.label == Some(label),
+                None if known => {
+                    epoch.propensity_known
+                        && epoch.holdout <= 0.0
+                        && epoch.allocation.same(&allocation)
+                }
+                None => !epoch.propensity_known && epoch.allocation.same(&allocation),
+            }
     };
     if let Some(epoch) = entry.epochs.iter().find(same) {
         return (epoch.clone(), None);
@@ -127,6 +133,7 @@ fn imported_epoch(epochs: &Epochs, allocation: Allocation, imported: &Imported) 
         receipt: receipt.to_owned(),
         basis: 0,
         means: Vec::new(),
+        caps: Vec::new(),
         label: imported.label,
         propensity_known: known,
     }

@@ -1,5 +1,6 @@
 //! The fold against golden sums, against itself in any order, and at its edges.
 
+mod caps;
 mod guardrail;
 mod order;
 mod seen;
@@ -69,6 +70,8 @@ impl World {
                 { "key": "orders", "event": "Order Completed", "kind": "count" },
                 { "key": "aov", "kind": "ratio", "numerator": "revenue", "denominator": "orders" },
                 { "key": "capped", "event": "Order Completed", "kind": "sum", "cap": 25.0 },
+                { "key": "buyers", "event": "Order Completed", "kind": "sum", "cap": { "percentile": 95, "ignore_zeros": true } },
+                { "key": "all", "event": "Order Completed", "kind": "sum", "cap": { "percentile": 95 } },
             ],
         });
         let spec = read_json(&definition.to_string()).unwrap();

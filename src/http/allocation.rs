@@ -70,6 +70,7 @@ pub(super) async fn epochs(
             "cause": epoch.cause,
             "receipt": epoch.receipt,
             "means": epoch.means,
+            "caps": caps(&entry, epoch),
         })
     };
     let shown: Vec<Value> = entry
@@ -79,6 +80,16 @@ pub(super) async fn epochs(
         .map(show)
         .collect();
     Ok(HttpResponse::Ok().json(json!({ "epochs": shown })))
+}
+
+/// Frozen caps by metric key, in the metric's units.
+fn caps(entry: &Entry, epoch: &Epoch) -> Map<String, Value> {
+    let metrics = entry.experiment.metrics.iter().enumerate();
+    let frozen = metrics.filter_map(|(at, metric)| {
+        let cap = epoch.cap(at)? as f64 / metric.kind.unit();
+        Some((metric.key.to_string(), json!(cap)))
+    });
+    frozen.collect()
 }
 
 /// Probabilities by variant key.

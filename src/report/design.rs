@@ -58,6 +58,8 @@ pub(super) struct Design<'a> {
     pub(super) entry: &'a Entry,
     /// The moment it is seen at.
     pub(super) as_of: Timestamp,
+    /// The epochs that have visitors.
+    pub(super) visited: Vec<&'a Epoch>,
     /// The rows: arms that are live or have visitors, then the holdout if there is one.
     pub(super) rows: Vec<Named>,
     /// Every arm but the control.
@@ -80,7 +82,7 @@ impl<'a> Design<'a> {
         let known = numbers
             .iter()
             .filter_map(|number| entry.epochs.get(*number));
-        let visited: Vec<&Epoch> = known.collect();
+        let visited: Vec<&'a Epoch> = known.collect();
         let rows = rows(entry, &used);
         let control = entry.experiment.control;
         let treatments = rows
@@ -94,6 +96,7 @@ impl<'a> Design<'a> {
             as_of,
             adaptive: Epochs::adaptive(visited.iter().copied()),
             field: field(entry, &pairings),
+            visited,
             rows,
             pairings,
         }

@@ -39,11 +39,15 @@ impl Reader<'_> {
             role: metric.role,
             direction: metric.direction,
             limit: metric.guard.map(|guard| guard.limit),
+            cap: self.design.cap(index, metric),
             variants: rows
                 .map(|named| self.variant(index, named, &standings))
                 .collect(),
             comparisons: pairings
-                .map(|pairing| self.comparison(index, pairing, &standings))
+                .map(|pairing| {
+                    let comparison = self.comparison(index, pairing, &standings);
+                    comparison.capped(self.design, index)
+                })
                 .collect(),
         }
     }
@@ -281,6 +285,7 @@ fn untested(kind: Kind, caveat: Caveat) -> ComparisonReport {
         bayes: None,
         harm: None,
         status: None,
+        adjustments: Vec::new(),
         caveats: vec![caveat],
     }
 }

@@ -132,6 +132,9 @@ pub struct MetricReport {
     /// For guardrails: the relative harm that is too much.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<f64>,
+    /// What a visitor's total is cut off at, in units of the metric; absent where it is not, or not yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cap: Option<f64>,
     /// One row per row of [`Report::variants`], in the same order.
     pub variants: Vec<VariantMetric>,
     /// Every variant but the control against the control.
@@ -221,8 +224,19 @@ pub struct ComparisonReport {
     /// For guardrails with a limit: whether the harm reaches it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<GuardrailStatus>,
+    /// What was done to the visitors' values before they were compared.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub adjustments: Vec<Adjustment>,
     /// What is missing or weak, and why.
     pub caveats: Vec<Caveat>,
+}
+
+/// What was done to the visitors' values before they were compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Adjustment {
+    /// Totals above the cap in force at the assignment count as the cap.
+    Winsorised,
 }
 
 /// How a comparison was made.

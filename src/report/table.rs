@@ -205,6 +205,7 @@ fn title(report: &Report, metric: &MetricReport) -> String {
     if metric.direction == Direction::Decrease {
         facts.push("lower is better".to_owned());
     }
+    facts.extend(metric.cap.map(|cap| format!("capped at {}", decimal(cap))));
     facts.extend(methods(metric));
     format!("{}: {}", label(&metric.key), facts.join(", "))
 }

@@ -27,11 +27,13 @@ pub enum Caveat {
     WindowInterrupted,
     /// The definition changed while the data were collected.
     DefinitionChanged,
+    /// A cap by percentile is not frozen yet.
+    CapPending,
 }
 
 impl Caveat {
     /// Every caveat, for documentation and tests.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::NoData,
         Self::TooFew,
         Self::Thin,
@@ -42,6 +44,7 @@ impl Caveat {
         Self::PropensityUnknown,
         Self::WindowInterrupted,
         Self::DefinitionChanged,
+        Self::CapPending,
     ];
 
     /// The stable code in snake case: what JSON carries.
@@ -57,6 +60,7 @@ impl Caveat {
             Self::PropensityUnknown => "propensity_unknown",
             Self::WindowInterrupted => "window_interrupted",
             Self::DefinitionChanged => "definition_changed",
+            Self::CapPending => "cap_pending",
         }
     }
 
@@ -84,6 +88,9 @@ impl Caveat {
             }
             Self::DefinitionChanged => {
                 "The experiment was changed while it ran, so this mixes two versions of it."
+            }
+            Self::CapPending => {
+                "The cap waits for ten values above its percentile and as many buyers below it, so large values still count in full."
             }
         }
     }

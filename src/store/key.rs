@@ -7,7 +7,7 @@
 use crate::allocation::Arm;
 use crate::catalog::Serial;
 use crate::catalog::metric::MetricIndex;
-use crate::cell::{Facet, PlainKey, Row, VisitorsKey, WeightedKey};
+use crate::cell::{Facet, PlainKey, Row, SketchKey, VisitorsKey, WeightedKey};
 use crate::epoch::{EpochNumber, Era};
 use crate::time::Day;
 use crate::visitor::VisitorKey;
@@ -36,6 +36,8 @@ pub enum CellKey {
     Plain(PlainKey),
     /// Weighted moments of a day or dimension value.
     Weighted(WeightedKey),
+    /// A bucket of a sketch.
+    Sketch(SketchKey),
     /// The counter of assignments and rewards.
     Information,
 }
@@ -99,6 +101,11 @@ pub fn cell(serial: Serial, key: CellKey) -> Vec<u8> {
             push_row(&mut bytes, key.row);
             bytes.extend(key.metric.0.to_be_bytes());
         }
+        CellKey::Sketch(key) => {
+            bytes.push(5);
+            bytes.extend(key.metric.0.to_be_bytes());
+            bytes.extend((key.bucket.cast_unsigned() ^ (1 << 63)).to_be_bytes());
+        }
     }
     bytes.resize(CELL_BYTES, 0);
     bytes
@@ -134,6 +141,10 @@ pub fn parse_cell(bytes: &[u8]) -> Option<(Serial, CellKey)> {
             };
             CellKey::Weighted(fields.weighted(facet)?)
         }
+        5 => CellKey::Sketch(SketchKey {
+            metric: fields.metric()?,
+            bucket: (fields.take().map(u64::from_be_bytes)? ^ (1 << 63)).cast_signed(),
+        }),
         _ => return None,
     };
     Some((serial, key))
@@ -239,6 +250,7 @@ mod tests {
                 row,
                 metric,
             }),
+            CellKey::Sketch(SketchKey { metric, bucket: -1 }),
         ];
         for key in keys {
             let bytes = cell(Serial(7), key);

@@ -32,6 +32,8 @@ pub struct Span<'a> {
     pub next: Option<Timestamp>,
     /// When the comparison was frozen by concluding the experiment.
     pub frozen: &'a [Frozen],
+    /// The caps that the epoch of the assignment has frozen, by metric.
+    pub caps: &'a [Option<i64>],
     /// The zone in which days are counted.
     pub zone: &'a Zone,
 }
@@ -44,6 +46,11 @@ impl Span<'_> {
             && at < start.plus(metric.window)
             && self.next.is_none_or(|next| at < next)
             && !self.is_frozen(at)
+    }
+
+    /// The cap that the epoch of the assignment has frozen for a metric.
+    pub(super) fn cap(&self, metric: MetricIndex) -> Option<i64> {
+        self.caps.get(usize::from(metric.0)).copied().flatten()
     }
 
     /// Whether what happened at this time counts nowhere.
@@ -116,11 +123,12 @@ fn values(record: &Record, span: Span<'_>, metric: &Metric, index: MetricIndex) 
         steps.extend(event_steps(record, span, metric, event));
     }
     steps.sort_unstable_by_key(|(day, _)| *day);
+    let cap = span.cap(index);
     let mut total = 0;
     let mut values: Vec<(Day, i64)> = Vec::with_capacity(steps.len());
     for (day, step) in steps {
         total += step;
-        let value = metric.kind.value(total);
+        let value = metric.kind.value(total, cap);
         match values.last_mut() {
             Some((last, latest)) if *last == day => *latest = value,
             Some(_) | None => values.push((day, value)),

@@ -5,12 +5,13 @@ use super::{Record, signal};
 use crate::catalog::metric::{Metric, MetricIndex, MetricKind};
 use crate::catalog::{Catalog, Serial};
 use crate::cell::{
-    Cells, Facet, NEW, PlainKey, RETURNING, Row, VISITOR_TYPE, VisitorsKey, WeightedKey,
+    Cells, Facet, NEW, PlainKey, RETURNING, Row, SketchKey, VISITOR_TYPE, VisitorsKey, WeightedKey,
 };
 use crate::epoch::{EpochNumber, Era};
 use crate::event::REFUND;
-use crate::moments::{Moments, Observation, Visitors, Weighted};
+use crate::moments::{Moments, Observation, Tally, Visitors, Weighted};
 use crate::time::Zone;
+use crate::winsor::Percentile;
 
 /// What a record contributes for one assignment and metric (or, with no metric, the visitor itself).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub struct Booking {
     visitor_type: u8,
     metric: Option<MetricIndex>,
     path: Path,
+    /// The percentile of the metric's cap, while it is not frozen.
+    percentile: Option<Percentile>,
 }
 
 /// Which bookings a change of the record can touch: a cheap way not to compute the others.
@@ -87,7 +90,7 @@ pub fn contribution(record: &Record, catalog: &Catalog, zone: &Zone, reach: Reac
         } else {
             NEW
         };
-        let booking = |metric, path| Booking {
+        let booking = |metric, path, percentile| Booking {
             serial: assignment.experiment,
             epoch: assignment.epoch,
             era,
@@ -97,16 +100,20 @@ pub fn contribution(record: &Record, catalog: &Catalog, zone: &Zone, reach: Reac
             visitor_type,
             metric,
             path,
+            percentile,
         };
         if reach == Reach::Everything {
             let path = vec![(zone.day(assignment.at), Observation::default())];
-            bookings.push(booking(None, path));
+            bookings.push(booking(None, path, None));
         }
         let span = record.span(assignment, entry, zone);
         let metrics = &entry.experiment.metrics;
         for (index, metric) in (0..).map(MetricIndex).zip(metrics) {
             if reach.includes(metric, metrics) {
-                bookings.push(booking(Some(index), path(record, span, metrics, index)));
+                let unfrozen = span.cap(index).is_none();
+                let percentile = metric.kind.percentile().filter(|_| unfrozen);
+                let path = path(record, span, metrics, index);
+                bookings.push(booking(Some(index), path, percentile));
             }
         }
     }
@@ -165,6 +172,11 @@ impl Booking {
             metric,
         };
         *cells.plain.entry(key).or_default() += if sign < 0 { -plain } else { plain };
+        let percentile = self.percentile.iter();
+        for bucket in percentile.filter_map(|percentile| percentile.bucket(last.y)) {
+            let key = SketchKey { metric, bucket };
+            *cells.sketches.entry(key).or_default() += Tally { n: sign };
+        }
         let mut yesterday = Weighted::default();
         for (day, observation) in &self.path {
             let today = Weighted::of(self.weight, *observation);

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const ORDER: &[&[&str]] = &[
     &["id"],
     &["time"],
-    &["amount"],
+    &["amount", "winsor"],
     &["moments", "allocation"],
     &["epoch", "posterior"],
     &["catalog"],
@@ -30,7 +30,15 @@ const ORDER: &[&[&str]] = &[
 ];
 
 /// Vocabulary that uses nothing of the crate at all.
-const ROOTS: &[&str] = &["id", "time", "amount", "moments", "allocation", "posterior"];
+const ROOTS: &[&str] = &[
+    "id",
+    "time",
+    "amount",
+    "winsor",
+    "moments",
+    "allocation",
+    "posterior",
+];
 
 /// First module of the shell.
 const SHELL: &str = "clock";

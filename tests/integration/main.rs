@@ -13,6 +13,7 @@ mod model;
 mod answers;
 mod architecture;
 mod assignments;
+mod caps;
 mod conclusion;
 mod definitions;
 mod durability;

@@ -112,6 +112,10 @@ impl<'d> Form<'d> {
         self.read(table, key, "a number", Value::as_f64)
     }
 
+    pub(super) fn truth(&mut self, table: &Table<'d>, key: &str) -> Option<bool> {
+        self.read(table, key, "true or false", Value::as_bool)
+    }
+
     pub(super) fn whole(&mut self, table: &Table<'d>, key: &str) -> Option<u64> {
         self.read(table, key, "a whole number of at least 0", Value::as_u64)
     }
@@ -272,6 +276,10 @@ impl<'d> Form<'d> {
 impl Table<'_> {
     pub(super) fn has(&self, key: &str) -> bool {
         self.values.contains_key(key)
+    }
+
+    pub(super) fn holds_table(&self, key: &str) -> bool {
+        self.values.get(key).is_some_and(Value::is_object)
     }
 }
 

@@ -9,9 +9,9 @@ use super::form::{Choices, Form, Keys, Table};
 use super::looks::{looks, min_days};
 use super::rules::{self, Finding};
 use super::{
-    AllocationSpec, DEFAULT_BURN_IN, DEFAULT_FLOOR_TOTAL, DEFAULT_REFRESH, DEFAULT_WINDOW,
-    DimensionSpec, Exposure, GoalSpec, KindName, LayerSpec, MetricSpec, PolicyName, Spec,
-    VariantSpec,
+    AllocationSpec, CapSpec, DEFAULT_BURN_IN, DEFAULT_FLOOR_TOTAL, DEFAULT_REFRESH, DEFAULT_WINDOW,
+    DimensionSpec, Exposure, GoalSpec, KindName, LayerSpec, MetricSpec, PercentileSpec, PolicyName,
+    Spec, VariantSpec,
 };
 use crate::catalog::document::Document;
 use crate::catalog::experiment::{Status, Unit};
@@ -89,6 +89,10 @@ const METRIC: Keys = Keys {
         "on_trip",
     ],
     later: &["covariate", "prior", "min_days"],
+};
+const CAP: Keys = Keys {
+    known: &["percentile", "ignore_zeros"],
+    later: &[],
 };
 const GOAL: Keys = Keys {
     known: &["metric", "lift", "by"],
@@ -348,7 +352,7 @@ fn metric<'d>(form: &mut Form<'d>, table: &Table<'d>) -> MetricSpec {
         kind: kind.unwrap_or(KindName::Conversion),
         event: form.text(table, "event"),
         property: property.or(revenue),
-        cap: form.number(table, "cap"),
+        cap: cap(form, table),
         numerator: form.text(table, "numerator"),
         denominator: form.text(table, "denominator"),
         role: form.choice(table, "role", &ROLE).unwrap_or(Role::Secondary),
@@ -359,6 +363,19 @@ fn metric<'d>(form: &mut Form<'d>, table: &Table<'d>) -> MetricSpec {
         limit: form.number(table, "limit"),
         on_trip: form.choice(table, "on_trip", &ON_TRIP),
     }
+}
+
+/// An amount, or a percentile.
+fn cap<'d>(form: &mut Form<'d>, table: &Table<'d>) -> Option<CapSpec> {
+    if !table.holds_table("cap") {
+        return form.number(table, "cap").map(CapSpec::Fixed);
+    }
+    let given = form.table(table, "cap", &CAP)?;
+    form.require(&given, "percentile", "a percentage such as 99.5");
+    Some(CapSpec::Percentile(PercentileSpec {
+        percentile: form.number(&given, "percentile")?,
+        ignore_zeros: form.truth(&given, "ignore_zeros").unwrap_or(false),
+    }))
 }
 
 fn goal<'d>(form: &mut Form<'d>, root: &Table<'d>) -> Option<GoalSpec> {

@@ -179,6 +179,11 @@ fn metrics_have_one_goal_and_sound_ratios() {
         Code::Invalid,
     );
     assert_one(
+        &[("/metrics/1/cap", json!({ "percentile": 0.995 }))],
+        "metrics[1].cap.percentile",
+        Code::Invalid,
+    );
+    assert_one(
         &[("/metrics/0/cap", json!(9))],
         "metrics[0].cap",
         Code::Conflict,

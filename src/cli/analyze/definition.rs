@@ -3,12 +3,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::rows::Counted;
 use super::{AnalyzeArgs, AnalyzeError, repeated};
 use crate::allocation::Allocation;
 use crate::catalog::experiment::{Experiment, Status, Unit};
 use crate::catalog::metric::{Direction, MetricKind, Role};
 use crate::catalog::spec::{
-    AllocationSpec, DEFAULT_WINDOW, Exposure, KindName, MetricSpec, PolicyName, Spec, VariantSpec,
+    AllocationSpec, CapSpec, DEFAULT_WINDOW, Exposure, KindName, MetricSpec, PercentileSpec,
+    PolicyName, Spec, VariantSpec,
 };
 use crate::catalog::{Entry, Lifecycle, Serial, Source};
 use crate::epoch::{Cause, Epoch, EpochNumber, Epochs, Era};
@@ -26,6 +28,7 @@ pub(super) struct Column {
     pub(super) name: String,
     pub(super) kind: MetricKind,
     key: String,
+    cap: Option<CapSpec>,
 }
 
 impl Columns {
@@ -36,6 +39,7 @@ impl Columns {
                 return Err(AnalyzeError::Definition(problem));
             }
         }
+        check_caps(args)?;
         let conversions = args.conversion.iter().map(|name| {
             let kind = MetricKind::Conversion {
                 event: event(name)?,
@@ -43,10 +47,18 @@ impl Columns {
             Ok(Column::new(name, kind, name.clone()))
         });
         let sums = args.sum.iter().map(|name| {
+            let mut caps = args.cap.iter();
+            let cap = caps.find(|(of, _)| of == name).map(|(_, cap)| match cap {
+                CapSpec::Fixed(cap) => CapSpec::Fixed(*cap),
+                CapSpec::Percentile(of) => CapSpec::Percentile(PercentileSpec {
+                    ignore_zeros: args.ignore_zeros,
+                    ..of.clone()
+                }),
+            });
             let kind = MetricKind::Sum {
                 event: event(name)?,
                 property: PROPERTY.to_owned(),
-                cap: None,
+                cap: cap.as_ref().and_then(CapSpec::compiled),
             };
             let is_both = args.conversion.contains(name);
             let key = if is_both {
@@ -54,7 +66,10 @@ impl Columns {
             } else {
                 name.clone()
             };
-            Ok(Column::new(name, kind, key))
+            Ok(Column {
+                cap,
+                ..Column::new(name, kind, key)
+            })
         });
         let columns: Vec<Column> = conversions
             .chain(sums)
@@ -76,6 +91,7 @@ impl Column {
             name: name.to_owned(),
             kind,
             key,
+            cap: None,
         }
     }
 
@@ -91,7 +107,7 @@ impl Column {
             kind,
             event: Some(self.name.clone()),
             property,
-            cap: None,
+            cap: self.cap.clone(),
             numerator: None,
             denominator: None,
             role: if position == 0 {
@@ -107,6 +123,19 @@ impl Column {
     }
 }
 
+/// Every cap is one of a sum, and no sum has two.
+fn check_caps(args: &AnalyzeArgs) -> Result<(), AnalyzeError> {
+    let capped = || args.cap.iter().map(|(column, _)| column.as_str());
+    let problem = if let Some(twice) = repeated(capped()) {
+        format!("--cap names \"{twice}\" twice")
+    } else if let Some(other) = capped().find(|column| args.sum.iter().all(|sum| sum != column)) {
+        format!("--cap names \"{other}\", which is no column of --sum")
+    } else {
+        return Ok(());
+    };
+    Err(AnalyzeError::Definition(problem))
+}
+
 fn event(column: &str) -> Result<EventName, AnalyzeError> {
     let problem = |error| AnalyzeError::Definition(format!("the column \"{column}\" {error}"));
     EventName::parse(column).map_err(problem)
@@ -116,10 +145,10 @@ fn event(column: &str) -> Result<EventName, AnalyzeError> {
 pub(super) fn entry(
     args: &AnalyzeArgs,
     columns: &Columns,
-    variants: &[String],
+    counted: &Counted,
     as_of: Timestamp,
 ) -> Result<Entry, AnalyzeError> {
-    let experiment = Experiment::compile(spec(args, columns, variants), None);
+    let experiment = Experiment::compile(spec(args, columns, &counted.variants), None);
     let experiment = experiment.map_err(|mistakes| {
         let mistakes: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
         AnalyzeError::Definition(mistakes.join("\n"))
@@ -140,7 +169,10 @@ pub(super) fn entry(
             source: Source::Api,
             seen: Vec::new(),
         },
-        epochs: Arc::new(Epochs::new(vec![epoch(allocation, as_of)])),
+        epochs: Arc::new(Epochs::new(vec![Epoch {
+            caps: counted.caps.clone(),
+            ..epoch(allocation, as_of)
+        }])),
     })
 }
 
@@ -155,6 +187,7 @@ fn epoch(allocation: Allocation, as_of: Timestamp) -> Epoch {
         receipt: "The split the file was analysed under.".to_owned(),
         basis: 0,
         means: Vec::new(),
+        caps: Vec::new(),
         label: None,
         propensity_known: true,
     }

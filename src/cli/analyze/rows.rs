@@ -20,8 +20,12 @@ use crate::time::Day;
 pub(super) struct Counted {
     /// The variants in the order of their arms, the control first.
     pub(super) variants: Vec<String>,
+    /// The cap of every metric that has a percentile for one, in micro-units.
+    pub(super) caps: Vec<Option<i64>>,
     /// Per arm the moments of every metric.
     moments: Vec<Vec<Moments>>,
+    /// Per metric the values, with their arms, that wait for its cap.
+    waiting: Vec<Vec<(usize, i64)>>,
 }
 
 /// The totals of one visitor.
@@ -107,6 +111,7 @@ impl Tally<'_> {
         for visitor in self.visitors.values() {
             self.counted.add(visitor.arm, self.columns, &visitor.totals);
         }
+        self.counted.cap(self.columns)?;
         if self.counted.visitors(0) > 0 {
             return Ok(self.counted);
         }
@@ -236,7 +241,9 @@ impl Counted {
             .map(str::to_owned)
             .collect();
         Ok(Self {
+            caps: vec![None; metrics],
             moments: vec![vec![Moments::default(); metrics]; variants.len()],
+            waiting: vec![Vec::new(); metrics],
             variants,
         })
     }
@@ -269,10 +276,46 @@ impl Counted {
         let Some(metrics) = self.moments.get_mut(arm) else {
             return;
         };
-        for ((moments, column), total) in metrics.iter_mut().zip(columns.iter()).zip(totals) {
-            let y = column.kind.value(*total);
-            *moments += Moments::of(Observation { y, x: 0 });
+        let sums = metrics.iter_mut().zip(&mut self.waiting);
+        for ((column, total), (moments, waiting)) in columns.iter().zip(totals).zip(sums) {
+            let y = column.kind.value(*total, None);
+            if column.kind.percentile().is_some() {
+                waiting.push((arm, y));
+            } else {
+                *moments += Moments::of(Observation { y, x: 0 });
+            }
         }
+    }
+
+    /// Finds the caps, and adds the values that waited for them.
+    fn cap(&mut self, columns: &Columns) -> Result<(), AnalyzeError> {
+        for (index, column) in columns.iter().enumerate() {
+            let Some(percentile) = column.kind.percentile() else {
+                continue;
+            };
+            let values = self.waiting.get_mut(index).map(std::mem::take);
+            let values = values.unwrap_or_default();
+            let cap = percentile.exact(values.iter().map(|(_, value)| *value));
+            let cap = cap.filter(|cap| *cap > 0);
+            if cap.is_none() && values.iter().any(|(_, value)| *value > 0) {
+                let (share, name) = (percentile.percentage(), &column.name);
+                let problem = format!(
+                    "percentile {share} of \"{name}\" is not above 0, so it is no cap: use a higher one, or --ignore-zeros"
+                );
+                return Err(AnalyzeError::Definition(problem));
+            }
+            for (arm, value) in values {
+                let y = column.kind.value(i128::from(value), cap);
+                let metric = self.moments.get_mut(arm).and_then(|of| of.get_mut(index));
+                if let Some(moments) = metric {
+                    *moments += Moments::of(Observation { y, x: 0 });
+                }
+            }
+            if let Some(of) = self.caps.get_mut(index) {
+                *of = cap;
+            }
+        }
+        Ok(())
     }
 
     /// The same as the cells of one epoch.

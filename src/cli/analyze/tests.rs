@@ -317,3 +317,82 @@ fn json_is_the_report_of_the_api() {
     assert_eq!(serde_json::to_value(&report).unwrap(), value);
     assert_eq!(value["experiment"]["policy"], "fixed");
 }
+
+/// The rows of Hillstrom's file without the women's e-mail.
+fn mens_or_none() -> String {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/hillstrom.csv.gz");
+    let mut all = String::new();
+    open(&file).unwrap().read_to_string(&mut all).unwrap();
+    let kept: Vec<&str> = all
+        .lines()
+        .filter(|line| !line.contains("Womens E-Mail"))
+        .collect();
+    kept.join("\n")
+}
+
+#[test]
+fn percentile_caps_agree_with_the_golden_ones() {
+    let csv = mens_or_none();
+    let mut checked = 0;
+    for case in golden::cases(include_str!("../../../tests/golden/winsor.json")) {
+        if !case.name.starts_with("hillstrom") {
+            continue;
+        }
+        let zeros = case.input["ignore_zeros"].as_bool().unwrap();
+        let options = format!(
+            "--variant segment --control No_E-Mail --sum spend --cap spend={}% {}",
+            case.number("q") * 100.0,
+            if zeros { "--ignore-zeros" } else { "" }
+        );
+        let args = args(Path::new("x.csv"), &options);
+        let columns = Columns::new(&args).unwrap();
+        let counted = rows::read(csv.as_bytes(), &args, &columns).unwrap();
+        let cells = counted.cells();
+        let sums = cells.plain.values();
+        let all = sums.fold(crate::moments::Moments::default(), |all, of| all + *of);
+        let case = case.part(&case.expected["inverted_cdf"]);
+        case.check("n", &[all.n as f64]);
+        case.check("sum", &[all.y as f64 / 1e6]);
+        case.check("sumsq", &[all.yy.as_f64() / 1e12]);
+        let report = json(&csv, &options);
+        case.check("cap", &[report.metrics[0].cap.unwrap()]);
+        let with = &report.metrics[0].comparisons[0];
+        assert_eq!(with.adjustments, [crate::report::Adjustment::Winsorised]);
+        checked += 1;
+    }
+    assert_eq!(checked, 2);
+}
+
+#[test]
+fn caps_are_amounts_or_percentages_of_sums() {
+    let csv = "v,paid\na,1\na,9\nb,0\nb,5\n";
+    let sums = |cap: &str| {
+        let report = json(
+            csv,
+            &format!("--variant v --control a --sum paid --cap {cap}"),
+        );
+        let sums = report.metrics[0].variants.iter().filter_map(|of| of.sum);
+        (sums.collect::<Vec<_>>(), report.metrics[0].cap)
+    };
+    assert_eq!(sums("paid=4"), (vec![5.0, 4.0], Some(4.0)));
+    assert_eq!(sums("paid=50%"), (vec![2.0, 1.0], Some(1.0)));
+    assert_eq!(sums("paid=50% --ignore-zeros"), (vec![6.0, 5.0], Some(5.0)));
+    let options = |cap: &str| format!("--variant v --control a --sum paid --cap {cap}");
+    let table = text(csv, &options("paid=4")).unwrap();
+    assert!(table.contains("capped at 4.000"), "{table}");
+    assert_eq!(
+        problem(csv, &options("cost=4")),
+        "--cap names \"cost\", which is no column of --sum"
+    );
+    assert_eq!(
+        problem(csv, &options("paid=4,paid=5")),
+        "--cap names \"paid\" twice"
+    );
+    assert_eq!(
+        problem("v,paid\na,0\na,0\nb,0\nb,5\n", &options("paid=75%")),
+        "percentile 75 of \"paid\" is not above 0, so it is no cap: use a higher one, or --ignore-zeros"
+    );
+    for wrong in ["paid", "paid=x", "paid=-1", "paid=0.995%", "paid=100%"] {
+        assert!(cap(wrong).is_err(), "{wrong}");
+    }
+}

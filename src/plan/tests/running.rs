@@ -25,6 +25,7 @@ fn running(days: &[(i32, [(i64, i64); 3])]) -> (Entry, Cells) {
         receipt: String::new(),
         basis: 0,
         means: Vec::new(),
+        caps: Vec::new(),
         label: None,
         propensity_known: true,
     };

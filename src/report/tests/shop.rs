@@ -116,6 +116,7 @@ impl Shop {
             receipt: String::new(),
             basis: 0,
             means: Vec::new(),
+            caps: Vec::new(),
             label: None,
             propensity_known,
         });

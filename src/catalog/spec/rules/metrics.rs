@@ -1,10 +1,9 @@
 //! Rules about metrics: keys, what each kind takes, the one goal, and what ratios refer to.
 
 use super::Rules;
-use crate::amount::Amount;
 use crate::catalog::metric::Role;
 use crate::catalog::mistake::Code;
-use crate::catalog::spec::{KindName, MAX_METRICS, MetricSpec};
+use crate::catalog::spec::{CapSpec, KindName, MAX_METRICS, MetricSpec, PercentileSpec};
 use crate::id::{EventName, MetricKey};
 
 /// Longest property path, in characters.
@@ -101,12 +100,24 @@ impl Rules<'_> {
                 "must be a path such as \"revenue\" or \"order.total\"",
             );
         }
-        let positive = |cap: f64| Amount::from_f64(cap).is_ok_and(|cap| cap.micros() > 0);
-        if let Some(cap) = metric.cap.filter(|cap| !positive(*cap)) {
-            self.invalid(
-                &format!("{path}.cap"),
+        if let Some(cap) = &metric.cap {
+            self.cap(&format!("{path}.cap"), cap);
+        }
+    }
+
+    fn cap(&mut self, key: &str, cap: &CapSpec) {
+        if cap.compiled().is_some() {
+            return;
+        }
+        match cap {
+            CapSpec::Fixed(cap) => self.invalid(
+                key,
                 format!("must be positive and at most 1000000000, not {cap}"),
-            );
+            ),
+            CapSpec::Percentile(PercentileSpec { percentile, .. }) => self.invalid(
+                &format!("{key}.percentile"),
+                format!("must be a percentage from 50 to below 100 such as 99.5, not {percentile}"),
+            ),
         }
     }
 
