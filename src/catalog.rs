@@ -236,11 +236,12 @@ impl Catalog {
     /// Adds or replaces an experiment; its serial is its own or [`Catalog::next_serial`].
     pub fn put(&mut self, entry: Entry) {
         let (key, serial) = (entry.experiment.key.clone(), entry.serial);
-        for kind in entry.experiment.metrics.iter().map(|metric| &metric.kind) {
-            let Some(event) = kind.event() else { continue };
-            let properties = self.signals.entry(event.clone()).or_default();
-            if let MetricKind::Sum { property, .. } = kind {
-                properties.insert(property.clone());
+        for metric in &entry.experiment.metrics {
+            for event in metric.events() {
+                let properties = self.signals.entry(event.clone()).or_default();
+                if let MetricKind::Sum { property, .. } = &metric.kind {
+                    properties.insert(property.clone());
+                }
             }
         }
         match self.entries.get_mut(serial.0 as usize) {
@@ -255,7 +256,8 @@ impl Catalog {
         self.signals.get(event)
     }
 
-    /// The longest attribution window of all experiments, at least the default.
+    /// The longest time over which an experiment looks at events: forward from an assignment (its attribution windows) or
+    /// back (its covariates); at least the default.
     pub fn longest_window(&self) -> Window {
         let windows = self
             .entries

@@ -7,7 +7,7 @@ pub mod control;
 mod import;
 mod seen;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use crate::allocation::Propensity;
 use crate::amount::Amount;

@@ -14,12 +14,13 @@ use ethnum::I256;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// One visitor's value of a metric as it is analysed, in the metric's integer unit (1 for conversions and counts,
-/// micro-units for sums; at most 10¹⁵ in magnitude), and the denominator's for ratio metrics (else 0).
+/// micro-units for sums; at most 10¹⁵ in magnitude), with the denominator of a ratio, or the same measure before the
+/// assignment of a metric with a covariate (else 0).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Observation {
     /// The value, or the numerator of a ratio.
     pub y: i64,
-    /// The denominator of a ratio.
+    /// The denominator of a ratio, or the covariate.
     pub x: i64,
 }
 

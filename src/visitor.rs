@@ -16,7 +16,7 @@ use crate::epoch::EpochNumber;
 use crate::event::REFUND;
 use crate::id::VisitorId;
 use crate::time::{DAY_MS, Day, Timestamp, Window, Zone};
-use attribution::{AMOUNT, Span, event_steps};
+use attribution::{AMOUNT, Part, Span, event_steps};
 
 /// Most events a record keeps; older ones are settled into totals per day.
 pub const MAX_EVENTS: usize = 256;
@@ -105,6 +105,8 @@ pub struct Assignment {
 pub struct Settled {
     /// The metric.
     pub metric: MetricIndex,
+    /// Whether it is what came of the assignment or what came before.
+    pub part: Part,
     /// The day.
     pub day: Day,
     /// The sum of the day's steps.
@@ -265,21 +267,25 @@ impl Record {
                 continue;
             };
             let span = self.span(assignment, entry, zone);
-            let metrics = (0..).map(MetricIndex).zip(&entry.experiment.metrics);
-            let steps = metrics.flat_map(|(index, metric)| {
-                event_steps(self, span, metric, event)
-                    .into_iter()
-                    .map(move |(day, total)| (index, day, total))
-            });
-            settled.push(
-                steps
-                    .map(|(metric, day, total)| Settled { metric, day, total })
-                    .collect(),
-            );
+            let mut own = Vec::new();
+            for (metric, of) in (0..).map(MetricIndex).zip(&entry.experiment.metrics) {
+                for part in [Part::Reward, Part::History] {
+                    let steps = event_steps(self, span, (of, part), event);
+                    own.extend(steps.into_iter().map(|(day, total)| Settled {
+                        metric,
+                        part,
+                        day,
+                        total,
+                    }));
+                }
+            }
+            settled.push(own);
         }
         for (assignment, added) in self.assignments.iter_mut().zip(settled) {
             for new in added {
-                let same = |old: &&mut Settled| old.metric == new.metric && old.day == new.day;
+                let same = |old: &&mut Settled| {
+                    (old.metric, old.part, old.day) == (new.metric, new.part, new.day)
+                };
                 match assignment.settled.iter_mut().find(same) {
                     Some(old) => old.total += new.total,
                     None => assignment.settled.push(new),

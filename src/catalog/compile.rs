@@ -14,12 +14,12 @@ use super::audience::Audience;
 use super::experiment::{
     Bandit, Dimension, Experiment, Goal, LayerSlot, Policy, Rule, Schedule, Variant,
 };
-use super::metric::{Cap, Guard, Metric, MetricIndex, MetricKind, OnTrip, Role};
+use super::metric::{Cap, Covariate, Guard, Metric, MetricIndex, MetricKind, OnTrip, Role};
 use super::mistake::{Code, Mistake};
 use super::spec::rules::{self, Finding};
 use super::spec::{
-    CapSpec, DEFAULT_BURN_IN, DEFAULT_FLOOR_TOTAL, DEFAULT_REFRESH, KindName, MetricSpec,
-    PolicyName, Spec, VariantSpec,
+    CapSpec, CovariateSpec, DEFAULT_BURN_IN, DEFAULT_FLOOR_TOTAL, DEFAULT_REFRESH, KindName,
+    MetricSpec, PolicyName, Spec, VariantSpec,
 };
 use crate::allocation::Arm;
 use crate::id::{EventName, ExperimentKey, LayerKey, MetricKey, VariantKey};
@@ -268,6 +268,14 @@ fn compiled_metric(spec: &Spec, given: &MetricSpec) -> Result<Metric, Mistake> {
             limit,
             on_trip: given.on_trip.unwrap_or(OnTrip::Notify),
         }),
+        covariate: given.covariate.as_ref().map(covariate).transpose()?,
+    })
+}
+
+fn covariate(given: &CovariateSpec) -> Result<Covariate, Mistake> {
+    Ok(Covariate {
+        event: EventName::parse(&given.event).map_err(|error| invalid("metrics", &error))?,
+        window: given.window,
     })
 }
 

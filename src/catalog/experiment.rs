@@ -217,9 +217,10 @@ impl Experiment {
 
     /// The longest attribution window of its metrics.
     pub fn longest_window(&self) -> Window {
+        let history = |metric: &Metric| Some(metric.covariate.as_ref()?.window);
         self.metrics
             .iter()
-            .map(|metric| metric.window)
+            .flat_map(|metric| history(metric).into_iter().chain([metric.window]))
             .max()
             .unwrap_or(Window::days(14))
     }

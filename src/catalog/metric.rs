@@ -26,6 +26,17 @@ pub struct Metric {
     pub window: Window,
     /// For guardrails with a limit: when it trips, and what happens then.
     pub guard: Option<Guard>,
+    /// The visitor's own past that takes variance away (CUPED); never of a ratio.
+    pub covariate: Option<Covariate>,
+}
+
+/// The same measure of a visitor, taken before the assignment: the metric's value of the total over these events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Covariate {
+    /// The event; a sum adds the same property of it.
+    pub event: EventName,
+    /// How far back from the assignment.
+    pub window: Window,
 }
 
 /// When a guardrail trips, and what happens then.
@@ -107,6 +118,14 @@ pub enum Direction {
     Increase,
     /// Less is better.
     Decrease,
+}
+
+impl Metric {
+    /// The events the metric reads itself: what it counts, and its covariate's.
+    pub fn events(&self) -> impl Iterator<Item = &EventName> {
+        let covariate = self.covariate.as_ref().map(|covariate| &covariate.event);
+        self.kind.event().into_iter().chain(covariate)
+    }
 }
 
 impl MetricKind {

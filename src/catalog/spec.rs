@@ -46,6 +46,9 @@ pub const DEFAULT_REFRESH: Window = Window::from_millis(60_000);
 /// Attribution window of a metric, by default.
 pub const DEFAULT_WINDOW: Window = Window::days(14);
 
+/// How far a covariate looks back, by default.
+pub const DEFAULT_HISTORY: Window = Window::days(28);
+
 /// The definition of an experiment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -189,6 +192,21 @@ pub struct AllocationSpec {
     pub half_life: Option<Window>,
 }
 
+impl AllocationSpec {
+    /// The configured weights.
+    pub fn fixed() -> Self {
+        Self {
+            policy: PolicyName::Fixed,
+            metric: None,
+            floor_total: None,
+            floor: None,
+            burn_in: None,
+            refresh: None,
+            half_life: None,
+        }
+    }
+}
+
 /// The policies that are there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -236,6 +254,19 @@ pub struct MetricSpec {
     /// What happens then; absent is to notify.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub on_trip: Option<OnTrip>,
+    /// The visitor's own history that its variance is reduced by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub covariate: Option<CovariateSpec>,
+}
+
+/// A visitor's history before the assignment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CovariateSpec {
+    /// The event it is made of.
+    pub event: String,
+    /// How far back it goes from the assignment.
+    pub window: Window,
 }
 
 /// Where totals are cut off: `2000.0`, or `{ percentile = 99.5, ignore_zeros = true }`.

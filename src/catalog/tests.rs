@@ -9,6 +9,7 @@ use super::mistake::{Code, Mistake};
 use super::spec::Spec;
 use super::{read_files, read_json};
 
+mod covariates;
 mod looks;
 mod policies;
 mod revisions;

@@ -2,6 +2,7 @@
 
 mod caps;
 mod guardrail;
+mod history;
 mod order;
 mod seen;
 
@@ -20,12 +21,12 @@ use crate::moments::Moments;
 use crate::time::Window;
 
 /// State in memory, changed by deltas.
-struct World {
-    catalog: Catalog,
+pub(crate) struct World {
+    pub(crate) catalog: Catalog,
     zone: Zone,
     records: HashMap<VisitorKey, Record>,
     remembered: BTreeSet<(VisitorKey, u64)>,
-    cells: Cells,
+    pub(crate) cells: Cells,
 }
 
 impl View for World {
@@ -57,9 +58,12 @@ const REVENUE: MetricIndex = MetricIndex(1);
 const ORDERS: MetricIndex = MetricIndex(2);
 const AOV: MetricIndex = MetricIndex(3);
 const CAPPED: MetricIndex = MetricIndex(4);
+const KNOWN: MetricIndex = MetricIndex(5);
+const VIEWING: MetricIndex = MetricIndex(6);
 
 impl World {
-    /// One experiment of two variants: conversion, revenue, orders, revenue per order, capped revenue.
+    /// One experiment of two variants: conversion, revenue, orders, revenue per order, capped revenue, and revenue
+    /// beside the visitor's history.
     fn new() -> Self {
         let definition = json!({
             "key": "shop", "status": "running",
@@ -72,24 +76,13 @@ impl World {
                 { "key": "capped", "event": "Order Completed", "kind": "sum", "cap": 25.0 },
                 { "key": "buyers", "event": "Order Completed", "kind": "sum", "cap": { "percentile": 95, "ignore_zeros": true } },
                 { "key": "all", "event": "Order Completed", "kind": "sum", "cap": { "percentile": 95 } },
+                { "key": "known", "event": "Order Completed", "kind": "sum", "cap": 250.0,
+                  "covariate": { "window": "5d" } },
+                { "key": "viewing", "event": "Order Completed", "kind": "count",
+                  "covariate": { "event": "Page Viewed" } },
             ],
         });
-        let spec = read_json(&definition.to_string()).unwrap();
-        let definition = serde_json::to_string(&spec).unwrap();
-        let defined = Defined {
-            definition,
-            source: Source::Api,
-            cosmetic: false,
-            at: at(0),
-        };
-        let mut world = Self {
-            catalog: Catalog::default(),
-            zone: Zone::utc(),
-            records: HashMap::new(),
-            remembered: BTreeSet::new(),
-            cells: Cells::default(),
-        };
-        world.apply(&Event::Defined(defined));
+        let mut world = Self::defined(&definition);
         let epoch = opened_by_change(
             None,
             world.catalog.get("shop").unwrap(),
@@ -103,7 +96,26 @@ impl World {
         world
     }
 
-    fn apply(&mut self, event: &Event) -> Outcome {
+    /// One experiment without epochs.
+    pub(crate) fn defined(definition: &serde_json::Value) -> Self {
+        let spec = read_json(&definition.to_string()).unwrap();
+        let mut world = Self {
+            catalog: Catalog::default(),
+            zone: Zone::utc(),
+            records: HashMap::new(),
+            remembered: BTreeSet::new(),
+            cells: Cells::default(),
+        };
+        world.apply(&Event::Defined(Defined {
+            definition: serde_json::to_string(&spec).unwrap(),
+            source: Source::Api,
+            cosmetic: false,
+            at: at(0),
+        }));
+        world
+    }
+
+    pub(crate) fn apply(&mut self, event: &Event) -> Outcome {
         let delta = fold(self, event, at(40 * 24)).unwrap();
         if let Some((visitor, record)) = delta.record {
             self.remembered
@@ -132,7 +144,7 @@ fn key() -> ExperimentKey {
 }
 
 /// So many hours into the experiment.
-fn at(hours: i64) -> Timestamp {
+pub(crate) fn at(hours: i64) -> Timestamp {
     Timestamp::parse("2026-03-01T00:00:00Z")
         .unwrap()
         .plus(Window::from_millis(hours * 3_600_000))
@@ -150,7 +162,7 @@ fn assigned(visitor: &str, arm: u16, hours: i64) -> Event {
     })
 }
 
-fn tracked(
+pub(crate) fn tracked(
     visitor: &str,
     id: &str,
     name: &str,

@@ -11,6 +11,13 @@
 //!   arrives, on its own day (or the order's, if that is later), as long as the order is in the record's list.
 //! - What happens while an experiment is concluded counts nowhere, rewards and refunds alike.
 //! - Events that left the bounded list survive as totals per day, so the contribution does not change.
+//!
+//! # History
+//! A metric's covariate is the same measure over the time before the assignment: its events with
+//! assigned − window ≤ event time < assigned, less the refunds that happened before the assignment. It is frozen by event
+//! time: nothing that happens from the assignment on changes it, while old events may arrive whenever they like.
+
+use serde::{Deserialize, Serialize};
 
 use super::{Assignment, MetricEvent, Record, signal};
 use crate::catalog::Frozen;
@@ -38,14 +45,45 @@ pub struct Span<'a> {
     pub zone: &'a Zone,
 }
 
+/// What an event is to an assignment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Part {
+    /// It came after: a reward.
+    Reward,
+    /// It came before: the covariate.
+    History,
+}
+
 impl Span<'_> {
-    /// Whether a reward at this time counts for the assignment.
-    fn covers(&self, at: Timestamp, metric: &Metric) -> bool {
+    /// Whether an event at this time counts for the assignment.
+    fn covers(&self, at: Timestamp, metric: &Metric, part: Part) -> bool {
         let start = self.assignment.at;
-        at >= start
-            && at < start.plus(metric.window)
-            && self.next.is_none_or(|next| at < next)
-            && !self.is_frozen(at)
+        match (part, &metric.covariate) {
+            (Part::Reward, _) => {
+                at >= start
+                    && at < start.plus(metric.window)
+                    && self.next.is_none_or(|next| at < next)
+                    && !self.is_frozen(at)
+            }
+            (Part::History, Some(covariate)) => at >= start.minus(covariate.window) && at < start,
+            (Part::History, None) => false,
+        }
+    }
+
+    /// Whether a refund at this time counts.
+    fn takes_back(&self, at: Timestamp, part: Part) -> bool {
+        match part {
+            Part::Reward => !self.is_frozen(at),
+            Part::History => at < self.assignment.at,
+        }
+    }
+
+    /// The day on which something at this time counts: all history, on the day of the assignment.
+    fn day(&self, at: Timestamp, part: Part) -> Day {
+        self.zone.day(match part {
+            Part::Reward => at,
+            Part::History => self.assignment.at,
+        })
     }
 
     /// The cap that the epoch of the assignment has frozen for a metric.
@@ -70,8 +108,9 @@ pub fn path(record: &Record, span: Span<'_>, metrics: &[Metric], index: MetricIn
         denominator,
     } = metric.kind
     else {
+        let x = history(record, span, metric, index);
         let values = values(record, span, metric, index);
-        return observe(first, values, |value| Observation { y: value, x: 0 });
+        return observe(first, (0, values), |y| Observation { y, x });
     };
     let part = |index: MetricIndex| {
         let of = metrics.get(usize::from(index.0));
@@ -92,12 +131,26 @@ pub fn path(record: &Record, span: Span<'_>, metrics: &[Metric], index: MetricIn
         .into_iter()
         .map(|day| (day, (as_of(&above, day), as_of(&below, day))))
         .collect();
-    observe(first, pairs, |(y, x)| Observation { y, x })
+    observe(first, ((0, 0), pairs), |(y, x)| Observation { y, x })
 }
 
-/// Prepends the day of assignment, and drops days that change nothing.
-fn observe<V>(first: Day, values: Vec<(Day, V)>, observation: impl Fn(V) -> Observation) -> Path {
-    let mut path = vec![(first, Observation::default())];
+/// The visitor's history before the assignment, as the metric values it; 0 without a covariate.
+fn history(record: &Record, span: Span<'_>, metric: &Metric, index: MetricIndex) -> i64 {
+    if metric.covariate.is_none() {
+        return 0;
+    }
+    let steps = steps(record, span, (metric, index), Part::History);
+    let total = steps.iter().map(|(_, step)| step).sum();
+    metric.kind.value(total, span.cap(index))
+}
+
+/// Prepends the day of assignment, on which nothing had come yet, and drops days that change nothing.
+fn observe<V>(
+    first: Day,
+    (nothing, values): (V, Vec<(Day, V)>),
+    observation: impl Fn(V) -> Observation,
+) -> Path {
+    let mut path = vec![(first, observation(nothing))];
     for (day, value) in values {
         let observation = observation(value);
         match path.last_mut() {
@@ -111,17 +164,7 @@ fn observe<V>(first: Day, values: Vec<(Day, V)>, observation: impl Fn(V) -> Obse
 
 /// f(total) at the end of every day on which the total changed, in order of days.
 fn values(record: &Record, span: Span<'_>, metric: &Metric, index: MetricIndex) -> Vec<(Day, i64)> {
-    let settled = span
-        .assignment
-        .settled
-        .iter()
-        .filter(|settled| settled.metric == index);
-    let mut steps: Vec<(Day, i128)> = settled
-        .map(|settled| (settled.day, settled.total))
-        .collect();
-    for event in &record.events {
-        steps.extend(event_steps(record, span, metric, event));
-    }
+    let mut steps = steps(record, span, (metric, index), Part::Reward);
     steps.sort_unstable_by_key(|(day, _)| *day);
     let cap = span.cap(index);
     let mut total = 0;
@@ -137,23 +180,42 @@ fn values(record: &Record, span: Span<'_>, metric: &Metric, index: MetricIndex) 
     values
 }
 
-/// What one event, with the refunds of its order, adds to the total of a metric, by day. Empty if it does not count.
+/// What all events add to the total of a part of a metric, those that left the list included; in no order.
+fn steps(
+    record: &Record,
+    span: Span<'_>,
+    (metric, index): (&Metric, MetricIndex),
+    part: Part,
+) -> Vec<(Day, i128)> {
+    let settled = span.assignment.settled.iter();
+    let own = settled.filter(|settled| settled.metric == index && settled.part == part);
+    let listed = record.events.iter();
+    own.map(|settled| (settled.day, settled.total))
+        .chain(listed.flat_map(|event| event_steps(record, span, (metric, part), event)))
+        .collect()
+}
+
+/// What one event, with the refunds of its order, adds to the total of a part of a metric, by day. Empty if it does not
+/// count.
 pub fn event_steps(
     record: &Record,
     span: Span<'_>,
-    metric: &Metric,
+    (metric, part): (&Metric, Part),
     event: &MetricEvent,
 ) -> Vec<(Day, i128)> {
-    let Some(step) = step(metric, event).filter(|_| span.covers(event.at, metric)) else {
+    let step = step(metric, part, event).filter(|_| span.covers(event.at, metric, part));
+    let Some(step) = step else {
         return Vec::new();
     };
-    let mut steps = vec![(span.zone.day(event.at), step)];
+    let mut steps = vec![(span.day(event.at, part), step)];
     let refund_name = signal(REFUND);
     let Some(order) = event.order.filter(|_| event.name != refund_name) else {
         return steps;
     };
     let refunds = record.events.iter().filter(|refund| {
-        refund.name == refund_name && refund.order == Some(order) && !span.is_frozen(refund.at)
+        refund.name == refund_name
+            && refund.order == Some(order)
+            && span.takes_back(refund.at, part)
     });
     let mut left = step;
     let mut refunded = 0;
@@ -172,7 +234,7 @@ pub fn event_steps(
             | MetricKind::Ratio { .. } => left,
         };
         left -= back;
-        steps.push((span.zone.day(refund.at.max(event.at)), -back));
+        steps.push((span.day(refund.at.max(event.at), part), -back));
     }
     steps
 }
@@ -181,18 +243,17 @@ pub fn event_steps(
 pub const AMOUNT: &str = "revenue";
 
 /// What an event adds to a metric's total, in the metric's integers.
-fn step(metric: &Metric, event: &MetricEvent) -> Option<i128> {
-    let counted = |name: &str| (event.name == signal(name)).then_some(1);
+fn step(metric: &Metric, part: Part, event: &MetricEvent) -> Option<i128> {
+    let name = match part {
+        Part::Reward => metric.kind.event()?,
+        Part::History => &metric.covariate.as_ref()?.event,
+    };
+    if event.name != signal(name.as_str()) {
+        return None;
+    }
     match &metric.kind {
-        MetricKind::Conversion { event } | MetricKind::Count { event } => counted(event.as_str()),
-        MetricKind::Sum {
-            event: name,
-            property,
-            ..
-        } => {
-            counted(name.as_str())?;
-            event.amount(signal(property)).map(i128::from)
-        }
+        MetricKind::Conversion { .. } | MetricKind::Count { .. } => Some(1),
+        MetricKind::Sum { property, .. } => event.amount(signal(property)).map(i128::from),
         MetricKind::Ratio { .. } => None,
     }
 }

@@ -51,10 +51,8 @@ impl Reach {
     fn includes(self, metric: &Metric, metrics: &[Metric]) -> bool {
         let Self::Event(name) = self else { return true };
         let reads = |metric: &Metric| {
-            metric
-                .kind
-                .event()
-                .is_some_and(|event| signal(event.as_str()) == name)
+            let mut events = metric.events();
+            events.any(|event| signal(event.as_str()) == name)
         };
         match &metric.kind {
             MetricKind::Ratio {

@@ -3,6 +3,8 @@
 //! Only form is checked here (types, unknown and missing keys, names of choices); what the values mean together is the
 //! matter of `rules`.
 
+mod covariate;
+
 use serde_json::Value;
 
 use super::form::{Choices, Form, Keys, Table};
@@ -18,6 +20,7 @@ use crate::catalog::experiment::{Status, Unit};
 use crate::catalog::metric::{Direction, OnTrip, Role};
 use crate::catalog::mistake::Mistake;
 use crate::time::{Timestamp, Window};
+use covariate::covariate;
 
 const ROOT: Keys = Keys {
     known: &[
@@ -87,8 +90,9 @@ const METRIC: Keys = Keys {
         "direction",
         "limit",
         "on_trip",
+        "covariate",
     ],
-    later: &["covariate", "prior", "min_days"],
+    later: &["prior", "min_days"],
 };
 const CAP: Keys = Keys {
     known: &["percentile", "ignore_zeros"],
@@ -285,15 +289,7 @@ fn variant<'d>(form: &mut Form<'d>, table: &Table<'d>) -> VariantSpec {
 }
 
 fn allocation<'d>(form: &mut Form<'d>, root: &Table<'d>) -> AllocationSpec {
-    let fixed = AllocationSpec {
-        policy: PolicyName::Fixed,
-        metric: None,
-        floor_total: None,
-        floor: None,
-        burn_in: None,
-        refresh: None,
-        half_life: None,
-    };
+    let fixed = AllocationSpec::fixed();
     let Some(table) = form.table(root, "allocation", &ALLOCATION) else {
         return fixed;
     };
@@ -347,10 +343,12 @@ fn metric<'d>(form: &mut Form<'d>, table: &Table<'d>) -> MetricSpec {
     }
     let property = form.text(table, "property");
     let revenue = (kind == Some(KindName::Sum)).then(|| "revenue".to_owned());
+    let event = form.text(table, "event");
     MetricSpec {
         key: form.text(table, "key").unwrap_or_default(),
         kind: kind.unwrap_or(KindName::Conversion),
-        event: form.text(table, "event"),
+        covariate: covariate(form, table, event.as_ref()),
+        event,
         property: property.or(revenue),
         cap: cap(form, table),
         numerator: form.text(table, "numerator"),

@@ -55,18 +55,13 @@ pub(super) fn assert_one(changes: &[(&str, Value)], key: &str, code: Code) {
 #[test]
 fn what_comes_later_is_known_and_refused() {
     let later = Code::NotSupportedYet;
-    for key in ["prior", "covariate"] {
+    for key in ["prior", "context"] {
         assert_one(&[(&format!("/{key}"), json!(1))], key, later);
     }
     assert_one(&[("/exposure", json!("exposed"))], "exposure", later);
     assert_one(
         &[("/variants/0/cost", json!(0.2))],
         "variants[0].cost",
-        later,
-    );
-    assert_one(
-        &[("/metrics/0/covariate", json!("visits"))],
-        "metrics[0].covariate",
         later,
     );
     for key in ["prior", "context", "max_share", "max_step"] {

@@ -9,8 +9,8 @@ use crate::allocation::Allocation;
 use crate::catalog::experiment::{Experiment, Status, Unit};
 use crate::catalog::metric::{Direction, MetricKind, Role};
 use crate::catalog::spec::{
-    AllocationSpec, CapSpec, DEFAULT_WINDOW, Exposure, KindName, MetricSpec, PercentileSpec,
-    PolicyName, Spec, VariantSpec,
+    AllocationSpec, CapSpec, DEFAULT_WINDOW, Exposure, KindName, MetricSpec, PercentileSpec, Spec,
+    VariantSpec,
 };
 use crate::catalog::{Entry, Lifecycle, Serial, Source};
 use crate::epoch::{Cause, Epoch, EpochNumber, Epochs, Era};
@@ -119,6 +119,7 @@ impl Column {
             window: DEFAULT_WINDOW,
             limit: None,
             on_trip: None,
+            covariate: None,
         }
     }
 }
@@ -227,15 +228,7 @@ fn spec(args: &AnalyzeArgs, columns: &Columns, variants: &[String]) -> Spec {
         currency: None,
         control: Some(args.control.clone()),
         variants: variants.iter().map(variant).collect(),
-        allocation: AllocationSpec {
-            policy: PolicyName::Fixed,
-            metric: None,
-            floor_total: None,
-            floor: None,
-            burn_in: None,
-            refresh: None,
-            half_life: None,
-        },
+        allocation: AllocationSpec::fixed(),
         metrics: columns
             .iter()
             .enumerate()

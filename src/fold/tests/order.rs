@@ -80,7 +80,7 @@ proptest! {
         sorted.cells.information = 0;
         other.cells.information = 0;
         prop_assert_eq!(&sorted.cells, &other.cells);
-        for facet in [REVENUE, AOV, CAPPED] {
+        for facet in [REVENUE, AOV, CAPPED, KNOWN, VIEWING] {
             let plain = sorted.total(facet);
             let rows = sorted.cells.weighted(facet, |of| matches!(of, Facet::Day(_)));
             let days = rows.values().filter_map(crate::moments::Weighted::unweighted);

@@ -40,6 +40,7 @@ impl Rules<'_> {
             if !self.broken.contains(&format!("{path}.kind").as_str()) {
                 self.parts(&path, metric);
                 self.event(&path, metric);
+                self.covariate(&path, metric);
                 self.sum(&path, metric);
                 self.ratio(&path, metric);
             }
@@ -54,6 +55,12 @@ impl Rules<'_> {
             (
                 "event",
                 metric.event.is_some(),
+                !ratio,
+                "conversion, count or sum",
+            ),
+            (
+                "covariate",
+                metric.covariate.is_some(),
                 !ratio,
                 "conversion, count or sum",
             ),
@@ -83,6 +90,16 @@ impl Rules<'_> {
             ),
             Some(Err(error)) => self.invalid(&key, error.to_string()),
             Some(Ok(_)) => {}
+        }
+    }
+
+    fn covariate(&mut self, path: &str, metric: &MetricSpec) {
+        let own = metric.event.as_ref();
+        let given = metric.covariate.iter().map(|covariate| &covariate.event);
+        for event in given.filter(|event| own.is_some_and(|own| own != *event)) {
+            if let Err(error) = EventName::parse(event) {
+                self.invalid(&format!("{path}.covariate.event"), error.to_string());
+            }
         }
     }
 
