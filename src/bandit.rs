@@ -8,6 +8,7 @@
 
 pub mod caps;
 mod memory;
+mod plug_in;
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +22,7 @@ use crate::cell::{Cells, Row};
 use crate::epoch::{Cause, Epoch, Era};
 use crate::posterior::{Posterior, best};
 use crate::time::Timestamp;
+use plug_in::plug_ins;
 
 /// Least information since the last epoch that is worth a new one.
 const MIN_INFORMATION: u64 = 20;
@@ -258,7 +260,7 @@ fn epoch(entry: &Entry, cells: &Cells, now: Timestamp, opening: Opening) -> Epoc
         cause: opening.cause,
         receipt: opening.receipt,
         basis: cells.information,
-        means: means(entry, cells),
+        plug_ins: plug_ins(entry, cells, is_burning_in(entry, cells)),
         caps: entry
             .epoch()
             .map_or_else(Vec::new, |current| current.caps.clone()),
@@ -267,35 +269,12 @@ fn epoch(entry: &Entry, cells: &Cells, now: Timestamp, opening: Opening) -> Epoc
     }
 }
 
-/// The frozen plug-in means of AIPW, one constant per metric: 0 until burn-in closes, then the pooled mean of that
-/// moment for ever (statistics R5: they must not use outcomes of their own or later epochs).
-fn means(entry: &Entry, cells: &Cells) -> Vec<f64> {
-    let frozen = entry
-        .epoch()
-        .map(|epoch| &epoch.means)
-        .filter(|means| means.iter().any(|mean| *mean != 0.0));
-    if let Some(means) = frozen {
-        return means.clone();
-    }
+/// Whether a variant still waits for its visitors of burn-in.
+fn is_burning_in(entry: &Entry, cells: &Cells) -> bool {
     let Policy::Bandit(bandit) = &entry.experiment.policy else {
-        return Vec::new();
+        return true;
     };
     let arms: Vec<Arm> = entry.experiment.live().map(|(arm, _)| arm).collect();
-    let open = counts(cells, bandit.metric, &arms)
-        .values()
-        .any(|(n, _)| *n < bandit.burn_in);
-    let pooled = |(index, metric): (u16, &crate::catalog::metric::Metric)| {
-        let rows = cells.pooled(MetricIndex(index), |_| true);
-        let total = rows
-            .values()
-            .fold(crate::moments::Moments::default(), |sum, moments| {
-                sum + *moments
-            });
-        if open {
-            0.0
-        } else {
-            total.mean(metric.kind.unit()).unwrap_or(0.0)
-        }
-    };
-    (0..).zip(&entry.experiment.metrics).map(pooled).collect()
+    let counts = counts(cells, bandit.metric, &arms);
+    counts.values().any(|(n, _)| *n < bandit.burn_in)
 }

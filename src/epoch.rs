@@ -34,6 +34,37 @@ pub enum Cause {
     Imported,
 }
 
+/// What inference on a metric takes from the past, stored so that no outcome of this epoch or a later one touches it
+/// (statistics R3, R5).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlugIn {
+    /// The plug-in mean of AIPW, in the metric's units.
+    pub mean: Means,
+    /// The variance per visitor that sets the scale of confidence sequences, in squared units: what a covariate leaves of
+    /// it, and for a ratio that of its linearised value. Absent if nothing varied.
+    pub variance: Option<f64>,
+}
+
+/// A plug-in mean.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Means {
+    /// The same for every variant.
+    Common(f64),
+    /// One per variant, by [`Arm`].
+    PerArm(Vec<f64>),
+}
+
+impl Means {
+    /// The mean of an arm; 0 for one that is not listed.
+    pub fn of(&self, arm: Arm) -> f64 {
+        match self {
+            Self::Common(mean) => *mean,
+            Self::PerArm(means) => means.get(usize::from(arm.0)).copied().unwrap_or(0.0),
+        }
+    }
+}
+
 /// The life of one allocation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Epoch {
@@ -53,8 +84,8 @@ pub struct Epoch {
     pub receipt: String,
     /// Assignments and counted rewards of the experiment when it was opened.
     pub basis: u64,
-    /// Frozen plug-in mean per metric, in the metric's units: one constant per metric, 0 until burn-in closes (R5).
-    pub means: Vec<f64>,
+    /// What was frozen per metric; empty until burn-in closes, and a metric beyond its end has nothing frozen.
+    pub plug_ins: Vec<PlugIn>,
     /// Frozen cap per metric, in micro-units: what its visitors' totals are cut off at, whatever the sketch says later
     /// (R16). Empty while none is frozen, and for imported history.
     pub caps: Vec<Option<i64>>,
@@ -172,7 +203,7 @@ mod tests {
             cause: Cause::Started,
             receipt: String::new(),
             basis: 0,
-            means: vec![],
+            plug_ins: vec![],
             caps: vec![],
             label: None,
             propensity_known: true,

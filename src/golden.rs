@@ -1,5 +1,7 @@
 //! Golden files in tests: figures from independent tools, in `tests/golden/`. A figure passes if |got − e| ≤ abs + rel·|e|.
 
+pub(crate) mod recorded;
+
 use serde_json::Value;
 
 /// One case of a golden file, with its file's tolerances.

@@ -18,6 +18,12 @@
 //! holdout, because the weights are those of being served control at all. Posteriors shrink the data to their
 //! effective size (Kish); they are decision aids.
 //!
+//! # What the past explains
+//!
+//! A metric with a covariate is compared after what the visitors did before their assignment is taken out: by CUPED under a
+//! fixed split, by a plug-in that follows the covariate under AIPW. Estimates stay unbiased and intervals get narrower;
+//! `adjustments` and `variance_reduction` say so. Rows of variants, posteriors, and the odds of conversions are without it.
+//!
 //! # What holds while one watches
 //!
 //! `p_value` and the intervals beside it are for one planned look. [`AlwaysValid`] holds at every look and for all
@@ -34,6 +40,7 @@ pub mod guardrail;
 pub mod table;
 
 mod adaptive;
+mod adjusted;
 mod always;
 mod bayes;
 mod capping;

@@ -10,7 +10,7 @@ use crate::cell::PlainKey;
 use crate::epoch::EpochNumber;
 use crate::event::Defined;
 use crate::fold::control::defined_entry;
-use crate::moments::Moments;
+use crate::moments::{Moments, Observation};
 use crate::time::Window;
 
 fn at(seconds: i64) -> Timestamp {
@@ -63,15 +63,10 @@ fn cells(counts: &[(i64, i64)]) -> Cells {
             row,
             metric: MetricIndex(0),
         };
-        let y = i128::from(*conversions);
-        cells.plain.insert(
-            key,
-            Moments {
-                n: *visitors,
-                y,
-                ..Moments::default()
-            },
-        );
+        let values = (0..*visitors).map(|visitor| i64::from(visitor < *conversions));
+        let moments = values.map(|y| Moments::of(Observation { y, x: 0 }));
+        let moments = moments.fold(Moments::default(), |sum, one| sum + one);
+        cells.plain.insert(key, moments);
         cells.information += u64::try_from(visitors + conversions).unwrap();
     }
     cells
@@ -140,9 +135,11 @@ fn traffic_moves_to_what_converts_above_the_floor_and_the_receipt_says_why() {
     assert_eq!(epoch.number, EpochNumber(2));
     let pooled = 190.0 / 3_000.0;
     assert!(
-        (epoch.means[0] - pooled).abs() < 1e-12,
+        (epoch.plug_ins[0].mean.of(Arm(1)) - pooled).abs() < 1e-12,
         "the plug-in mean froze as burn-in closed"
     );
+    let variance = epoch.plug_ins[0].variance.unwrap();
+    assert!((variance - pooled * (1.0 - pooled) * 3_000.0 / 2_999.0).abs() < 1e-12);
 }
 
 #[test]
@@ -206,7 +203,7 @@ fn a_move_too_small_is_not_worth_an_epoch_and_plug_in_means_never_thaw() {
     let Proposal::Open(next) = reallocate(&entry, &more, at(200), Urgency::Tick) else {
         panic!("nothing opened")
     };
-    assert_eq!(next.means, entry.epoch().unwrap().means);
+    assert_eq!(next.plug_ins, entry.epoch().unwrap().plug_ins);
 }
 
 #[test]

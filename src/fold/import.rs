@@ -132,7 +132,7 @@ fn imported_epoch(epochs: &Epochs, allocation: Allocation, imported: &Imported) 
         cause: Cause::Imported,
         receipt: receipt.to_owned(),
         basis: 0,
-        means: Vec::new(),
+        plug_ins: Vec::new(),
         caps: Vec::new(),
         label: imported.label,
         propensity_known: known,

@@ -69,7 +69,7 @@ pub(super) async fn epochs(
             "opened_at": epoch.opened_at,
             "cause": epoch.cause,
             "receipt": epoch.receipt,
-            "means": epoch.means,
+            "plug_ins": epoch.plug_ins,
             "caps": caps(&entry, epoch),
         })
     };

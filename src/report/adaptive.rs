@@ -2,7 +2,11 @@
 //!
 //! Sums are taken about a pivot near the mean in exact integers, so that nothing cancels in floats. A ratio is
 //! linearised: visitors count by `(m − R·d)/d̄` about the ratio R of their arm's AIPW means. Where an epoch has no frozen
-//! plug-in mean, it is the mean of the epochs before it, which uses no outcome of its own.
+//! plug-in mean, it is the mean of the epochs before it, which uses no outcome of its own. The slope of a covariate
+//! always is that of the epochs before (R16).
+//!
+//! The scale of a confidence sequence is the variance stored when burn-in closed; where none is stored, that of the epochs
+//! until the gate was passed (R3).
 
 pub(super) mod cells;
 
@@ -15,7 +19,7 @@ use crate::stats::{Caveat, Interval};
 
 use super::design::{Basis, Pairing};
 use super::figure::{Reader, gate};
-use super::{ALPHA, ComparisonReport, Effect, Method};
+use super::{ALPHA, Adjustment, ComparisonReport, Effect, Method};
 use cells::{ABOVE, Drawn, Line, Met};
 
 /// Effective events of the pair below which there is no interval, and below which it is thin (R3).
@@ -102,6 +106,24 @@ impl Adaptive {
         lift.is_finite().then_some(lift)
     }
 
+    /// The same without what is known from before the assignments.
+    fn unadjusted(&self) -> Self {
+        Self {
+            epochs: self.epochs.iter().map(Drawn::unadjusted).collect(),
+            ..*self
+        }
+    }
+
+    /// The share of the variance of a difference that a covariate took away; `None` without one.
+    fn variance_reduction(&self, adjusted: &Pair) -> Option<f64> {
+        self.epochs.iter().find(|drawn| drawn.is_adjusted())?;
+        let plain = self.unadjusted().weighed(Weights::Uniform)?;
+        let (_, error) = contrast(adjusted);
+        let (_, plain) = contrast(&plain.means);
+        let share = 1.0 - (error? / plain?).powi(2);
+        share.is_finite().then_some(share)
+    }
+
     /// Whether there are events enough for an interval.
     fn is_open(&self) -> bool {
         self.events >= MIN_EVENTS
@@ -109,7 +131,7 @@ impl Adaptive {
 
     /// The mean of the control with its standard error and interval, averaged over time.
     pub(super) fn mean(&self) -> Option<(f64, Option<f64>, Option<[f64; 2]>)> {
-        let weighed = self.weighed(Weights::Uniform)?;
+        let weighed = self.unadjusted().weighed(Weights::Uniform)?;
         let (mean, error) = (weighed.means.control, weighed.means.control_variance.sqrt());
         let error = Some(error).filter(|error| *error > 0.0 && error.is_finite());
         let half = error
@@ -150,8 +172,11 @@ impl Adaptive {
         let p_value = weighted_error
             .filter(|_| is_open)
             .map(|error| 2.0 * normal::sf((weighted / error).abs()));
+        let reduction = self.variance_reduction(&uniform.means);
         Some(ComparisonReport {
             method: Method::Aipw,
+            adjustments: Vec::from_iter(reduction.is_some().then_some(Adjustment::Cuped)),
+            variance_reduction: reduction,
             absolute: Some(Effect {
                 estimate: difference,
                 low: half.map(|half| difference - half),
@@ -175,9 +200,14 @@ impl Adaptive {
             .weighed(Weights::Common)
             .filter(|weighed| self.is_open() && !weighed.is_noisy)?;
         let all = Contrast::of(&weighed.epochs, Weights::Common);
-        let first = weighed.epochs.get(..self.first)?;
-        let first = Contrast::of(first, Weights::Common);
-        Some(Sequence::adaptive(&all, &first)?.at(weighed.means))
+        let stored = |drawn: &Drawn| Some((drawn.variance?, drawn.share()));
+        let sequence = if let Some((variance, share)) = self.epochs.iter().find_map(stored) {
+            Sequence::anchored(&all, variance, share)
+        } else {
+            let first = weighed.epochs.get(..self.first)?;
+            Sequence::adaptive(&all, &Contrast::of(first, Weights::Common))
+        };
+        Some(sequence?.at(weighed.means))
     }
 
     /// Converted visitors per epoch and the odds under which they were drawn.
@@ -185,7 +215,7 @@ impl Adaptive {
         self.epochs.iter().map(|drawn| {
             let (control, treatment) = (&drawn.control, &drawn.treatment);
             odds::Cell {
-                share: treatment.propensity / (treatment.propensity + control.propensity),
+                share: drawn.share(),
                 treatment: treatment.y + self.pivot[0] * treatment.n,
                 control: control.y + self.pivot[0] * control.n,
             }

@@ -114,7 +114,7 @@ impl Reader<'_> {
             .mean()
     }
 
-    fn sums(&self, index: MetricIndex, group: Group<'_>) -> Sums {
+    pub(super) fn sums(&self, index: MetricIndex, group: Group<'_>) -> Sums {
         let include = |era| group.eras.is_none_or(|eras| eras.contains(&era));
         self.totals.pooled(index, group.rows, include)
     }
@@ -247,7 +247,7 @@ fn weighted_ratio(sums: &Weighted, unit: f64) -> Option<(f64, f64)> {
     (ratio.is_finite() && variance.is_finite()).then_some((ratio / unit, variance / (unit * unit)))
 }
 
-/// The units above and below the line.
+/// The units of y and x: above and below the line, or of the metric and its covariate.
 pub(super) fn units(metrics: &[Metric], metric: &Metric) -> (f64, f64) {
     let unit = |index: MetricIndex| {
         metrics
@@ -260,7 +260,7 @@ pub(super) fn units(metrics: &[Metric], metric: &Metric) -> (f64, f64) {
             denominator,
         } => (unit(numerator), unit(denominator)),
         MetricKind::Conversion { .. } | MetricKind::Count { .. } | MetricKind::Sum { .. } => {
-            (metric.kind.unit(), 1.0)
+            (metric.kind.unit(), metric.kind.unit())
         }
     }
 }

@@ -3,12 +3,13 @@
 use crate::catalog::metric::{Metric, MetricIndex, MetricKind, OnTrip};
 use crate::stats::{self, Caveat, Kind};
 
+use super::adjusted::Adjusted;
 use super::always;
 use super::bayes::{self, Standings};
 use super::design::{Basis, Design, Named, Pairing};
 use super::figure::{Figure, Group, Reader};
 use super::totals::Totals;
-use super::{ALPHA, ComparisonReport, Effect, Method, MetricReport, VariantMetric};
+use super::{ALPHA, Adjustment, ComparisonReport, Effect, Method, MetricReport, VariantMetric};
 
 /// All metrics over one view of the cells, at the usual confidence.
 pub(super) fn all(design: &Design<'_>, totals: &Totals) -> Vec<MetricReport> {
@@ -160,13 +161,18 @@ impl Reader<'_> {
         (index, pairing): (MetricIndex, &Pairing),
         (control, treatment): (&Figure, &Figure),
     ) -> ComparisonReport {
+        let adjusted = self.adjusted(index, pairing, (control, treatment));
+        let (control, treatment) = match &adjusted {
+            Some(adjusted) => (&adjusted.control, &adjusted.treatment),
+            None => (control, treatment),
+        };
         let is_empty = control.n == 0 || treatment.n == 0;
         let adaptive = self.adaptive(index, pairing).filter(|_| !is_empty);
         let blank = || untested(kind(metric), Caveat::NoData);
         let mut comparison = adaptive
             .as_ref()
             .and_then(|adaptive| adaptive.compared(blank()))
-            .unwrap_or_else(|| self.tested(metric, control, treatment));
+            .unwrap_or_else(|| self.fixed(metric, (control, treatment), adjusted.as_ref()));
         comparison.orders = match &adaptive {
             Some(adaptive) => Some(adaptive.events()),
             None => fewest(control, treatment).map(|orders| orders as f64),
@@ -204,8 +210,24 @@ fn fewest(control: &Figure, treatment: &Figure) -> Option<u64> {
 }
 
 impl Reader<'_> {
-    fn tested(self, metric: &Metric, control: &Figure, treatment: &Figure) -> ComparisonReport {
-        let kind = kind(metric);
+    /// A comparison of a fixed split.
+    fn fixed(
+        self,
+        metric: &Metric,
+        figures: (&Figure, &Figure),
+        adjusted: Option<&Adjusted>,
+    ) -> ComparisonReport {
+        match adjusted {
+            Some(adjusted) => ComparisonReport {
+                adjustments: vec![Adjustment::Cuped],
+                variance_reduction: adjusted.reduction,
+                ..self.tested(Kind::Mean, figures)
+            },
+            None => self.tested(kind(metric), figures),
+        }
+    }
+
+    fn tested(self, kind: Kind, (control, treatment): (&Figure, &Figure)) -> ComparisonReport {
         if control.n == 0 || treatment.n == 0 {
             return untested(kind, Caveat::NoData);
         }
@@ -273,6 +295,8 @@ fn untested(kind: Kind, caveat: Caveat) -> ComparisonReport {
             Kind::Ratio => Method::Ratio,
         },
         headline: None,
+        adjustments: Vec::new(),
+        variance_reduction: None,
         absolute: None,
         std_error: None,
         relative: None,
@@ -285,7 +309,6 @@ fn untested(kind: Kind, caveat: Caveat) -> ComparisonReport {
         bayes: None,
         harm: None,
         status: None,
-        adjustments: Vec::new(),
         caveats: vec![caveat],
     }
 }

@@ -187,6 +187,12 @@ pub struct ComparisonReport {
     pub headline: Option<Headline>,
     /// How the figures for one planned look were made.
     pub method: Method,
+    /// What was done to the visitors' values before they were compared; the rows of the variants are without CUPED.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub adjustments: Vec<Adjustment>,
+    /// The share of the variance of `absolute` that the adjustments took away; negative where they added some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variance_reduction: Option<f64>,
     /// Variant − control, in units of the metric.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub absolute: Option<Effect>,
@@ -224,9 +230,6 @@ pub struct ComparisonReport {
     /// For guardrails with a limit: whether the harm reaches it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<GuardrailStatus>,
-    /// What was done to the visitors' values before they were compared.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub adjustments: Vec<Adjustment>,
     /// What is missing or weak, and why.
     pub caveats: Vec<Caveat>,
 }
@@ -237,6 +240,8 @@ pub struct ComparisonReport {
 pub enum Adjustment {
     /// Totals above the cap in force at the assignment count as the cap.
     Winsorised,
+    /// What the visitors' history before their assignment explains is taken out.
+    Cuped,
 }
 
 /// How a comparison was made.

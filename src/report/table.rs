@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use super::{
-    ComparisonReport, Effect, GuardrailStatus, Method, MetricReport, Report, VariantMetric,
-    VariantTraffic,
+    Adjustment, ComparisonReport, Effect, GuardrailStatus, Method, MetricReport, Report,
+    VariantMetric, VariantTraffic,
 };
 use crate::catalog::metric::{Direction, Role};
 use crate::stats::srm;
@@ -238,12 +238,13 @@ fn methods(metric: &MetricReport) -> Option<String> {
         Method::Aipw => "AIPW",
         Method::Weighted => "inverse weights",
     };
-    let used: BTreeSet<&str> = metric
-        .comparisons
-        .iter()
-        .map(|with| name(with.method))
-        .collect();
-    let used: Vec<&str> = used.into_iter().collect();
+    let with = |of: &ComparisonReport| {
+        let is_adjusted = of.adjustments.contains(&Adjustment::Cuped);
+        let cuped = if is_adjusted { " with CUPED" } else { "" };
+        format!("{}{cuped}", name(of.method))
+    };
+    let used: BTreeSet<String> = metric.comparisons.iter().map(with).collect();
+    let used: Vec<String> = used.into_iter().collect();
     (!used.is_empty()).then(|| format!("by {}", used.join(" and ")))
 }
 

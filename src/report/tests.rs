@@ -1,8 +1,10 @@
 //! Reports of hand-made experiments and cells.
 
+mod covariates;
 mod guardrails;
 mod kinds;
 mod moving;
+mod replay;
 mod shop;
 mod verdict;
 
@@ -13,6 +15,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::catalog::experiment::Experiment;
+use crate::golden;
 use crate::stats::srm::Verdict;
 use shop::{Shop, held, row};
 

@@ -1,13 +1,32 @@
 //! Inference on adaptively collected data, from epoch cells: augmented inverse-propensity weighting (AIPW).
 //!
-//! Every visitor i of an epoch scores `G = μ + 1{A = a}(Y − μ)/e` for each arm a, with the arm's propensity e and a
-//! plug-in mean μ that no outcome of this or a later epoch has touched. Scores are unbiased whatever policy moved the
+//! Every visitor i of an epoch scores `G = f + 1{A = a}(Y − f)/e` for each arm a, with the arm's propensity e and a
+//! plug-in f that no outcome of this or a later epoch has touched. Scores are unbiased whatever policy moved the
 //! propensities and however base rates drift, and their sums follow from the sums per epoch and arm.
+//!
+//! # Covariates
+//! The plug-in is `f = μ + θz`: a mean, and a slope on what is known of the visitor from before the assignment, z = x − c
+//! (statistics R16). θ and c are the same for all arms. With D = Y − f of an arm's own visitors,
+//!
+//! ```text
+//! ΣG     = Σf + ΣD/e                          Σf over all visitors of the epoch, ΣD over the arm's own
+//! ΣG²    = Σf² + 2·ΣfD/e + ΣD²/e²
+//! ΣG_tG_c = Σf_tf_c + Σf_cD_t/e_t + Σf_tD_c/e_c
+//! ```
+//!
+//! because of any two arms a visitor has at most one. All follow from `n, ΣY, ΣY², Σz, Σz², ΣzY` per arm, and `N, Σz, Σz²`
+//! of the epoch. Without a covariate θ = 0.
 //!
 //! # Why two weights
 //! [`Weights::Uniform`] estimates the average effect over time, unbiased under any drift. [`Weights::Common`] is 4–17 %
 //! narrower and keeps a constant lift under drift, because both arms of the contrast share it: weights per arm (√e)
 //! covered a lift in only 83 % under drift. Hadad et al. 2021, Luedtke & van der Laan 2016.
+
+mod events;
+#[cfg(test)]
+pub(super) mod tests;
+
+pub use events::Events;
 
 use crate::posterior::normal::Pair;
 
@@ -24,19 +43,53 @@ pub struct Cell {
     pub propensity: f64,
     /// The plug-in mean.
     pub plug_in: f64,
+    /// What is known of these visitors from before.
+    pub covariate: Known,
+}
+
+/// Sums of the covariate z of an arm's own visitors.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Known {
+    /// Σ z.
+    pub sum: f64,
+    /// Σ z².
+    pub squares: f64,
+    /// Σ z·Y.
+    pub product: f64,
+}
+
+/// The covariate over all visitors of an epoch.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Covariate {
+    /// The slope θ of the plug-in, from earlier epochs only.
+    pub slope: f64,
+    /// Σ z.
+    pub sum: f64,
+    /// Σ z².
+    pub squares: f64,
+}
+
+/// The sums of an arm's own deviations D from the plug-in, divided by the propensity e.
+struct Deviations {
+    /// Σ D/e.
+    sum: f64,
+    /// Σ D²/e².
+    squares: f64,
+    /// Σ z·D/e.
+    product: f64,
 }
 
 impl Cell {
-    /// Σ G and Σ G² over the arm's own visitors, who deviate from μ by Y − μ.
-    fn own(&self) -> (f64, f64) {
-        let mean = self.plug_in;
-        let first = (self.sum - self.n * mean) / self.propensity;
-        let second = (self.squares - 2.0 * mean * self.sum + self.n * mean * mean)
-            / (self.propensity * self.propensity);
-        (
-            self.n * mean + first,
-            self.n * mean * mean + 2.0 * mean * first + second,
-        )
+    fn deviations(&self, slope: f64) -> Deviations {
+        let (mean, known) = (self.plug_in, &self.covariate);
+        let product = known.product - mean * known.sum;
+        let plain = self.squares - 2.0 * mean * self.sum + self.n * mean * mean;
+        let squares = plain - 2.0 * slope * product + slope * slope * known.squares;
+        Deviations {
+            sum: (self.sum - self.n * mean - slope * known.sum) / self.propensity,
+            squares: squares / (self.propensity * self.propensity),
+            product: (product - slope * known.squares) / self.propensity,
+        }
     }
 }
 
@@ -45,10 +98,24 @@ impl Cell {
 pub struct Epoch {
     /// Visitors of all arms.
     pub visitors: f64,
+    /// What is known of them from before.
+    pub covariate: Covariate,
     /// The control.
     pub control: Cell,
     /// The treatment.
     pub treatment: Cell,
+}
+
+impl Epoch {
+    /// Σ over all visitors of the product of two arms' plug-ins, with these means.
+    fn plug_ins(&self, one: f64, other: f64) -> f64 {
+        let Covariate {
+            slope,
+            sum,
+            squares,
+        } = self.covariate;
+        self.visitors * one * other + slope * (one + other) * sum + slope * slope * squares
+    }
 }
 
 /// How epochs are weighted, the same for both arms.
@@ -83,14 +150,16 @@ struct Scores {
 }
 
 impl Scores {
-    /// Adds the visitors of an epoch; those of other arms score μ.
-    fn add(&mut self, cell: &Cell, visitors: f64, weight: f64) {
-        let (own, squares) = cell.own();
-        let (others, mean) = (visitors - cell.n, cell.plug_in);
-        let sum = others * mean + own;
+    /// Adds the visitors of an epoch.
+    fn add(&mut self, epoch: &Epoch, cell: &Cell, weight: f64) {
+        let (mean, covariate) = (cell.plug_in, &epoch.covariate);
+        let own = cell.deviations(covariate.slope);
+        let sum = epoch.visitors * mean + covariate.slope * covariate.sum + own.sum;
+        let mixed = mean * own.sum + covariate.slope * own.product;
+        let second = epoch.plug_ins(mean, mean) + 2.0 * mixed + own.squares;
         self.first += weight * sum;
         self.weighted += weight * weight * sum;
-        self.second += weight * weight * (others * mean * mean + squares);
+        self.second += weight * weight * second;
     }
 }
 
@@ -119,22 +188,22 @@ impl Contrast {
     }
 
     fn add(&mut self, epoch: &Epoch, weight: f64) {
-        let Epoch {
-            visitors,
-            control,
-            treatment,
-        } = epoch;
-        self.visitors += visitors;
-        self.weight += weight * visitors;
-        self.squares += weight * weight * visitors;
-        self.control.add(control, *visitors, weight);
-        self.treatment.add(treatment, *visitors, weight);
-        let others = visitors - control.n - treatment.n;
+        let (control, treatment) = (&epoch.control, &epoch.treatment);
+        let slope = epoch.covariate.slope;
+        self.visitors += epoch.visitors;
+        self.weight += weight * epoch.visitors;
+        self.squares += weight * weight * epoch.visitors;
+        self.control.add(epoch, control, weight);
+        self.treatment.add(epoch, treatment, weight);
+        let mixed = |own: &Cell, other: &Cell| {
+            let own = own.deviations(slope);
+            other.plug_in * own.sum + slope * own.product
+        };
         self.cross += weight
             * weight
-            * (treatment.own().0 * control.plug_in
-                + treatment.plug_in * control.own().0
-                + others * treatment.plug_in * control.plug_in);
+            * (epoch.plug_ins(control.plug_in, treatment.plug_in)
+                + mixed(treatment, control)
+                + mixed(control, treatment));
     }
 
     /// Both means with their covariance matrix; `None` without visitors.
@@ -159,227 +228,5 @@ impl Contrast {
             control_variance: variance(&self.control, control),
             covariance: cross / (total * total),
         })
-    }
-}
-
-/// The effective number of events behind a contrast with [`Weights::Common`], `(Σ h·S/e)² / Σ h²·Q/e²`.
-///
-/// For conversions S = Q is their number; other sums count at most as many events as there are.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Events([(f64, f64); 2]);
-
-impl Events {
-    /// Adds an epoch.
-    pub fn add(&mut self, epoch: &Epoch) {
-        let weight = Weights::Common.of(epoch);
-        for ((first, second), cell) in self.0.iter_mut().zip([epoch.control, epoch.treatment]) {
-            let weight = weight / cell.propensity;
-            *first += weight * cell.sum;
-            *second += weight * weight * cell.squares;
-        }
-    }
-
-    /// The number, of the arm with fewer.
-    pub fn effective(&self) -> f64 {
-        let effective = |(first, second): (f64, f64)| {
-            if second > 0.0 {
-                first * first / second
-            } else {
-                0.0
-            }
-        };
-        let [control, treatment] = self.0.map(effective);
-        control.min(treatment)
-    }
-}
-
-#[cfg(test)]
-pub(super) mod tests {
-    use std::io::Read;
-
-    use super::*;
-    use crate::golden::{self, Case};
-    use crate::posterior::normal;
-
-    /// The visitors of a recorded bandit, in the order of their arrival.
-    pub(in crate::stats) struct Stream {
-        arms: usize,
-        lines: Vec<Vec<f64>>,
-    }
-
-    impl Stream {
-        pub(in crate::stats) fn of(case: &Case) -> Self {
-            let packed: &[u8] = match case.name.as_str() {
-                "bern2" => include_bytes!("../../tests/golden/adaptive/bern2.csv.gz"),
-                "bern3" => include_bytes!("../../tests/golden/adaptive/bern3.csv.gz"),
-                "rev3" => include_bytes!("../../tests/golden/adaptive/rev3.csv.gz"),
-                other => panic!("no stream for {other}"),
-            };
-            let mut text = String::new();
-            let mut unpacked = flate2::read::GzDecoder::new(packed);
-            unpacked.read_to_string(&mut text).unwrap();
-            let lines = text.lines().skip(1);
-            let numbers = |line: &str| line.split(',').map(|cell| cell.parse().unwrap()).collect();
-            Self {
-                arms: usize::try_from(case.input["K"].as_u64().unwrap()).unwrap(),
-                lines: lines.map(numbers).collect(),
-            }
-        }
-
-        /// The cells of an arm against arm 0, over the first so many visitors.
-        pub(in crate::stats) fn epochs(&self, arm: usize, first: usize) -> Vec<Epoch> {
-            let batches = self.lines[..first].chunk_by(|a, b| a[1].total_cmp(&b[1]).is_eq());
-            let epoch = |visitors: &[Vec<f64>]| {
-                let cell = |arm: usize| {
-                    let own = visitors
-                        .iter()
-                        .filter(|of| (of[2] - arm as f64).abs() < 0.5);
-                    let values: Vec<f64> = own.filter_map(|of| of.last().copied()).collect();
-                    Cell {
-                        n: values.len() as f64,
-                        sum: values.iter().sum(),
-                        squares: values.iter().map(|value| value * value).sum(),
-                        propensity: visitors[0][3 + arm],
-                        plug_in: visitors[0][3 + self.arms + arm],
-                    }
-                };
-                Epoch {
-                    visitors: visitors.len() as f64,
-                    control: cell(0),
-                    treatment: cell(arm),
-                }
-            };
-            batches.map(epoch).collect()
-        }
-
-        pub(in crate::stats) fn len(&self) -> usize {
-            self.lines.len()
-        }
-
-        pub(in crate::stats) fn arms(&self) -> usize {
-            self.arms
-        }
-    }
-
-    pub(in crate::stats) fn cases() -> Vec<Case> {
-        golden::cases(include_str!("../../tests/golden/adaptive.json"))
-    }
-
-    fn difference_variance(means: &Pair) -> f64 {
-        means.treatment_variance + means.control_variance - 2.0 * means.covariance
-    }
-
-    #[test]
-    fn uniform_weights_match_the_reference() {
-        for case in cases() {
-            let (stream, z) = (Stream::of(&case), normal::critical(0.05));
-            let pairs: Vec<Pair> = (1..stream.arms())
-                .map(|arm| stream.epochs(arm, stream.len()))
-                .map(|epochs| Contrast::of(&epochs, Weights::Uniform).means().unwrap())
-                .collect();
-            let all = |of: &dyn Fn(&Pair) -> f64| pairs.iter().map(of).collect::<Vec<_>>();
-            let expected = case.part(&case.expected["aipw_uniform"]);
-            let control = pairs[0].control;
-            expected.check("mean", &[vec![control], all(&|of| of.treatment)].concat());
-            let error = vec![pairs[0].control_variance.sqrt()];
-            let errors = [error, all(&|of| of.treatment_variance.sqrt())].concat();
-            expected.check("se", &errors);
-            expected.check("diff", &all(&|of| of.treatment - of.control));
-            expected.check("se_diff", &all(&|of| difference_variance(of).sqrt()));
-            let interval = |of: &Pair| {
-                let half = z * difference_variance(of).sqrt();
-                let difference = of.treatment - of.control;
-                [difference - half, difference + half]
-            };
-            expected.check(
-                "ci_diff",
-                pairs
-                    .iter()
-                    .map(interval)
-                    .collect::<Vec<_>>()
-                    .as_flattened(),
-            );
-        }
-    }
-
-    #[test]
-    fn contrast_weights_match_the_reference() {
-        for case in cases() {
-            let stream = Stream::of(&case);
-            for (arm, expected) in
-                (1..).zip(case.expected["aipw_contrast_common"].as_array().unwrap())
-            {
-                let epochs = stream.epochs(arm, stream.len());
-                let means = Contrast::of(&epochs, Weights::Common).means().unwrap();
-                let expected = case.part(expected);
-                expected.check("mean_k", &[means.treatment]);
-                expected.check("mean_c", &[means.control]);
-                expected.check("var_k", &[means.treatment_variance]);
-                expected.check("var_c", &[means.control_variance]);
-                expected.check("cov", &[means.covariance]);
-                let (difference, error) = (
-                    means.treatment - means.control,
-                    difference_variance(&means).sqrt(),
-                );
-                expected.check("diff", &[difference]);
-                expected.check("se_diff", &[error]);
-                expected.check("p_value", &[2.0 * normal::sf((difference / error).abs())]);
-                expected.check("lift", &[means.treatment / means.control - 1.0]);
-                let (low, high) = means.fieller(normal::critical(0.05)).unwrap();
-                expected.check("ci_lift_fieller", &[low - 1.0, high - 1.0]);
-            }
-        }
-    }
-
-    /// Equal values move with the plug-in mean, so a shift of both leaves every variance alone.
-    #[test]
-    fn a_shift_of_values_and_plug_in_moves_the_means_only() {
-        let case = &cases()[1];
-        let stream = Stream::of(case);
-        let epochs = stream.epochs(1, stream.len());
-        let shifted: Vec<Epoch> = epochs
-            .iter()
-            .map(|epoch| {
-                let shift = |cell: Cell| Cell {
-                    sum: cell.sum + 3.0 * cell.n,
-                    squares: cell.squares + 6.0 * cell.sum + 9.0 * cell.n,
-                    plug_in: cell.plug_in + 3.0,
-                    ..cell
-                };
-                Epoch {
-                    visitors: epoch.visitors,
-                    control: shift(epoch.control),
-                    treatment: shift(epoch.treatment),
-                }
-            })
-            .collect();
-        let means = |epochs: &[Epoch]| Contrast::of(epochs, Weights::Common).means().unwrap();
-        let (plain, moved) = (means(&epochs), means(&shifted));
-        assert!((moved.treatment - plain.treatment - 3.0).abs() < 1e-9);
-        assert!((moved.control_variance / plain.control_variance - 1.0).abs() < 1e-6);
-    }
-
-    #[test]
-    fn events_far_from_even_weights_count_less() {
-        let cell = |events: f64, propensity| Cell {
-            n: 10.0 * events,
-            sum: events,
-            squares: events,
-            propensity,
-            plug_in: 0.0,
-        };
-        let epoch = |control: f64, share| Epoch {
-            visitors: 1_000.0,
-            control: cell(control, share),
-            treatment: cell(60.0, 1.0 - share),
-        };
-        let mut events = Events::default();
-        assert!(events.effective() <= 0.0);
-        events.add(&epoch(40.0, 0.5));
-        assert!((events.effective() - 40.0).abs() < 1e-9);
-        events.add(&epoch(1.0, 0.01));
-        assert!(events.effective() < 41.0);
-        events.add(&epoch(9.0, 0.01));
-        assert!(events.effective() < 45.0);
     }
 }

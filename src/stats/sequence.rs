@@ -11,8 +11,8 @@
 //! `y² = 2·ln(1 + √(x + 1)/(2α))`, the one-sided boundary of Waudby-Smith et al.; a little wider than two sides at 2α.
 //!
 //! # What is tuned
-//! The boundary is tightest at [`PLANNED`] visitors. Its scale is the variance per visitor; under moving propensities that
-//! of the first epochs alone, so that the scale stands still once the first interval is shown.
+//! The boundary is tightest at [`PLANNED`] visitors. Its scale is the variance per visitor; under moving propensities one
+//! that was stored, or that of the first epochs alone, so that the scale stands still once the first interval is shown.
 
 pub mod bounded;
 pub mod msprt;
@@ -139,6 +139,24 @@ impl Sequence {
             means: all.means()?,
             scale: first.means()?,
             visitors: (all.weight / first.weight).powi(2) * first.visitors,
+            planned: PLANNED,
+        })
+    }
+
+    /// By AIPW with [`super::adaptive::Weights::Common`], the scale being a stored `variance` per visitor: that of `h·ψ_r` is
+    /// `variance·((1 − share) + r²·share)` for arms that vary alike, where `share` is the treatment's share of the two
+    /// propensities. `None` without visitors.
+    pub fn anchored(all: &Contrast, variance: f64, share: f64) -> Option<Self> {
+        Some(Self {
+            means: all.means()?,
+            scale: Pair {
+                treatment: 0.0,
+                treatment_variance: variance * (1.0 - share),
+                control: 0.0,
+                control_variance: variance * share,
+                covariance: 0.0,
+            },
+            visitors: all.weight * all.weight,
             planned: PLANNED,
         })
     }

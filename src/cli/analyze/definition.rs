@@ -187,7 +187,7 @@ fn epoch(allocation: Allocation, as_of: Timestamp) -> Epoch {
         cause: Cause::Started,
         receipt: "The split the file was analysed under.".to_owned(),
         basis: 0,
-        means: Vec::new(),
+        plug_ins: Vec::new(),
         caps: Vec::new(),
         label: None,
         propensity_known: true,

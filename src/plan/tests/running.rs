@@ -24,7 +24,7 @@ fn running(days: &[(i32, [(i64, i64); 3])]) -> (Entry, Cells) {
         cause: Cause::Started,
         receipt: String::new(),
         basis: 0,
-        means: Vec::new(),
+        plug_ins: Vec::new(),
         caps: Vec::new(),
         label: None,
         propensity_known: true,

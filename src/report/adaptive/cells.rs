@@ -4,12 +4,13 @@ use crate::allocation::Arm;
 use crate::catalog::Entry;
 use crate::catalog::experiment::Status;
 use crate::catalog::metric::{Metric, MetricIndex, MetricKind};
-use crate::epoch::{Epoch, EpochNumber, Era};
+use crate::epoch::{Epoch, EpochNumber, Era, PlugIn};
 use crate::moments::{Moments, Observation};
+use crate::report::adjusted::MIN_VISITORS;
 use crate::report::design::Design;
 use crate::report::figure::{Reader, units};
 use crate::report::totals::EpochSums;
-use crate::stats::adaptive;
+use crate::stats::adaptive::{self, Covariate, Known};
 use crate::time::Timestamp;
 
 /// A pair of arms in one epoch: sums about the pivot in units, and plug-in means less the pivot.
@@ -18,8 +19,43 @@ pub(super) struct Drawn {
     pub(super) visitors: f64,
     pub(super) control: Side,
     pub(super) treatment: Side,
-    /// Plug-in means above and below the line.
-    pub(super) plug_in: [f64; 2],
+    /// What is known of all visitors from before their assignment.
+    pub(super) history: History,
+    /// The stored variance per visitor.
+    pub(super) variance: Option<f64>,
+}
+
+/// The covariate of a metric in an epoch: the plug-in rises by `slope` per unit of x above `center`.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct History {
+    slope: f64,
+    center: f64,
+    /// Σ x − center over the visitors of all arms, and the sum of its squares.
+    sum: f64,
+    squares: f64,
+}
+
+impl History {
+    /// The least-squares slope and the mean of the epochs before; `all` are the visitors of this one.
+    fn new(before: &Moments, all: &Moments, (above, below): (f64, f64)) -> Self {
+        let slope = before
+            .covariance(below, above)
+            .zip(before.variance_x(below))
+            .map(|(mixed, spread)| mixed / spread)
+            .filter(|slope| slope.is_finite() && before.n >= MIN_VISITORS);
+        let Some(slope) = slope else {
+            return Self::default();
+        };
+        let center = before.x as f64 / before.n as f64 / below;
+        let (n, x) = (all.n as f64, all.x as f64 / below);
+        let squares = all.xx.as_f64() / (below * below);
+        Self {
+            slope,
+            center,
+            sum: x - n * center,
+            squares: squares - 2.0 * center * x + n * center * center,
+        }
+    }
 }
 
 /// The sums of an arm in an epoch.
@@ -32,10 +68,17 @@ pub(super) struct Side {
     pub(super) xx: f64,
     pub(super) xy: f64,
     pub(super) propensity: f64,
+    /// Plug-in means above and below the line.
+    plug_in: [f64; 2],
 }
 
 impl Side {
-    pub(super) fn new(moments: &Moments, (above, below): (f64, f64), propensity: f64) -> Self {
+    fn new(
+        moments: &Moments,
+        (above, below): (f64, f64),
+        propensity: f64,
+        plug_in: [f64; 2],
+    ) -> Self {
         Self {
             n: moments.n as f64,
             y: moments.y as f64 / above,
@@ -44,11 +87,12 @@ impl Side {
             xx: moments.xx.as_f64() / (below * below),
             xy: moments.xy.as_f64() / (above * below),
             propensity,
+            plug_in,
         }
     }
 
     /// The sums of (y − ratio·x + constant)·scale.
-    pub(super) fn cell(&self, line: Line, plug_in: [f64; 2]) -> adaptive::Cell {
+    fn cell(&self, line: Line, center: f64) -> adaptive::Cell {
         let Line {
             ratio,
             constant,
@@ -63,7 +107,12 @@ impl Side {
                 * scale
                 * (squares + 2.0 * constant * sum + self.n * constant * constant),
             propensity: self.propensity,
-            plug_in: scale * (plug_in[0] - ratio * plug_in[1] + constant),
+            plug_in: scale * (self.plug_in[0] - ratio * self.plug_in[1] + constant),
+            covariate: Known {
+                sum: self.x - self.n * center,
+                squares: self.xx - 2.0 * center * self.x + self.n * center * center,
+                product: self.xy - center * self.y,
+            },
         }
     }
 }
@@ -84,10 +133,21 @@ pub(super) const ABOVE: Line = Line {
 
 impl Drawn {
     pub(super) fn epoch(&self, control: Line, treatment: Line) -> adaptive::Epoch {
+        let History {
+            slope,
+            center,
+            sum,
+            squares,
+        } = self.history;
         adaptive::Epoch {
             visitors: self.visitors,
-            control: self.control.cell(control, self.plug_in),
-            treatment: self.treatment.cell(treatment, self.plug_in),
+            covariate: Covariate {
+                slope,
+                sum,
+                squares,
+            },
+            control: self.control.cell(control, center),
+            treatment: self.treatment.cell(treatment, center),
         }
     }
 
@@ -96,12 +156,30 @@ impl Drawn {
         let turn = |side: Side| Side {
             y: side.x,
             yy: side.xx,
+            plug_in: [side.plug_in[1], 0.0],
             ..side
         };
         Self {
             control: turn(self.control),
             treatment: turn(self.treatment),
-            plug_in: [self.plug_in[1], 0.0],
+            ..*self
+        }
+    }
+
+    /// The treatment's share of the two propensities.
+    pub(super) fn share(&self) -> f64 {
+        self.treatment.propensity / (self.treatment.propensity + self.control.propensity)
+    }
+
+    /// Whether the plug-in follows a covariate.
+    pub(super) fn is_adjusted(&self) -> bool {
+        self.history.slope.abs() > 0.0
+    }
+
+    /// The same without what is known from before.
+    pub(super) fn unadjusted(&self) -> Self {
+        Self {
+            history: History::default(),
             ..*self
         }
     }
@@ -123,7 +201,8 @@ pub(in crate::report) struct Met {
     pub(super) closed_at: Option<Timestamp>,
     visitors: f64,
     sides: Vec<(Arm, Side)>,
-    plug_in: [f64; 2],
+    history: History,
+    variance: Option<f64>,
 }
 
 impl Table {
@@ -146,16 +225,28 @@ impl Table {
                     None => arms.push((row.arm, moments)),
                 }
             }
-            if let Some(epoch) = design.entry.epochs.get(*number) {
-                let frozen = frozen(metric.1, metric.0, &epoch.means);
-                table.epochs.push(Met {
-                    era: epoch.era,
-                    closed_at: closed_at(design.entry, epoch),
-                    visitors: (before.n - start.n) as f64,
-                    sides: sides(epoch, design.control(), &arms, units),
-                    plug_in: plug_in(frozen, &start, pivot, units),
-                });
-            }
+            let Some(epoch) = design.entry.epochs.get(*number) else {
+                continue;
+            };
+            let (all, is_adjusted) = (before - start, metric.1.covariate.is_some());
+            let past = Past {
+                start,
+                pivot,
+                units,
+            };
+            let stored = epoch.plug_ins.get(usize::from(metric.0.0));
+            table.epochs.push(Met {
+                era: epoch.era,
+                closed_at: closed_at(design.entry, epoch),
+                visitors: all.n as f64,
+                sides: past.sides(epoch, (design.control(), metric), &arms),
+                history: if is_adjusted {
+                    History::new(&start, &all, units)
+                } else {
+                    History::default()
+                },
+                variance: stored.and_then(|stored| stored.variance),
+            });
         }
         table
     }
@@ -176,7 +267,8 @@ impl Table {
                 visitors: met.visitors,
                 control: side(control)?,
                 treatment: side(treatment)?,
-                plug_in: met.plug_in,
+                history: met.history,
+                variance: met.variance,
             })
         };
         epochs.filter_map(drawn).collect()
@@ -190,21 +282,46 @@ fn closed_at(entry: &Entry, epoch: &Epoch) -> Option<Timestamp> {
     next.map(|next| next.opened_at).or_else(stopped)
 }
 
-/// The live arms of an epoch, those without visitors too.
-fn sides(
-    epoch: &Epoch,
-    control: Arm,
-    arms: &[(Arm, Moments)],
+/// What came before an epoch: sums about the pivot.
+struct Past {
+    start: Moments,
+    pivot: Observation,
     units: (f64, f64),
-) -> Vec<(Arm, Side)> {
-    let live = epoch.allocation.iter().map(|(arm, _)| arm);
-    let side = |arm: Arm| {
-        let own = arms.iter().find(|(of, _)| *of == arm);
-        let moments = own.map_or_else(Moments::default, |(_, moments)| *moments);
-        let propensity = epoch.served(arm, control)?.get();
-        Some((arm, Side::new(&moments, units, propensity)))
-    };
-    live.filter_map(side).collect()
+}
+
+impl Past {
+    /// The live arms of an epoch, those without visitors too.
+    fn sides(
+        &self,
+        epoch: &Epoch,
+        (control, metric): (Arm, (MetricIndex, &Metric)),
+        arms: &[(Arm, Moments)],
+    ) -> Vec<(Arm, Side)> {
+        let live = epoch.allocation.iter().map(|(arm, _)| arm);
+        let side = |arm: Arm| {
+            let own = arms.iter().find(|(of, _)| *of == arm);
+            let moments = own.map_or_else(Moments::default, |(_, moments)| *moments);
+            let propensity = epoch.served(arm, control)?.get();
+            let plug_in = self.plug_in(frozen(metric, &epoch.plug_ins, arm));
+            Some((arm, Side::new(&moments, self.units, propensity, plug_in)))
+        };
+        live.filter_map(side).collect()
+    }
+
+    /// The plug-in means about the pivot: the frozen ones, else those of the epochs before.
+    fn plug_in(&self, frozen: Option<[f64; 2]>) -> [f64; 2] {
+        let (above, below) = self.units;
+        let pivot = [self.pivot.y as f64 / above, self.pivot.x as f64 / below];
+        let n = self.start.n as f64;
+        match frozen {
+            Some([y, x]) => [y - pivot[0], x - pivot[1]],
+            None if n > 0.0 => [
+                self.start.y as f64 / n / above,
+                self.start.x as f64 / n / below,
+            ],
+            None => pivot.map(|pivot| -pivot),
+        }
+    }
 }
 
 fn pivot(epochs: &[EpochSums]) -> Observation {
@@ -237,36 +354,20 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The frozen means above and below the line; 0 is none.
-fn frozen(metric: &Metric, index: MetricIndex, means: &[f64]) -> [f64; 2] {
-    let of = |index: MetricIndex| means.get(usize::from(index.0)).copied().unwrap_or(0.0);
+/// An arm's frozen means above and below the line.
+fn frozen(
+    (index, metric): (MetricIndex, &Metric),
+    plug_ins: &[PlugIn],
+    arm: Arm,
+) -> Option<[f64; 2]> {
+    let of = |index: MetricIndex| Some(plug_ins.get(usize::from(index.0))?.mean.of(arm));
     match metric.kind {
         MetricKind::Ratio {
             numerator,
             denominator,
-        } => [of(numerator), of(denominator)],
+        } => Some([of(numerator)?, of(denominator)?]),
         MetricKind::Conversion { .. } | MetricKind::Count { .. } | MetricKind::Sum { .. } => {
-            [of(index), 0.0]
+            Some([of(index)?, 0.0])
         }
     }
-}
-
-/// The plug-in means about the pivot: the frozen ones, else those of the epochs before, which are sums about the pivot.
-fn plug_in(
-    frozen: [f64; 2],
-    before: &Moments,
-    pivot: Observation,
-    (above, below): (f64, f64),
-) -> [f64; 2] {
-    let mean = |frozen: f64, sum: i128, pivot: i64, unit: f64| {
-        if frozen.abs() > 0.0 || before.n <= 0 {
-            frozen - pivot as f64 / unit
-        } else {
-            sum as f64 / before.n as f64 / unit
-        }
-    };
-    [
-        mean(frozen[0], before.y, pivot.y, above),
-        mean(frozen[1], before.x, pivot.x, below),
-    ]
 }

@@ -115,7 +115,7 @@ impl Shop {
             cause: Cause::Started,
             receipt: String::new(),
             basis: 0,
-            means: Vec::new(),
+            plug_ins: Vec::new(),
             caps: Vec::new(),
             label: None,
             propensity_known,

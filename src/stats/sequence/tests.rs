@@ -4,8 +4,9 @@ mod peeking;
 
 use super::*;
 use crate::golden;
+use crate::golden::recorded::{Recorded, bandits};
 use crate::posterior::normal;
-use crate::stats::adaptive::{Weights, tests as recorded};
+use crate::stats::adaptive::{Cell, Covariate, Epoch, Known, Weights, tests::epochs};
 
 #[test]
 fn margins_match_the_reference() {
@@ -75,14 +76,14 @@ fn two_samples_match_the_reference() {
 
 #[test]
 fn a_bandit_matches_the_reference_at_every_look() {
-    for case in recorded::cases() {
-        let stream = recorded::Stream::of(&case);
+    for case in bandits() {
+        let stream = Recorded::of(&case);
         for (look, expected) in case.expected["asympcs_aipw_uniform"].as_object().unwrap() {
             let (visitors, expected) = (look.parse().unwrap(), case.part(expected));
             let rho2 = expected.numbers("rho2")[0];
             let (mut means, mut spreads, mut ends) = (vec![], vec![], vec![]);
-            for arm in 1..stream.arms() {
-                let epochs = stream.epochs(arm, visitors);
+            for arm in 1..stream.arms {
+                let epochs = epochs(&stream, arm, visitors);
                 let contrast = Contrast::of(&epochs, Weights::Uniform);
                 let pair = contrast.means().unwrap();
                 let error = variance(&pair, 1.0).sqrt();
@@ -194,4 +195,47 @@ fn what_cannot_be_told_has_no_interval() {
         .relative(0.05)
         .unwrap();
     assert!(relative.low < 0.5 && 0.5 < relative.high && relative.high - relative.low < 0.1);
+}
+
+/// Arms that vary alike by what was stored have the sequence of that variance, whatever their propensities.
+#[test]
+fn a_stored_scale_is_that_of_arms_that_vary_alike() {
+    let epoch = |control: f64, n: f64| {
+        let cell = |propensity: f64| {
+            let n = n * propensity;
+            Cell {
+                n,
+                sum: 5.0 * n,
+                squares: 29.0 * n,
+                propensity,
+                plug_in: 5.0,
+                covariate: Known::default(),
+            }
+        };
+        Epoch {
+            visitors: n,
+            covariate: Covariate::default(),
+            control: cell(control),
+            treatment: cell(1.0 - control),
+        }
+    };
+    for share in [0.5, 0.2, 0.9] {
+        let epochs = [epoch(share, 4_000.0), epoch(0.5, 9_000.0)];
+        let contrast = |epochs| Contrast::of(epochs, Weights::Common);
+        let all = contrast(&epochs[..]);
+        let derived = Sequence::adaptive(&all, &contrast(&epochs[..1])).unwrap();
+        let stored = Sequence::anchored(&all, 4.0, 1.0 - share).unwrap();
+        let ends = |of: Option<Interval>| of.map(|of| [of.low, of.high]).unwrap();
+        for (derived, stored) in [
+            (ends(derived.absolute(0.05)), ends(stored.absolute(0.05))),
+            (ends(derived.relative(0.05)), ends(stored.relative(0.05))),
+        ] {
+            for (derived, stored) in derived.iter().zip(stored) {
+                assert!(
+                    (derived - stored).abs() < 1e-9 * derived.abs(),
+                    "{derived} {stored}"
+                );
+            }
+        }
+    }
 }

@@ -5,7 +5,7 @@ use rand::{SeedableRng, rngs::StdRng};
 use rand_distr::{Binomial, Distribution, StandardNormal};
 
 use crate::posterior::normal;
-use crate::stats::adaptive::{Cell, Contrast, Epoch, Events, Weights};
+use crate::stats::adaptive::{Cell, Contrast, Covariate, Epoch, Events, Known, Weights};
 use crate::stats::sequence::{Sequence, Side, odds};
 
 const ARMS: usize = 3;
@@ -73,6 +73,7 @@ impl Bandit {
                 squares: sum,
                 propensity,
                 plug_in: self.plug_in,
+                covariate: Known::default(),
             }
         });
         if self.epochs.is_empty() {
@@ -84,6 +85,7 @@ impl Bandit {
     fn contrast(&self, arm: usize) -> Vec<Epoch> {
         let epoch = |cells: &[Cell; ARMS]| Epoch {
             visitors: PER_EPOCH as f64,
+            covariate: Covariate::default(),
             control: cells[0],
             treatment: cells[arm],
         };
