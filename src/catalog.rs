@@ -12,11 +12,13 @@ pub mod spec;
 
 mod compile;
 mod document;
+mod holdout;
 mod layers;
 #[cfg(test)]
 mod tests;
 
 pub use compile::Edit;
+pub use holdout::{GLOBAL_HOLDOUT, global_holdout};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -41,6 +43,8 @@ pub struct Serial(pub u32);
 #[derive(Debug, Clone, Default)]
 pub struct Catalog {
     serials: BTreeMap<ExperimentKey, Serial>,
+    /// The global holdouts, oldest first.
+    holdouts: Vec<Serial>,
     entries: Vec<Arc<Entry>>,
     signals: BTreeMap<EventName, BTreeSet<String>>,
 }
@@ -208,12 +212,34 @@ pub enum Source {
     File(String),
     /// The API.
     Api,
+    /// The settings of the process, as the global holdout does.
+    Settings,
 }
 
 impl Catalog {
     /// The experiment with this key, archived or not.
     pub fn get(&self, key: &str) -> Option<&Arc<Entry>> {
         self.by_serial(*self.serials.get(key)?)
+    }
+
+    /// What visitors are assigned to under this key: an experiment, or the last global holdout.
+    pub fn assignable(&self, key: &str) -> Option<&Arc<Entry>> {
+        match self.holdouts.last() {
+            Some(last) if key == GLOBAL_HOLDOUT => self.by_serial(*last),
+            Some(_) | None => self.get(key),
+        }
+    }
+
+    /// The global holdout in force.
+    pub fn global_holdout(&self) -> Option<&Arc<Entry>> {
+        let last = self.by_serial(*self.holdouts.last()?)?;
+        Some(last).filter(|entry| entry.is_running())
+    }
+
+    /// The global holdout with this serial, in force or not.
+    pub fn holdout_by_serial(&self, serial: Serial) -> Option<&Arc<Entry>> {
+        let known = self.holdouts.contains(&serial);
+        self.by_serial(serial).filter(|_| known)
     }
 
     /// The experiment with this serial.
@@ -248,7 +274,11 @@ impl Catalog {
             Some(slot) => *slot = Arc::new(entry),
             None => self.entries.push(Arc::new(entry)),
         }
-        self.serials.insert(key, serial);
+        if key.as_str() != GLOBAL_HOLDOUT {
+            self.serials.insert(key, serial);
+        } else if !self.holdouts.contains(&serial) {
+            self.holdouts.push(serial);
+        }
     }
 
     /// The properties that metrics read of an event; `None` when no metric ever read the event.
@@ -287,6 +317,11 @@ impl Catalog {
 }
 
 impl Entry {
+    /// Whether it is a global holdout rather than an experiment.
+    pub fn is_global_holdout(&self) -> bool {
+        self.experiment.key.as_str() == GLOBAL_HOLDOUT
+    }
+
     /// The epoch under which visitors are drawn now.
     pub fn epoch(&self) -> Option<&Epoch> {
         self.epochs.current()
@@ -320,7 +355,7 @@ pub fn read_files(files: &[(String, String)]) -> (Vec<(String, Spec)>, Vec<Mista
             Document::toml(text)
         };
         let checked = document.and_then(|document| {
-            let spec = spec::read(&document)?;
+            let spec = definition(&document)?;
             let clashes = clashes(&spec, &read);
             if clashes.is_empty() {
                 return Ok(spec);
@@ -343,7 +378,18 @@ pub fn read_files(files: &[(String, String)]) -> (Vec<(String, Spec)>, Vec<Mista
 /// # Errors
 /// All its mistakes.
 pub fn read_json(text: &str) -> Result<Spec, Vec<Mistake>> {
-    spec::read(&Document::json(text)?)
+    definition(&Document::json(text)?)
+}
+
+/// Reads somebody's definition, which may not be that of the global holdout.
+fn definition(document: &Document) -> Result<Spec, Vec<Mistake>> {
+    let spec = spec::read(document)?;
+    if spec.key != GLOBAL_HOLDOUT {
+        return Ok(spec);
+    }
+    let detail = format!("\"{GLOBAL_HOLDOUT}\" is reserved for the global holdout");
+    let mistake = Mistake::new("key", Code::Conflict, detail);
+    Err(vec![document.placed(mistake)])
 }
 
 /// What a definition shares with those of other files that only one can have.

@@ -4,6 +4,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::catalog;
+use crate::catalog::mistake::Mistake;
+use crate::catalog::spec::Spec;
 use crate::telemetry::LogFormat;
 
 /// Settings that may be given on the command line, in the environment (`UPSWING_LISTEN` …) or in `upswing.toml`.
@@ -43,12 +46,25 @@ pub struct Options {
     /// Share of visitors held out of all personalization [default: 0]
     #[arg(long, env = "UPSWING_GLOBAL_HOLDOUT", global = true)]
     pub global_holdout: Option<f64>,
-    /// Salt of the global holdout's draw [default: upswing]
+    /// What the global holdout measures; only in `upswing.toml`
+    #[arg(skip)]
+    pub holdout: Option<HoldoutOptions>,
+    /// Salt of the global holdout's draw: another one draws visitors not seen before anew [default: upswing]
     #[arg(long, env = "UPSWING_SALT", global = true)]
     pub salt: Option<String>,
     /// Threads that answer requests [default: cores − 1]
     #[arg(long, env = "UPSWING_WORKERS", global = true)]
     pub workers: Option<usize>,
+}
+
+/// What the global holdout measures.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HoldoutOptions {
+    /// Currency of the amounts.
+    pub currency: Option<String>,
+    /// Its metrics, as in an experiment's definition.
+    pub metrics: Option<Vec<serde_json::Value>>,
 }
 
 impl Options {
@@ -66,6 +82,7 @@ impl Options {
             queue: self.queue.or(other.queue),
             time_zone: self.time_zone.or(other.time_zone),
             global_holdout: self.global_holdout.or(other.global_holdout),
+            holdout: self.holdout.or(other.holdout),
             salt: self.salt.or(other.salt),
             workers: self.workers.or(other.workers),
         }
@@ -95,8 +112,8 @@ pub struct Config {
     pub queue: usize,
     /// Time zone in which days are counted.
     pub time_zone: String,
-    /// Share of visitors held out of all personalization.
-    pub global_holdout: f64,
+    /// Visitors held out of all personalization; `None`: nobody.
+    pub global_holdout: Option<Spec>,
     /// Salt of the global holdout's draw.
     pub salt: String,
     /// Threads that answer requests.
@@ -117,6 +134,14 @@ pub enum ConfigError {
     /// A share is none.
     #[error("--global-holdout must be in [0, 1), not {0}")]
     Share(f64),
+    /// What the global holdout measures has mistakes.
+    #[error("{path}: {}", lines(mistakes))]
+    Holdout {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        mistakes: Vec<Mistake>,
+    },
 }
 
 impl Config {
@@ -126,10 +151,7 @@ impl Config {
     /// [`ConfigError`].
     pub fn new(given: Options, file: &Path) -> Result<Self, ConfigError> {
         let options = given.or(read(file)?);
-        let global_holdout = options.global_holdout.unwrap_or(0.0);
-        if !(0.0..1.0).contains(&global_holdout) {
-            return Err(ConfigError::Share(global_holdout));
-        }
+        let global_holdout = holdout(&options, file)?;
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let text = |given: Option<String>, default: &str| given.unwrap_or_else(|| default.into());
         let server = text(options.server, "http://127.0.0.1:8080");
@@ -149,6 +171,29 @@ impl Config {
             workers: options.workers.unwrap_or(cores - 1).max(1),
         })
     }
+}
+
+/// The global holdout of the settings. What it measures is checked even where nobody is held out.
+fn holdout(options: &Options, file: &Path) -> Result<Option<Spec>, ConfigError> {
+    let share = options.global_holdout.unwrap_or(0.0);
+    if !(0.0..1.0).contains(&share) {
+        return Err(ConfigError::Share(share));
+    }
+    let measured = options.holdout.clone().unwrap_or_default();
+    let (metrics, currency) = (measured.metrics.as_deref(), measured.currency.as_deref());
+    let is_on = share > 0.0;
+    let checked = if is_on { share } else { 0.5 };
+    let spec = catalog::global_holdout(checked, metrics, currency);
+    let spec = spec.map_err(|mistakes| ConfigError::Holdout {
+        path: file.to_owned(),
+        mistakes,
+    })?;
+    Ok(Some(spec).filter(|_| is_on))
+}
+
+fn lines(mistakes: &[Mistake]) -> String {
+    let lines: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+    lines.join("\n")
 }
 
 /// What a configuration file says; one that does not exist says nothing.

@@ -99,8 +99,6 @@ impl Snapshot {
 pub struct Sticky {
     /// The visitor's assignments.
     pub assignments: Vec<Assignment>,
-    /// The visitor's place in the global holdout, if one was ever drawn.
-    pub held: Option<bool>,
 }
 
 impl Sticky {
@@ -111,7 +109,6 @@ impl Sticky {
         };
         Self {
             assignments: record.assignments.iter().map(light).collect(),
-            held: record.enrolled.map(|enrolled| enrolled.held),
         }
     }
 }

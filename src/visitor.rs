@@ -58,24 +58,13 @@ pub struct Record {
     pub assignments: Vec<Assignment>,
     /// Recent events, by time.
     pub events: Vec<MetricEvent>,
-    /// The visitor's place in or outside the global holdout, once asked.
-    pub enrolled: Option<Enrolment>,
     /// How many events have left the list since it was full: their ids lie beside the record.
     pub overflowed: u32,
-    /// The earliest time of any event, assignment or enrolment, whether a metric reads it or not.
+    /// The earliest time of any event or assignment, whether a metric reads it or not.
     pub first_seen: Option<Timestamp>,
 }
 
-/// A visitor's place in or outside the global holdout.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Enrolment {
-    /// Whether held out.
-    pub held: bool,
-    /// Since when.
-    pub at: Timestamp,
-}
-
-/// A unit's place in an experiment.
+/// A unit's place in an experiment, or a visitor's in or outside the global holdout.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Assignment {
     /// The experiment.

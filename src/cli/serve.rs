@@ -9,7 +9,7 @@ use super::{Failure, say};
 use crate::config::Config;
 use crate::engine::files::{self, Files};
 use crate::engine::{Engine, EngineError, Setup};
-use crate::http::{GlobalHoldout, Server, routes};
+use crate::http::{Server, routes};
 use crate::store::{Store, StoreError};
 use crate::telemetry;
 
@@ -34,13 +34,9 @@ pub(super) fn run(config: &Config, manual_clock: bool) -> Result<(), Failure> {
         sticky_visitors: config.sticky,
         queue: config.queue,
     })?;
-    let holdout = GlobalHoldout {
-        share: config.global_holdout,
-        salt: config.salt.clone(),
-    };
     let server = Server {
         engine: engine.clone(),
-        holdout,
+        salt: config.salt.clone(),
         metrics,
     };
     let result = actix_web::rt::System::new().block_on(serve(config, server, files));
@@ -52,6 +48,10 @@ pub(super) fn run(config: &Config, manual_clock: bool) -> Result<(), Failure> {
 async fn serve(config: &Config, server: Server, files: Files) -> Result<(), Failure> {
     let engine = server.engine.clone();
     let mut watch = Watch::new(engine.clone(), config.experiments.clone());
+    watch
+        .hold_out(config.global_holdout.clone())
+        .await
+        .map_err(Failure::input)?;
     watch.apply(&files).await.map_err(Failure::input)?;
     let build = move || {
         let server = server.clone();

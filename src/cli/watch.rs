@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::catalog::Source;
 use crate::catalog::experiment::Status;
+use crate::catalog::spec::Spec;
 use crate::engine::Engine;
 use crate::engine::command::{Command, CommandError, Done};
 use crate::engine::files::{self, Files};
@@ -48,6 +49,16 @@ impl Watch {
                 Err(error) => tracing::warn!(%error, "the experiments directory can not be read"),
             }
         }
+    }
+
+    /// Holds visitors out of everything as the settings say.
+    ///
+    /// # Errors
+    /// The writer does not answer.
+    pub(super) async fn hold_out(&self, holdout: Option<Spec>) -> Result<(), String> {
+        self.command(Command::HoldOut(holdout.map(Box::new)))
+            .await
+            .map(drop)
     }
 
     /// Brings the catalog to what the files say.

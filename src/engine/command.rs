@@ -50,6 +50,8 @@ pub enum Command {
     },
     /// Put away.
     Archive(ExperimentKey),
+    /// Hold visitors out of everything as the settings say; `None`: nobody any more.
+    HoldOut(Option<Box<Spec>>),
     /// Ask the policy now.
     Reallocate(ExperimentKey),
     /// Look at all guardrails, and ask all policies by their own rules.
@@ -153,6 +155,7 @@ pub fn decide(command: &Command, state: State<'_>) -> Result<Decided, CommandErr
             state.transition(experiment, Transition::Conclude(conclusion))
         }
         Command::Archive(key) => state.transition(key, Transition::Archive),
+        Command::HoldOut(spec) => Ok(state.hold_out(spec.as_deref())),
         Command::Reallocate(key) => state.reallocate(key),
         Command::Tick => Ok(state.tick()),
     }
@@ -307,6 +310,46 @@ impl<'a> State<'a> {
             events,
             ..Decided::default()
         })
+    }
+
+    /// Other settings are another holdout, which begins without visitors; the comparison of one that ends is frozen.
+    fn hold_out(&self, wanted: Option<&Spec>) -> Decided {
+        let present = self.catalog.global_holdout();
+        if present.map(|entry| &*entry.experiment.spec) == wanted {
+            return Decided::default();
+        }
+        let begun = wanted.map(|spec| Defined {
+            definition: serde_json::to_string(spec).unwrap_or_default(),
+            source: Source::Settings,
+            cosmetic: false,
+            at: self.now,
+        });
+        let ended = |entry: &std::sync::Arc<Entry>| Transitioned {
+            experiment: entry.experiment.key.clone(),
+            transition: Transition::Conclude(Conclusion {
+                winner: None,
+                scope: Scope::Everyone,
+            }),
+            at: self.now,
+        };
+        let ended = present.map(|entry| Event::Transitioned(ended(entry)));
+        let begun = begun.map(|defined| self.begun(defined));
+        Decided {
+            events: ended
+                .into_iter()
+                .chain(begun.into_iter().flatten())
+                .collect(),
+            ..Decided::default()
+        }
+    }
+
+    /// A definition and its first epoch.
+    fn begun(&self, defined: Defined) -> Vec<Event> {
+        let after = defined_entry(self.catalog, &defined);
+        let opened = after.and_then(|after| self.opened(None, &after));
+        std::iter::once(Event::Defined(defined))
+            .chain(opened)
+            .collect()
     }
 
     fn transition(

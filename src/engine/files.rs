@@ -70,7 +70,7 @@ pub fn orphans(files: &Files, catalog: &Catalog) -> Vec<(String, ExperimentKey)>
     };
     let orphan = |entry: &Arc<Entry>| match &entry.lifecycle.source {
         Source::File(file) if !present(file) => Some((file.clone(), entry.experiment.key.clone())),
-        Source::File(_) | Source::Api => None,
+        Source::File(_) | Source::Api | Source::Settings => None,
     };
     catalog
         .iter()

@@ -230,7 +230,6 @@ fn commit_length(events: &[Event]) -> usize {
             | Event::Defined(_)
             | Event::Transitioned(_)
             | Event::Opened { .. }
-            | Event::Enrolled(_)
             | Event::Assigned(_)
             | Event::Imported(_)
             | Event::Tripped { .. } => 0,

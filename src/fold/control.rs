@@ -100,7 +100,7 @@ pub fn defined_entry(catalog: &Catalog, defined: &Defined) -> Option<Entry> {
 
 /// A change of status.
 pub fn transition(catalog: &Catalog, transitioned: &Transitioned) -> Delta {
-    let found = catalog.get(transitioned.experiment.as_str());
+    let found = catalog.assignable(transitioned.experiment.as_str());
     let Some(entry) = found.filter(|entry| check(entry, &transitioned.transition).is_ok()) else {
         return Delta::none(Outcome::Void);
     };
@@ -141,7 +141,7 @@ pub(super) fn trip(catalog: &Catalog, experiment: &ExperimentKey, trip: &Trip) -
 
 /// A new epoch. One whose number is not the next is a repetition (of a retry, or of another node) and is absorbed.
 pub(super) fn open(catalog: &Catalog, experiment: &ExperimentKey, epoch: &Epoch) -> Delta {
-    let Some(entry) = catalog.get(experiment.as_str()) else {
+    let Some(entry) = catalog.assignable(experiment.as_str()) else {
         return Delta::none(Outcome::Void);
     };
     if epoch.number != entry.epochs.next_number() {

@@ -17,7 +17,7 @@ use crate::catalog::Entry;
 use crate::catalog::audience::Attributes;
 use crate::catalog::experiment::Unit;
 use crate::engine::{Refused, Snapshot, Sticky};
-use crate::event::{Assigned, Enrolled, Event};
+use crate::event::{Assigned, Event};
 use crate::fold::{Outcome, session_hash};
 use crate::id::{SessionId, VisitorId};
 use crate::telemetry;
@@ -86,7 +86,7 @@ pub(super) fn decide<'a>(
     let keys = wire.experiments.take();
     let bot = wire.complete(user_agent);
     let context = Context::new(server, snapshot, &wire, bot)?;
-    let mut events: Vec<Event> = context.enrolment(server).into_iter().collect();
+    let mut events: Vec<Event> = context.enrolment().into_iter().collect();
     let mut answer = |key, entry: Option<&Arc<Entry>>| Answer {
         key,
         decided: entry.map(|entry| (Arc::clone(entry), context.decide(entry, &mut events))),
@@ -127,8 +127,38 @@ struct Context<'a> {
     wire: &'a Wire<'a>,
     sticky: Arc<Sticky>,
     bot: bool,
-    held_globally: bool,
+    place: Option<Place<'a>>,
     now: Timestamp,
+}
+
+/// A visitor's place in or outside the global holdout in force. It is drawn with the first decision and kept, also when
+/// the share changes.
+struct Place<'a> {
+    entry: &'a Entry,
+    held: bool,
+    is_new: bool,
+}
+
+impl<'a> Place<'a> {
+    fn of(server: &Server, snapshot: &'a Snapshot, sticky: &Sticky, visitor: &str) -> Option<Self> {
+        let entry = snapshot.catalog.global_holdout()?;
+        let standing = sticky.assignments.iter().find_map(|assignment| {
+            let holdout = snapshot.catalog.holdout_by_serial(assignment.experiment)?;
+            Some(assignment.arm == holdout.experiment.control)
+        });
+        let drawn = || {
+            let share = entry
+                .epoch()?
+                .allocation
+                .propensity(entry.experiment.control)?;
+            Some(unit_interval(&["global:", &server.salt], visitor) < share.get())
+        };
+        Some(Self {
+            entry,
+            held: standing.or_else(drawn)?,
+            is_new: standing.is_none(),
+        })
+    }
 }
 
 impl<'a> Context<'a> {
@@ -139,29 +169,39 @@ impl<'a> Context<'a> {
         bot: bool,
     ) -> Result<Self, Problem> {
         let visitor = VisitorKey::of(snapshot.seed, &wire.visitor);
-        let holdout = &server.holdout;
-        let drawn = || unit_interval(&["global:", &holdout.salt], wire.visitor.as_str());
+        let sticky = server.engine.sticky(visitor)?.unwrap_or_default();
         Ok(Self {
             snapshot,
             wire,
-            sticky: server.engine.sticky(visitor)?.unwrap_or_default(),
+            place: Place::of(server, snapshot, &sticky, wire.visitor.as_str()),
+            sticky,
             bot,
-            held_globally: holdout.share > 0.0 && drawn() < holdout.share,
             now: server.engine.clock().now(),
         })
     }
 
+    fn is_held_globally(&self) -> bool {
+        self.place.as_ref().is_some_and(|place| place.held)
+    }
+
     /// The visitor's place in or outside the global holdout, if it is to be recorded.
-    fn enrolment(&self, server: &Server) -> Option<Event> {
-        let share = server.holdout.share;
-        let fresh = share > 0.0 && !self.bot && self.sticky.held.is_none();
-        let visitor = self.wire.visitor.clone();
-        let (held, at) = (self.held_globally, self.now);
-        fresh.then_some(Event::Enrolled(Enrolled {
-            visitor,
-            held,
-            share,
-            at,
+    fn enrolment(&self) -> Option<Event> {
+        let place = self.place.as_ref();
+        let place = place.filter(|place| place.is_new && !self.bot)?;
+        let epoch = place.entry.epoch()?;
+        let mut arms = epoch.allocation.iter().map(|(arm, _)| arm);
+        let control = place.entry.experiment.control;
+        let arm = arms.find(|arm| (*arm == control) == place.held)?;
+        Some(Event::Assigned(Assigned {
+            visitor: self.wire.visitor.clone(),
+            session: None,
+            experiment: place.entry.experiment.key.clone(),
+            arm,
+            holdout: false,
+            epoch: epoch.number,
+            propensity: epoch.allocation.propensity(arm)?,
+            at: self.now,
+            dimensions: Vec::new(),
         }))
     }
 
@@ -176,7 +216,7 @@ impl<'a> Context<'a> {
                 .get(entry.experiment.key.as_str())
                 .map(String::as_str),
             bot: self.bot,
-            held_globally: self.held_globally,
+            held_globally: self.is_held_globally(),
             now: self.now,
         }
     }

@@ -50,7 +50,6 @@ fn history() -> impl Strategy<Value = Vec<Event>> {
             | Event::Defined(_)
             | Event::Transitioned(_)
             | Event::Opened { .. }
-            | Event::Enrolled(_)
             | Event::Assigned(_)
             | Event::Imported(_)
             | Event::Tripped { .. } => true,

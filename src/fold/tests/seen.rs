@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::cell::{Facet, NEW, RETURNING, VISITOR_TYPE};
-use crate::event::Enrolled;
 
 /// Visitors, new and returning, in the cells of a metric.
 fn types(world: &World, metric: MetricIndex) -> [i64; 2] {
@@ -42,15 +41,6 @@ fn a_visitor_who_was_known_before_is_returning() {
     world.apply(&viewed("browsing", 10));
     world.apply(&assigned("browsing", 1, 10));
     assert_eq!(types(&world, REVENUE), [2, 1]);
-    let held = Enrolled {
-        visitor: VisitorId::parse("enrolled").unwrap(),
-        held: false,
-        share: 0.0,
-        at: at(3),
-    };
-    world.apply(&Event::Enrolled(held));
-    world.apply(&assigned("enrolled", 0, 10));
-    assert_eq!(types(&world, AOV), [2, 2]);
 }
 
 #[test]
