@@ -173,22 +173,31 @@ impl Cells {
         days.map(|(key, _)| key.day).min()
     }
 
-    /// Visitors per day over the last 28 days that were over on `today`, up to the last one with any. The first day
-    /// counts only where it is the only one, because it began at some hour. `None` while no day is over.
-    pub fn visitors_per_day(&self, today: Day) -> Option<f64> {
-        let days = || {
-            let present = self.visitors.iter();
-            present
-                .filter(|(key, visitors)| key.day < today && visitors.assigned > 0)
-                .map(|(key, visitors)| (key.day, visitors.assigned))
+    /// Visitors per day of the assignments that `include` accepts, over the last [`TRAFFIC_DAYS`] whole days up to the last
+    /// with any. Days before `over` have ended; without it, the last with visitors may not have. The first day, and
+    /// such a last one, count only where there is no other, because they began or ended at some hour.
+    pub fn per_day(
+        &self,
+        over: Option<Day>,
+        include: impl Fn(&VisitorsKey) -> bool,
+    ) -> Option<f64> {
+        let present = || {
+            let cells = self.visitors.iter();
+            cells.filter(|(key, visitors)| {
+                let is_over = over.is_none_or(|over| key.day < over);
+                is_over && visitors.assigned > 0 && include(key)
+            })
         };
-        let last = days().map(|(day, _)| day).max()?;
-        let first = days().map(|(day, _)| day).min()?;
-        let whole = if first < last { first.0 + 1 } else { first.0 };
-        let from = Day(whole.max(last.0 - TRAFFIC_DAYS + 1));
-        let counted = days().filter(|(day, _)| *day >= from);
-        let visitors: i64 = counted.map(|(_, visitors)| visitors).sum();
-        Some(visitors as f64 / f64::from(last.0 - from.0 + 1))
+        let first = present().map(|(key, _)| key.day).min()?;
+        let last = present().map(|(key, _)| key.day).max()?;
+        let average = |from: i32, to: i32| {
+            let from = from.max(to - TRAFFIC_DAYS + 1);
+            let counted = present().filter(|(key, _)| (from..=to).contains(&key.day.0));
+            let visitors: i64 = counted.map(|(_, visitors)| visitors.assigned).sum();
+            (visitors > 0).then(|| visitors as f64 / f64::from(to - from + 1))
+        };
+        let until = if over.is_none() { last.0 - 1 } else { last.0 };
+        average(first.0 + 1, until).or_else(|| average(first.0, last.0))
     }
 
     /// Plain moments of a metric per row, summed over the epochs that `include` accepts.

@@ -91,6 +91,7 @@ fn traced(config: &mut ServiceConfig, server: &Server) {
             resource("/api/v1/experiments/{key}/explain").route(web::get().to(explain::explain)),
         )
         .service(resource("/api/v1/experiments/{key}/report").route(web::get().to(report::report)))
+        .service(resource("/api/v1/holdout/report").route(web::get().to(report::holdout)))
         .service(resource("/api/v1/plan").route(web::post().to(plan::plan)))
         .service(resource("/health/live").route(web::get().to(operations::live)))
         .service(resource("/health/ready").route(web::get().to(operations::ready)))

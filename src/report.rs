@@ -48,6 +48,7 @@ mod design;
 mod figure;
 mod freshness;
 mod headline;
+mod holdout;
 mod looks;
 mod metrics;
 mod multiplicity;
@@ -109,6 +110,11 @@ impl<'a> Question<'a> {
             dimension: None,
         }
     }
+
+    /// Visitors per day of late; `None` while no day is over.
+    fn per_day(&self) -> Option<f64> {
+        self.cells.per_day(Some(self.today), |_| true)
+    }
 }
 
 /// Computes a report.
@@ -143,23 +149,25 @@ pub fn report(question: &Question<'_>) -> Report {
         shown(question, &design, &mut metrics, view);
     }
     let breakdown = breakdown(question, &design, view);
+    let holdout = holdout::report(question, &design, &totals);
     Report {
         experiment: about(entry),
         as_of: question.as_of,
         verdict,
         shown: view.into(),
         visitors: traffic.visitors,
-        visitors_per_day: question.cells.visitors_per_day(question.today),
+        visitors_per_day: question.per_day(),
         epochs: entry.epochs.len(),
         adaptive: design.adaptive,
         weights: traffic::weights(entry),
         variants: traffic.variants,
         health,
         goal: bayes::goal(&design, &totals),
-        notes: notes(&metrics, breakdown.as_ref()),
+        notes: notes(&metrics, breakdown.as_ref(), holdout.as_ref()),
         metrics,
         looks,
         champion,
+        holdout,
         breakdown,
     }
 }
@@ -184,7 +192,7 @@ fn shown(
         View::PlannedLooks => looks::apply(question, design, metrics),
         View::AlwaysValid | View::OneLook | View::Msprt | View::Bayes => None,
     };
-    let per_day = question.cells.visitors_per_day(question.today);
+    let per_day = question.per_day();
     scaled::apply(metrics, per_day);
     looks
 }
@@ -239,7 +247,12 @@ fn breakdown(question: &Question<'_>, design: &Design<'_>, view: View) -> Option
     Some(breakdown)
 }
 
-fn notes(metrics: &[MetricReport], breakdown: Option<&Breakdown>) -> Vec<Note> {
+fn notes(
+    metrics: &[MetricReport],
+    breakdown: Option<&Breakdown>,
+    holdout: Option<&HoldoutReport>,
+) -> Vec<Note> {
+    let of_policy = holdout.into_iter().flat_map(|holdout| &holdout.metrics);
     let parts = breakdown
         .into_iter()
         .flat_map(|breakdown| &breakdown.values);
@@ -248,6 +261,7 @@ fn notes(metrics: &[MetricReport], breakdown: Option<&Breakdown>) -> Vec<Note> {
         .chain(parts.flat_map(|value| &value.metrics))
         .flat_map(|metric| &metric.comparisons)
         .flat_map(|comparison| comparison.caveats.iter().copied())
+        .chain(of_policy.flat_map(|metric| metric.caveats.iter().copied()))
         .collect();
     let note = |code: Caveat| Note {
         code,

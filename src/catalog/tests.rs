@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::mistake::{Code, Mistake};
 use super::spec::Spec;
-use super::{read_files, read_json};
+use super::{GLOBAL_HOLDOUT, global_holdout, read_files, read_json};
 
 mod covariates;
 mod looks;
@@ -360,4 +360,23 @@ proptest! {
             super::Experiment::compile(spec, None).unwrap();
         }
     }
+}
+
+#[test]
+fn the_key_of_the_global_holdout_is_reserved_and_its_metrics_are_checked() {
+    let spec = global_holdout(0.1, None, Some("EUR")).unwrap();
+    assert_eq!((spec.key.as_str(), spec.metrics.len()), (GLOBAL_HOLDOUT, 2));
+    let text = serde_json::to_string(&spec).unwrap();
+    let refused = read_json(&text).unwrap_err();
+    assert_eq!(
+        (refused[0].key.as_str(), refused[0].code),
+        ("key", Code::Conflict)
+    );
+    let metrics = [json!({"key": "a", "kind": "count"})];
+    let mistakes = global_holdout(0.1, Some(&metrics), None).unwrap_err();
+    assert!(
+        mistakes
+            .iter()
+            .any(|mistake| mistake.key == "holdout.metrics[0].event")
+    );
 }

@@ -5,13 +5,14 @@ use clap::Args;
 use super::analyze::Format;
 use super::client::Client;
 use super::{Failure, say};
+use crate::catalog::GLOBAL_HOLDOUT;
 use crate::id::ExperimentKey;
 use crate::report::{Report, table};
 
 /// Which report, and how.
 #[derive(Debug, Args)]
 pub(super) struct ReportArgs {
-    /// The experiment
+    /// The experiment, or global-holdout for all of them together
     #[arg(value_parser = ExperimentKey::parse)]
     key: ExperimentKey,
     /// How it is printed
@@ -65,5 +66,8 @@ pub(super) fn print(client: &Client, experiment: &ExperimentKey) -> Result<(), F
 }
 
 fn path(experiment: &ExperimentKey) -> String {
+    if experiment.as_str() == GLOBAL_HOLDOUT {
+        return "/api/v1/holdout/report".to_owned();
+    }
     format!("/api/v1/experiments/{experiment}/report")
 }

@@ -40,6 +40,8 @@ pub enum Code {
     UnknownExperiment,
     /// There is no such variant.
     UnknownVariant,
+    /// No global holdout is configured.
+    NoHoldout,
     /// An imported row needs an id.
     IdRequired,
     /// There is no such route.
@@ -78,7 +80,7 @@ impl Code {
             Self::InvalidDefinition | Self::PlanIncomplete | Self::NothingToPlan => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
-            Self::UnknownExperiment | Self::UnknownVariant | Self::NotFound => {
+            Self::UnknownExperiment | Self::UnknownVariant | Self::NoHoldout | Self::NotFound => {
                 StatusCode::NOT_FOUND
             }
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -107,6 +109,7 @@ impl Code {
             Self::NothingToPlan => "There is nothing to plan",
             Self::UnknownExperiment => "Unknown experiment",
             Self::UnknownVariant => "Unknown variant",
+            Self::NoHoldout => "Nobody is held out",
             Self::IdRequired => "The row needs an id",
             Self::NotFound => "There is nothing here",
             Self::MethodNotAllowed => "This method is not possible here",

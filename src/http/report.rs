@@ -1,4 +1,4 @@
-//! `GET …/report`: the Report, as JSON or CSV.
+//! `GET …/report`: the Report of an experiment or of the global holdout, as JSON or CSV.
 
 use actix_web::HttpResponse;
 use actix_web::http::header::CACHE_CONTROL;
@@ -31,16 +31,32 @@ enum Format {
     Csv,
 }
 
+/// Options as they come.
+type Asked = Result<Query<Options>, actix_web::Error>;
+
 /// Reports on one experiment.
 pub(super) async fn report(
     server: Data<Server>,
     path: Path<String>,
-    options: Result<Query<Options>, actix_web::Error>,
+    options: Asked,
 ) -> Result<HttpResponse, Problem> {
+    reported(&server, &*find(&server, &path)?, options)
+}
+
+/// Reports on everything together against the global holdout.
+pub(super) async fn holdout(server: Data<Server>, options: Asked) -> Result<HttpResponse, Problem> {
+    let entry = server.engine.snapshot().catalog.global_holdout().cloned();
+    let none = || {
+        let hint = "Set --global-holdout to the share of visitors to hold out of everything.";
+        Problem::new(Code::NoHoldout, hint)
+    };
+    reported(&server, &*entry.ok_or_else(none)?, options)
+}
+
+fn reported(server: &Server, entry: &Entry, options: Asked) -> Result<HttpResponse, Problem> {
     let options = options
         .map_err(|error| Problem::new(Code::InvalidQuery, error.to_string()))?
         .into_inner();
-    let entry = find(&server, &path)?;
     let now = server.engine.clock().now();
     let as_of = options.as_of.as_deref().map(Timestamp::parse).transpose();
     let as_of =
@@ -58,7 +74,7 @@ pub(super) async fn report(
         return Err(Problem::at(Code::InvalidQuery, "dimension", detail));
     }
     let view = options.method.as_deref();
-    let view = view.map(|name| shown(name, &entry)).transpose()?;
+    let view = view.map(|name| shown(name, entry)).transpose()?;
     let snapshot = server.engine.snapshot();
     let today = snapshot.zone.day(as_of.unwrap_or(now));
     let report = server.engine.with_cells(entry.serial, |cells| {
@@ -66,7 +82,7 @@ pub(super) async fn report(
             until: as_of.map(|_| today),
             view,
             dimension,
-            ..Question::present(&entry, cells, (as_of.unwrap_or(now), today))
+            ..Question::present(entry, cells, (as_of.unwrap_or(now), today))
         })
     });
     let mut response = HttpResponse::Ok();

@@ -85,9 +85,7 @@ pub(super) fn traffic(question: &Question<'_>) -> Result<(f64, Origin), PlanErro
         }
         return Ok((given * question.experiment.traffic, Origin::Given));
     }
-    let measured = question
-        .own
-        .and_then(|own| own.cells.visitors_per_day(own.today));
+    let measured = question.own.and_then(|own| own.per_day());
     let detail = "must be given: the experiment has no whole day of traffic of its own";
     let measured = measured.ok_or_else(|| missing("visitors_per_day", detail))?;
     Ok((measured, Origin::Measured))

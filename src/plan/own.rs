@@ -23,6 +23,11 @@ impl Own<'_> {
         visitors
     }
 
+    /// Visitors per day over the last whole days.
+    pub(super) fn per_day(&self) -> Option<f64> {
+        self.cells.per_day(Some(self.today), |_| true)
+    }
+
     /// What the control does, held out or not: its mean by inverse propensities, so that a moving split does not bend it.
     /// `None` below 25 orders, and where nothing varies.
     pub(super) fn baseline(&self, goal: MetricIndex) -> Option<Baseline> {

@@ -19,8 +19,8 @@ use crate::stats::{Caveat, Interval};
 
 use super::design::{Basis, Pairing};
 use super::figure::{Reader, gate};
-use super::{ALPHA, Adjustment, ComparisonReport, Effect, Method};
-use cells::{ABOVE, Drawn, Line, Met};
+use super::{ALPHA, Adjustment, ComparisonReport, Effect, Mean, Method};
+use cells::{ABOVE, Drawn, Line, Table};
 
 /// Effective events of the pair below which there is no interval, and below which it is thin (R3).
 const MIN_EVENTS: f64 = 25.0;
@@ -129,15 +129,26 @@ impl Adaptive {
         self.events >= MIN_EVENTS
     }
 
-    /// The mean of the control with its standard error and interval, averaged over time.
-    pub(super) fn mean(&self) -> Option<(f64, Option<f64>, Option<[f64; 2]>)> {
+    /// The means of control and treatment, averaged over time.
+    pub(super) fn means(&self) -> Option<[Mean; 2]> {
         let weighed = self.unadjusted().weighed(Weights::Uniform)?;
-        let (mean, error) = (weighed.means.control, weighed.means.control_variance.sqrt());
-        let error = Some(error).filter(|error| *error > 0.0 && error.is_finite());
-        let half = error
-            .filter(|_| self.is_open() && !weighed.is_noisy)
-            .map(|error| normal::critical(ALPHA) * error);
-        Some((mean, error, half.map(|half| [mean - half, mean + half])))
+        let of = |mean: f64, variance: f64| {
+            let error = variance.sqrt();
+            let std_error = Some(error).filter(|error| *error > 0.0 && error.is_finite());
+            let half = std_error
+                .filter(|_| self.is_open() && !weighed.is_noisy)
+                .map(|error| normal::critical(ALPHA) * error);
+            Mean {
+                mean,
+                std_error,
+                interval: half.map(|half| [mean - half, mean + half]),
+            }
+        };
+        let means = &weighed.means;
+        Some([
+            of(means.control, means.control_variance),
+            of(means.treatment, means.treatment_variance),
+        ])
     }
 
     /// The comparison for one planned look; what is left out is explained.
@@ -253,8 +264,11 @@ impl Reader<'_> {
     /// A pair whose odds moved; `None` for others, and where sums per epoch are not kept.
     pub(super) fn adaptive(self, index: MetricIndex, pairing: &Pairing) -> Option<Adaptive> {
         let arms = [self.design.control(), pairing.named.row.arm];
-        (pairing.basis == Basis::Weighted)
-            .then(|| self.over(index, arms, |met| pairing.eras.contains(&met.era)))?
+        (pairing.basis == Basis::Weighted).then(|| {
+            self.over(index, |table| {
+                table.drawn(arms, |met| pairing.eras.contains(&met.era))
+            })
+        })?
     }
 
     /// The lift over the epochs whose visitors have had their whole window to convert (R6); `None` where the odds stood
@@ -265,9 +279,12 @@ impl Reader<'_> {
         }
         let window = self.design.entry.experiment.metric(index)?.window;
         let arms = [self.design.control(), pairing.named.row.arm];
-        let ripe = self.over(index, arms, |met| {
-            let ripe = met.closed_at.map(|closed| closed.plus(window));
-            pairing.eras.contains(&met.era) && ripe.is_some_and(|ripe| ripe <= self.design.as_of)
+        let ripe = self.over(index, |table| {
+            table.drawn(arms, |met| {
+                let ripe = met.closed_at.map(|closed| closed.plus(window));
+                let is_ripe = ripe.is_some_and(|ripe| ripe <= self.design.as_of);
+                is_ripe && pairing.eras.contains(&met.era)
+            })
         })?;
         Some(Effect {
             estimate: ripe.lift()?,
@@ -278,19 +295,19 @@ impl Reader<'_> {
 
     /// An arm on its own, over its whole life.
     pub(super) fn alone(self, index: MetricIndex, arm: Arm) -> Option<Adaptive> {
-        self.over(index, [arm, arm], |_| true)
+        self.over(index, |table| table.drawn([arm, arm], |_| true))
     }
 
-    fn over(
-        self,
-        index: MetricIndex,
-        arms: [Arm; 2],
-        include: impl Fn(&Met) -> bool,
-    ) -> Option<Adaptive> {
+    /// The holdout, as control, against everybody else, over the epochs in which somebody could be held out.
+    pub(super) fn against_holdout(self, index: MetricIndex) -> Option<Adaptive> {
+        self.over(index, Table::against_holdout)
+    }
+
+    fn over(self, index: MetricIndex, drawn: impl Fn(&Table) -> Vec<Drawn>) -> Option<Adaptive> {
         let metrics = &self.design.entry.experiment.metrics;
         let metric = metrics.get(usize::from(index.0))?;
         let table = self.table(index)?;
-        let epochs = table.drawn(arms, &include);
+        let epochs = drawn(table);
         let is_ratio = matches!(metric.kind, MetricKind::Ratio { .. });
         let gate = gate(metrics, metric);
         let counting = self.table(gate.unwrap_or(index))?;
@@ -300,7 +317,7 @@ impl Reader<'_> {
             ..ABOVE
         };
         let (mut events, mut first) = (Events::default(), 0);
-        for drawn in counting.drawn(arms, &include) {
+        for drawn in drawn(counting) {
             let drawn = if is_below { drawn.turned() } else { drawn };
             first += usize::from(events.effective() < MIN_EVENTS);
             events.add(&drawn.epoch(line, line));

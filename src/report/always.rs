@@ -23,7 +23,7 @@ pub(super) enum Evidence {
 
 impl Evidence {
     /// Intervals and p-value for one of so many contrasts.
-    fn figures(&self, contrasts: f64) -> AlwaysValid {
+    pub(super) fn figures(&self, contrasts: f64) -> Option<AlwaysValid> {
         let alpha = ALPHA / contrasts;
         let (absolute, relative, p_value) = match self {
             Self::Odds(odds) => (None, odds.lift(alpha), Some(odds.p_value())),
@@ -33,11 +33,15 @@ impl Evidence {
                 sequence.p_value(alpha),
             ),
         };
-        AlwaysValid {
+        let shown = match self {
+            Self::Odds(_) => true,
+            Self::Sequence(_) => absolute.is_some(),
+        };
+        shown.then(|| AlwaysValid {
             absolute: absolute.map(Into::into),
             relative: relative.map(Into::into),
             p_value: p_value.map(|p_value| (p_value * contrasts).min(1.0)),
-        }
+        })
     }
 
     /// What the lift is at least ([`Side::Above`]) or at most, at one-sided level alpha.
@@ -53,27 +57,40 @@ impl Reader<'_> {
     /// The always-valid figures of a pair; `None` while there are none.
     pub(super) fn always_valid(self, evidence: &Evidence) -> Option<AlwaysValid> {
         let contrasts = self.design.pairings.len().max(1) as f64;
-        let figures = evidence.figures(contrasts);
-        let shown = match evidence {
-            Evidence::Odds(_) => true,
-            Evidence::Sequence(_) => figures.absolute.is_some(),
-        };
-        shown.then_some(figures)
+        evidence.figures(contrasts)
+    }
+}
+
+/// The odds under which the visitors of a pair were drawn.
+#[derive(Clone, Copy)]
+pub(super) struct Split {
+    /// The treatment's share of the two propensities, where it never moved.
+    pub(super) share: Option<f64>,
+    /// Whether the odds are known at all.
+    pub(super) is_known: bool,
+}
+
+impl From<&Pairing> for Split {
+    fn from(pairing: &Pairing) -> Self {
+        Self {
+            share: pairing.share,
+            is_known: !pairing.is_unknown,
+        }
     }
 }
 
 /// What is known of a pair at any look; `None` while there is too little.
 pub(super) fn evidence(
     metric: &Metric,
-    pairing: &Pairing,
+    split: Split,
     adaptive: Option<&Adaptive>,
     (control, treatment): (&Figure, &Figure),
 ) -> Option<Evidence> {
-    if matches!(metric.kind, MetricKind::Conversion { .. }) && !pairing.is_unknown {
+    if matches!(metric.kind, MetricKind::Conversion { .. }) && split.is_known {
         let odds = match adaptive {
             Some(adaptive) => odds::Odds::new(adaptive.odds()),
             None => odds::Odds::new([odds::Cell {
-                share: pairing.share.filter(|_| !is_weighted(control, treatment))?,
+                share: split.share.filter(|_| !is_weighted(control, treatment))?,
                 treatment: treatment.sum?,
                 control: control.sum?,
             }]),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::allocation::{Arm, Propensity};
 use crate::catalog::Entry;
 use crate::cell::Row;
-use crate::epoch::{Epoch, EpochNumber, Epochs, Era};
+use crate::epoch::{Cause, Epoch, EpochNumber, Epochs, Era};
 use crate::time::Timestamp;
 
 /// Odds that differ by less than this share are the same.
@@ -104,6 +104,25 @@ impl<'a> Design<'a> {
 
     pub(super) fn control(&self) -> Arm {
         self.entry.experiment.control
+    }
+
+    /// Whether the visitors of a row are the holdout.
+    pub(super) fn is_held(&self, row: Row) -> bool {
+        if self.entry.is_global_holdout() {
+            row.arm == self.control()
+        } else {
+            row.holdout
+        }
+    }
+
+    /// The share that was held out in an epoch; `None` where nobody could be. Imported history knows no holdout.
+    pub(super) fn held_share(&self, epoch: &Epoch) -> Option<f64> {
+        let share = if self.entry.is_global_holdout() {
+            epoch.allocation.propensity(self.control())?.get()
+        } else {
+            epoch.holdout
+        };
+        (epoch.cause != Cause::Imported && share > 0.0).then_some(share)
     }
 
     /// The rows that belong to an arm's side of a comparison.

@@ -89,15 +89,15 @@ impl Reader<'_> {
 
     /// An arm's mean by AIPW, where sums per epoch are kept (R16).
     fn adapted(self, index: MetricIndex, named: &Named) -> Option<Figure> {
-        let (mean, error, interval) = self.alone(index, named.row.arm)?.mean()?;
+        let [own, _] = self.alone(index, named.row.arm)?.means()?;
         Some(Figure {
             sample: Some(stats::Sample {
                 n: 0,
-                mean,
+                mean: own.mean,
                 variance: 0.0,
             }),
-            error,
-            interval,
+            error: own.std_error,
+            interval: own.interval,
             is_weighted: true,
             ..Figure::default()
         })
@@ -178,7 +178,7 @@ impl Reader<'_> {
             None => fewest(control, treatment).map(|orders| orders as f64),
         };
         let figures = (control, treatment);
-        let evidence = always::evidence(metric, pairing, adaptive.as_ref(), figures);
+        let evidence = always::evidence(metric, pairing.into(), adaptive.as_ref(), figures);
         comparison.always_valid = evidence.as_ref().and_then(|of| self.always_valid(of));
         self.guarded(metric, evidence.as_ref(), comparison)
     }
@@ -195,7 +195,7 @@ impl ComparisonReport {
     }
 }
 
-fn kind(metric: &Metric) -> Kind {
+pub(super) fn kind(metric: &Metric) -> Kind {
     match metric.kind {
         MetricKind::Conversion { .. } => Kind::Proportion,
         MetricKind::Count { .. } | MetricKind::Sum { .. } => Kind::Mean,
@@ -227,7 +227,11 @@ impl Reader<'_> {
         }
     }
 
-    fn tested(self, kind: Kind, (control, treatment): (&Figure, &Figure)) -> ComparisonReport {
+    pub(super) fn tested(
+        self,
+        kind: Kind,
+        (control, treatment): (&Figure, &Figure),
+    ) -> ComparisonReport {
         if control.n == 0 || treatment.n == 0 {
             return untested(kind, Caveat::NoData);
         }
@@ -283,7 +287,7 @@ fn weighted(control: f64, treatment: f64) -> ComparisonReport {
 }
 
 /// A comparison without figures.
-fn untested(kind: Kind, caveat: Caveat) -> ComparisonReport {
+pub(super) fn untested(kind: Kind, caveat: Caveat) -> ComparisonReport {
     ComparisonReport {
         variant: String::new(),
         revision: None,

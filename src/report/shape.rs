@@ -2,6 +2,10 @@
 //!
 //! Numbers are finite. What cannot be computed is absent, and a caveat of the result it belongs to says why.
 
+mod holdout;
+
+pub use holdout::*;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -51,6 +55,9 @@ pub struct Report {
     /// The variant to bet on, and what another could still add.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub champion: Option<Champion>,
+    /// What personalization earns; absent where nobody was ever held out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holdout: Option<HoldoutReport>,
     /// How likely the goal is reached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub goal: Option<GoalReport>,

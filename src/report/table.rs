@@ -11,6 +11,7 @@ use crate::catalog::metric::{Direction, Role};
 use crate::stats::srm;
 
 pub(crate) mod cells;
+mod holdout;
 
 use cells::{
     Aligned, clipped, decimal, grouped, label, p_value, percent, probability, signed_percent,
@@ -38,6 +39,9 @@ pub fn render(report: &Report) -> String {
             }
         }
     }
+    if let Some(of) = &report.holdout {
+        out += &holdout::render(of);
+    }
     out += &goal(report);
     out += "\nLift: change against the control.\n";
     out += &wrapped("95 %:", &report.shown.promise);
@@ -46,7 +50,7 @@ pub fn render(report: &Report) -> String {
         out += "adjusted: p for all variants of the goal together (Holm), or all secondary metrics (Benjamini-Hochberg).\n";
     }
     out += "P(best): a decision aid, not a significance test.\n";
-    out += &holdout(report);
+    out += &joined(report);
     out
 }
 
@@ -304,7 +308,7 @@ fn guardrail(metric: &MetricReport, with: &ComparisonReport) -> Option<String> {
 }
 
 /// Says so where the holdout is part of what the variants are compared with.
-fn holdout(report: &Report) -> String {
+fn joined(report: &Report) -> String {
     let own = |metric: &MetricReport, with: &ComparisonReport| {
         let drawn = metric
             .variants

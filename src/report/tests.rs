@@ -2,6 +2,7 @@
 
 mod covariates;
 mod guardrails;
+mod holdout;
 mod kinds;
 mod moving;
 mod replay;

@@ -98,6 +98,11 @@ impl TestApp {
         std::fs::write(self.experiments().join(name), text).unwrap();
     }
 
+    /// Writes the server's `upswing.toml`, which it reads when it starts.
+    pub(crate) fn write_settings(&self, text: &str) {
+        std::fs::write(self.directory.path().join("upswing.toml"), text).unwrap();
+    }
+
     pub(crate) fn experiments(&self) -> PathBuf {
         self.directory.path().join("experiments")
     }

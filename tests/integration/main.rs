@@ -20,6 +20,7 @@ mod definitions;
 mod durability;
 mod guardrails;
 mod hillstrom;
+mod holdout;
 mod import;
 mod input;
 #[path = "loop.rs"]

@@ -4,6 +4,7 @@ use crate::allocation::Arm;
 use crate::catalog::Entry;
 use crate::catalog::experiment::Status;
 use crate::catalog::metric::{Metric, MetricIndex, MetricKind};
+use crate::cell::Row;
 use crate::epoch::{Epoch, EpochNumber, Era, PlugIn};
 use crate::moments::{Moments, Observation};
 use crate::report::adjusted::MIN_VISITORS;
@@ -201,6 +202,8 @@ pub(in crate::report) struct Met {
     pub(super) closed_at: Option<Timestamp>,
     visitors: f64,
     sides: Vec<(Arm, Side)>,
+    /// The holdout and everybody else, where somebody could be held out.
+    held: Option<[Side; 2]>,
     history: History,
     variance: Option<f64>,
 }
@@ -240,6 +243,7 @@ impl Table {
                 closed_at: closed_at(design.entry, epoch),
                 visitors: all.n as f64,
                 sides: past.sides(epoch, (design.control(), metric), &arms),
+                held: past.held(design, epoch, metric, rows),
                 history: if is_adjusted {
                     History::new(&start, &all, units)
                 } else {
@@ -272,6 +276,21 @@ impl Table {
             })
         };
         epochs.filter_map(drawn).collect()
+    }
+
+    /// The holdout, as control, against everybody else.
+    pub(super) fn against_holdout(&self) -> Vec<Drawn> {
+        let drawn = |met: &Met| {
+            let [control, treatment] = met.held?;
+            Some(Drawn {
+                visitors: met.visitors,
+                control,
+                treatment,
+                history: met.history,
+                variance: None,
+            })
+        };
+        self.epochs.iter().filter_map(drawn).collect()
     }
 }
 
@@ -306,6 +325,27 @@ impl Past {
             Some((arm, Side::new(&moments, self.units, propensity, plug_in)))
         };
         live.filter_map(side).collect()
+    }
+
+    /// The holdout and everybody else, with the propensities h and 1 − h and the control's plug-in for both.
+    fn held(
+        &self,
+        design: &Design<'_>,
+        epoch: &Epoch,
+        metric: (MetricIndex, &Metric),
+        rows: &[(Row, Moments)],
+    ) -> Option<[Side; 2]> {
+        let share = design.held_share(epoch)?;
+        let mut sums = [Moments::default(); 2];
+        for (row, moments) in rows {
+            let [held, others] = &mut sums;
+            let side = if design.is_held(*row) { held } else { others };
+            *side += moments.about(self.pivot);
+        }
+        let plug_in = self.plug_in(frozen(metric, &epoch.plug_ins, design.control()));
+        let side = |sums, propensity| Side::new(sums, self.units, propensity, plug_in);
+        let [held, others] = sums;
+        Some([side(&held, share), side(&others, 1.0 - share)])
     }
 
     /// The plug-in means about the pivot: the frozen ones, else those of the epochs before.

@@ -50,7 +50,7 @@ fn visitors(facts: &Facts<'_>) -> f64 {
 /// Days of traffic like that of late which all visitors so far amount to.
 fn elapsed(facts: &Facts<'_>) -> Option<f64> {
     let question = facts.question;
-    let per_day = question.cells.visitors_per_day(question.today)?;
+    let per_day = question.per_day()?;
     (per_day > 0.0).then(|| visitors(facts) / per_day)
 }
 
