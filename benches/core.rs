@@ -15,17 +15,23 @@ use upswing::allocation::{Allocation, Arm};
 use upswing::assign::decision::Trace;
 use upswing::assign::{Request, assign};
 use upswing::catalog::audience::Attributes;
+use upswing::catalog::experiment::Dimension;
 use upswing::catalog::{Catalog, Entry, Source, read_json};
-use upswing::cell::{Cells, PlainKey, VisitorsKey};
+use upswing::cell::{Cells, Facet, PlainKey, VisitorsKey, WeightedKey};
 use upswing::engine::ledger::{Books, Ledger, State};
 use upswing::epoch::{Epoch, EpochNumber};
 use upswing::event::{Assigned, Defined, Event, Founded, Tracked};
 use upswing::fold::control::defined_entry;
 use upswing::id::{EventId, EventName, VisitorId};
+use upswing::moments::Weighted;
 use upswing::posterior::{Posterior, best};
 use upswing::report::{Question, report};
 use upswing::store::Store;
 use upswing::time::{Day, Timestamp};
+
+/// As in the binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() {
     divan::main();
@@ -240,9 +246,8 @@ fn report_4_variants_5_metrics(bencher: Bencher<'_, '_>) {
     bencher.bench(|| black_box(report(&Question::present(&entry, cells, (now(), TODAY)))));
 }
 
-/// The same after a thousand epochs whose weights moved: every interval comes from the epochs.
-#[divan::bench(sample_count = 50)]
-fn report_of_1000_epochs(bencher: Bencher<'_, '_>) {
+/// An experiment after a thousand epochs whose weights moved.
+fn after_1000_epochs() -> (Entry, Cells) {
     let mut world = World::new(None);
     for visitor in 0..20_000 {
         let mut events = vec![world.assigned(visitor)];
@@ -255,8 +260,7 @@ fn report_of_1000_epochs(bencher: Bencher<'_, '_>) {
     let mut cells = world.books[&entry.serial].clone();
     let first = entry.epochs.current().unwrap().clone();
     let (plain, visitors) = (cells.plain.clone(), cells.visitors.clone());
-    for number in 2..=1_000 {
-        let number = EpochNumber(number);
+    for number in (2..=1_000).map(EpochNumber) {
         let weights =
             (0..4).map(|arm| (Arm(arm), 1.0 + f64::from((u32::from(arm) + number.0) % 3)));
         Arc::make_mut(&mut entry.epochs).push(Epoch {
@@ -264,24 +268,69 @@ fn report_of_1000_epochs(bencher: Bencher<'_, '_>) {
             allocation: Allocation::normalised(weights),
             ..first.clone()
         });
-        cells.plain.extend(plain.iter().map(|(key, moments)| {
-            (
-                PlainKey {
-                    epoch: number,
-                    ..*key
-                },
-                *moments,
-            )
-        }));
-        cells.visitors.extend(visitors.iter().map(|(key, count)| {
-            (
-                VisitorsKey {
-                    epoch: number,
-                    ..*key
-                },
-                *count,
-            )
-        }));
+        let epoch = number;
+        let of = |key: &PlainKey| PlainKey { epoch, ..*key };
+        cells
+            .plain
+            .extend(plain.iter().map(|(key, sums)| (of(key), *sums)));
+        let of = |key: &VisitorsKey| VisitorsKey { epoch, ..*key };
+        cells
+            .visitors
+            .extend(visitors.iter().map(|(key, count)| (of(key), *count)));
     }
+    (entry, cells)
+}
+
+/// The report after a thousand epochs: every interval comes from the epochs.
+#[divan::bench(sample_count = 50)]
+fn report_of_1000_epochs(bencher: Bencher<'_, '_>) {
+    let (entry, cells) = after_1000_epochs();
     bencher.bench(|| black_box(report(&Question::present(&entry, &cells, (now(), TODAY)))));
+}
+
+/// The same with breakdowns of three dimensions of fifty values and a timeline of sixty days.
+#[divan::bench(sample_count = 50)]
+fn report_of_1000_epochs_150_values_60_days(bencher: Bencher<'_, '_>) {
+    let (mut entry, mut cells) = after_1000_epochs();
+    let names = ["device", "country", "campaign"];
+    let values: Vec<String> = (0..50).map(|value| format!("value {value}")).collect();
+    entry.experiment.dimensions = names
+        .map(|attribute| Dimension {
+            attribute: attribute.to_owned(),
+            values: values.clone(),
+        })
+        .into();
+    // Everybody came on one day. The weights of different visitors differ, as after epochs of moved weights.
+    let today = |facet: Facet| matches!(facet, Facet::Day(_));
+    let cells_of_day: Vec<(WeightedKey, Weighted)> = cells
+        .weighted
+        .iter()
+        .filter(|(key, _)| today(key.facet))
+        .map(|(key, sums)| (*key, *sums))
+        .collect();
+    let (first, _) = cells.visitors.first_key_value().unwrap();
+    let first = first.day;
+    let dimension = |dimension, value| Facet::Dimension { dimension, value };
+    let in_values = (0..3).flat_map(|of| (0..50).map(move |value| dimension(of, value)));
+    let on_days = (1..60).map(|day| Facet::Day(Day(first.0 - day)));
+    for facet in in_values.chain(on_days) {
+        for (key, sums) in &cells_of_day {
+            let mut sums = *sums;
+            sums.w += sums.w / 3;
+            cells.weighted.insert(WeightedKey { facet, ..*key }, sums);
+        }
+    }
+    let (key, count) = cells.visitors.first_key_value().unwrap();
+    let (key, count) = (*key, *count);
+    for day in 1..60 {
+        let day = Day(first.0 - day);
+        cells.visitors.insert(VisitorsKey { day, ..key }, count);
+    }
+    bencher.bench(|| {
+        black_box(report(&Question {
+            dimensions: &names,
+            days: 60,
+            ..Question::present(&entry, &cells, (now(), TODAY))
+        }))
+    });
 }

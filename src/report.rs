@@ -13,8 +13,7 @@
 //!
 //! Where the odds moved, plain sums are wrong even in sign, so means, lifts and their intervals come from the epochs by
 //! AIPW, which drift cannot fool. As of an earlier day, and by dimension, sums per epoch are not kept: there, visitors are
-//! weighted by their inverse propensity (R1), and intervals and p-values are left out with
-//! [`Caveat::AdaptiveAllocation`], since those of a fixed split are not valid. The control's mean then includes the
+//! weighted by their inverse propensity (R1), which is as valid and less exact. The control's mean then includes the
 //! holdout, because the weights are those of being served control at all. Posteriors shrink the data to their
 //! effective size (Kish); they are decision aids.
 //!
@@ -43,21 +42,26 @@ mod adaptive;
 mod adjusted;
 mod always;
 mod bayes;
+mod breakdown;
 mod capping;
 mod design;
 mod figure;
 mod freshness;
 mod headline;
 mod holdout;
+mod interaction;
 mod looks;
 mod metrics;
 mod multiplicity;
 mod scaled;
 mod shape;
+mod timeline;
 mod totals;
 mod traffic;
 mod verdict;
+mod weighted;
 
+pub use breakdown::dimensions;
 pub use freshness::{Arriving, Freshness};
 pub use headline::{Evidence, Headline, Shown, View};
 pub use looks::Looks;
@@ -92,9 +96,11 @@ pub struct Question<'a> {
     pub until: Option<Day>,
     /// Which way the evidence is shown; `None` is the one that fits how the experiment was run.
     pub view: Option<View>,
-    /// The attribute to break the metrics down by. Breakdowns are kept for the present only: with `until`, or for an
-    /// attribute that is no dimension of the experiment, there is none.
-    pub dimension: Option<&'a str>,
+    /// The dimensions to break the metrics down by, of those that [`dimensions`] names. Breakdowns are kept for the
+    /// present only: with `until` there is none.
+    pub dimensions: &'a [&'a str],
+    /// How many of the last days the timeline has.
+    pub days: u32,
 }
 
 impl<'a> Question<'a> {
@@ -107,7 +113,8 @@ impl<'a> Question<'a> {
             today,
             until: None,
             view: None,
-            dimension: None,
+            dimensions: &[],
+            days: 0,
         }
     }
 
@@ -122,10 +129,7 @@ pub fn report(question: &Question<'_>) -> Report {
     let entry = question.entry;
     let assigned = question.cells.assigned(question.until);
     let design = Design::new(entry, question.as_of, &assigned);
-    let totals = match question.until {
-        None => Totals::present(question.cells, &entry.epochs),
-        Some(day) => Totals::until(question.cells, day),
-    };
+    let totals = Totals::asked(question);
     let traffic = traffic::Traffic::new(entry, &design, &assigned);
     let mut metrics = metrics::all(&design, &totals);
     multiplicity::metrics(&mut metrics);
@@ -148,7 +152,7 @@ pub fn report(question: &Question<'_>) -> Report {
     if view != planned {
         shown(question, &design, &mut metrics, view);
     }
-    let breakdown = breakdown(question, &design, view);
+    let breakdowns = breakdown::all(question, &design, view);
     let holdout = holdout::report(question, &design, &totals);
     Report {
         experiment: about(entry),
@@ -159,16 +163,17 @@ pub fn report(question: &Question<'_>) -> Report {
         visitors_per_day: question.per_day(),
         epochs: entry.epochs.len(),
         adaptive: design.adaptive,
-        weights: traffic::weights(entry),
+        weights: traffic::weights(entry, entry.epoch()),
         variants: traffic.variants,
         health,
         goal: bayes::goal(&design, &totals),
-        notes: notes(&metrics, breakdown.as_ref(), holdout.as_ref()),
+        notes: notes(&metrics, &breakdowns, holdout.as_ref()),
         metrics,
         looks,
         champion,
         holdout,
-        breakdown,
+        breakdowns,
+        timeline: timeline::days(question, &design),
     }
 }
 
@@ -212,50 +217,13 @@ fn about(entry: &Entry) -> About {
     }
 }
 
-fn breakdown(question: &Question<'_>, design: &Design<'_>, view: View) -> Option<Breakdown> {
-    let asked = question.dimension.filter(|_| question.until.is_none())?;
-    let dimensions = &design.entry.experiment.dimensions;
-    let position = dimensions
-        .iter()
-        .position(|dimension| dimension.attribute == asked)?;
-    let kept = match dimensions.get(position) {
-        Some(dimension) if !dimension.values.is_empty() => Some(&dimension.values),
-        Some(_) | None => design.entry.lifecycle.seen.get(position),
-    };
-    let name = |value: u8| {
-        let kept = kept.and_then(|values| values.get(usize::from(value)));
-        kept.map_or("other", String::as_str).to_owned()
-    };
-    let by_value = Totals::by_value(question.cells, u8::try_from(position).ok()?);
-    let values = by_value.iter().map(|(value, totals)| BreakdownValue {
-        value: name(*value),
-        metrics: guardrail::of_a_part(metrics::all(design, totals)),
-    });
-    let mut breakdown = Breakdown {
-        dimension: asked.to_owned(),
-        values: values.collect(),
-    };
-    multiplicity::breakdown(&mut breakdown);
-    // Looks are planned for the whole, not for its parts.
-    let view = match view {
-        View::PlannedLooks => View::AlwaysValid,
-        View::AlwaysValid | View::OneLook | View::Msprt | View::Bayes => view,
-    };
-    for value in &mut breakdown.values {
-        headline::apply(&mut value.metrics, view, ALPHA);
-    }
-    Some(breakdown)
-}
-
 fn notes(
     metrics: &[MetricReport],
-    breakdown: Option<&Breakdown>,
+    breakdowns: &[Breakdown],
     holdout: Option<&HoldoutReport>,
 ) -> Vec<Note> {
     let of_policy = holdout.into_iter().flat_map(|holdout| &holdout.metrics);
-    let parts = breakdown
-        .into_iter()
-        .flat_map(|breakdown| &breakdown.values);
+    let parts = breakdowns.iter().flat_map(|breakdown| &breakdown.values);
     let caveats: BTreeSet<Caveat> = metrics
         .iter()
         .chain(parts.flat_map(|value| &value.metrics))

@@ -21,12 +21,15 @@ pub(super) struct ReportArgs {
     /// As of which moment, such as 2026-12-24T18:00:00Z [default: now]
     #[arg(long)]
     as_of: Option<String>,
-    /// Break the metrics down by this dimension
+    /// Break the metrics down by these dimensions, with commas between them, or by all
     #[arg(long)]
     dimension: Option<String>,
     /// Show the evidence another way: always-valid, planned-looks, one-look, msprt or bayes
     #[arg(long)]
     method: Option<String>,
+    /// Show the lifts as of the end of each of the last days
+    #[arg(long)]
+    days: Option<u32>,
 }
 
 /// Prints a report.
@@ -43,6 +46,10 @@ pub(super) fn run(client: &Client, args: &ReportArgs) -> Result<(), Failure> {
     }
     if let Some(method) = &args.method {
         query.push(("method", method.as_str()));
+    }
+    let days = args.days.map(|days| days.to_string());
+    if let Some(days) = &days {
+        query.push(("days", days.as_str()));
     }
     if args.format == Format::Csv {
         query.push(("format", "csv"));

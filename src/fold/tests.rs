@@ -58,8 +58,8 @@ const REVENUE: MetricIndex = MetricIndex(1);
 const ORDERS: MetricIndex = MetricIndex(2);
 const AOV: MetricIndex = MetricIndex(3);
 const CAPPED: MetricIndex = MetricIndex(4);
-const KNOWN: MetricIndex = MetricIndex(5);
-const VIEWING: MetricIndex = MetricIndex(6);
+const KNOWN: MetricIndex = MetricIndex(7);
+const VIEWING: MetricIndex = MetricIndex(8);
 
 impl World {
     /// One experiment of two variants: conversion, revenue, orders, revenue per order, capped revenue, and revenue

@@ -9,16 +9,22 @@ use super::Server;
 use super::error::{Code, Problem};
 use super::experiments::find;
 use crate::catalog::Entry;
-use crate::report::{Question, View, csv, report as answer};
+use crate::report::{Question, View, csv, dimensions, report as answer};
 use crate::time::Timestamp;
+
+/// Most days of a timeline.
+const MAX_DAYS: u32 = 366;
 
 /// What is asked.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Options {
     as_of: Option<String>,
+    /// Names of dimensions with commas between them, or `all`.
     dimension: Option<String>,
     method: Option<String>,
+    /// How many of the last days the timeline has; none unless asked.
+    days: Option<u32>,
     #[serde(default)]
     format: Format,
 }
@@ -61,18 +67,8 @@ fn reported(server: &Server, entry: &Entry, options: Asked) -> Result<HttpRespon
     let as_of = options.as_of.as_deref().map(Timestamp::parse).transpose();
     let as_of =
         as_of.map_err(|error| Problem::at(Code::InvalidQuery, "as_of", error.to_string()))?;
-    let dimension = options.dimension.as_deref();
-    let known = |name: &str| {
-        entry
-            .experiment
-            .dimensions
-            .iter()
-            .any(|dimension| dimension.attribute == name)
-    };
-    if let Some(name) = dimension.filter(|name| !known(name)) {
-        let detail = format!("{name:?} is none of the experiment's dimensions");
-        return Err(Problem::at(Code::InvalidQuery, "dimension", detail));
-    }
+    let asked = options.dimension.as_deref().unwrap_or_default();
+    let dimensions = asked_dimensions(asked, &dimensions(entry))?;
     let view = options.method.as_deref();
     let view = view.map(|name| shown(name, entry)).transpose()?;
     let snapshot = server.engine.snapshot();
@@ -81,7 +77,8 @@ fn reported(server: &Server, entry: &Entry, options: Asked) -> Result<HttpRespon
         answer(&Question {
             until: as_of.map(|_| today),
             view,
-            dimension,
+            dimensions: &dimensions,
+            days: options.days.unwrap_or(0).min(MAX_DAYS),
             ..Question::present(entry, cells, (as_of.unwrap_or(now), today))
         })
     });
@@ -107,4 +104,23 @@ fn shown(name: &str, entry: &Entry) -> Result<View, Problem> {
         return Err(Problem::at(Code::InvalidQuery, "method", detail));
     }
     Ok(view)
+}
+
+/// A name, several with commas between them, or `all`.
+fn asked_dimensions<'a>(asked: &'a str, known: &[&'a str]) -> Result<Vec<&'a str>, Problem> {
+    if asked == "all" {
+        return Ok(known.to_vec());
+    }
+    let mut names = Vec::new();
+    for name in asked.split(',').filter(|name| !name.is_empty()) {
+        if !known.contains(&name) {
+            let detail = format!(
+                "{name:?} is none of the experiment's dimensions: {}",
+                known.join(", ")
+            );
+            return Err(Problem::at(Code::InvalidQuery, "dimension", detail));
+        }
+        names.push(name);
+    }
+    Ok(names)
 }

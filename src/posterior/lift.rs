@@ -97,9 +97,11 @@ fn prob_ratio_below(control: &Rate, treatment: &Rate, ln_ratio: f64) -> f64 {
 /// Solves P(treatment ≤ r·control) = `probability` for ln r; `None` if a lift beyond e^±600 would be needed.
 fn beta_quantile(control: &Rate, treatment: &Rate, probability: f64) -> Option<f64> {
     let excess = |ln_ratio: f64| prob_ratio_below(control, treatment, ln_ratio) - probability;
-    let center = (treatment.mean / control.mean).ln();
     let spread = (1.0 / control.a + 1.0 / treatment.a).sqrt();
-    let (low, high) = bracket(excess, center, spread, 600.0)?;
+    // ln r is about normal, so the search begins where its quantile would be.
+    let guess = normal::quantile(probability) * spread;
+    let center = (treatment.mean / control.mean).ln() + guess.clamp(-9.0 * spread, 9.0 * spread);
+    let (low, high) = bracket(excess, center, 0.25 * spread, 600.0)?;
     Some(root(excess, low, high, 1e-11 * spread.min(1.0)).exp_m1())
 }
 
@@ -135,7 +137,8 @@ fn root(
         }
         let next = (low.0 * high.1 - high.0 * low.1) / (high.1 - low.1);
         let value = function(next);
-        if value.abs() < 1e-13 {
+        // As exact as the quadrature.
+        if value.abs() < 1e-10 {
             return next;
         }
         // An end that stays twice in a row counts half, or the other one would creep.

@@ -9,6 +9,7 @@
 //! until the gate was passed (R3).
 
 pub(super) mod cells;
+mod drawn;
 
 use crate::allocation::Arm;
 use crate::catalog::metric::{MetricIndex, MetricKind};
@@ -20,13 +21,14 @@ use crate::stats::{Caveat, Interval};
 use super::design::{Basis, Pairing};
 use super::figure::{Reader, gate};
 use super::{ALPHA, Adjustment, ComparisonReport, Effect, Mean, Method};
-use cells::{ABOVE, Drawn, Line, Table};
+use cells::Table;
+use drawn::{ABOVE, Drawn, Line};
 
 /// Effective events of the pair below which there is no interval, and below which it is thin (R3).
-const MIN_EVENTS: f64 = 25.0;
+pub(super) const MIN_EVENTS: f64 = 25.0;
 const THIN_EVENTS: f64 = 50.0;
 /// The coefficient of variation above which a ratio's denominator is too uncertain to linearise.
-const NOISY: f64 = 0.3;
+pub(super) const NOISY: f64 = 0.3;
 
 /// A metric of a pair of arms over the epochs in which both lived.
 pub(super) struct Adaptive {
@@ -157,52 +159,19 @@ impl Adaptive {
             self.weighed(Weights::Uniform)?,
             self.weighed(Weights::Common)?,
         );
-        let critical = normal::critical(ALPHA);
-        let mut caveats = Vec::new();
-        let is_open = self.is_open() && !common.is_noisy && !uniform.is_noisy;
-        if !is_open {
-            caveats.push(Caveat::TooFew);
-        } else if self.events < THIN_EVENTS {
-            caveats.push(Caveat::Thin);
-        }
-        let (difference, error) = contrast(&uniform.means);
-        if error.is_none() {
-            caveats.push(Caveat::ZeroVariance);
-        }
-        let half = error.filter(|_| is_open).map(|error| critical * error);
-        let means = &common.means;
-        let (weighted, weighted_error) = contrast(means);
-        let lift = weighted / means.control.abs();
-        let interval = fieller(means, critical);
-        if !lift.is_finite() {
-            caveats.push(Caveat::ControlMeanZero);
-        } else if interval.is_none() && is_open {
-            caveats.push(Caveat::LiftUnbounded);
-        }
-        let interval = interval.filter(|_| is_open && error.is_some());
-        let p_value = weighted_error
-            .filter(|_| is_open)
-            .map(|error| 2.0 * normal::sf((weighted / error).abs()));
         let reduction = self.variance_reduction(&uniform.means);
-        Some(ComparisonReport {
+        let shown = Shown {
             method: Method::Aipw,
+            difference: uniform.means,
+            lift: common.means,
+            events: self.events,
+            is_noisy: common.is_noisy || uniform.is_noisy,
+        };
+        Some(shown.compared(ComparisonReport {
             adjustments: Vec::from_iter(reduction.is_some().then_some(Adjustment::Cuped)),
             variance_reduction: reduction,
-            absolute: Some(Effect {
-                estimate: difference,
-                low: half.map(|half| difference - half),
-                high: half.map(|half| difference + half),
-            }),
-            relative: lift.is_finite().then_some(Effect {
-                estimate: lift,
-                low: interval.map(|interval| interval.low),
-                high: interval.map(|interval| interval.high),
-            }),
-            std_error: error,
-            p_value,
-            caveats,
             ..blank
-        })
+        }))
     }
 
     /// The confidence sequence of the contrast; `None` as long as there are too few events.
@@ -231,6 +200,68 @@ impl Adaptive {
                 control: control.y + self.pivot[0] * control.n,
             }
         })
+    }
+}
+
+/// Means of a pair under moving odds, gated by effective events.
+pub(super) struct Shown {
+    pub(super) method: Method,
+    /// The means whose difference is shown.
+    pub(super) difference: Pair,
+    /// The means whose ratio is shown, and tested.
+    pub(super) lift: Pair,
+    /// Effective events of the pair.
+    pub(super) events: f64,
+    /// Whether a ratio's denominator is too uncertain to linearise.
+    pub(super) is_noisy: bool,
+}
+
+impl Shown {
+    /// The comparison for one planned look; what is left out is explained.
+    pub(super) fn compared(&self, blank: ComparisonReport) -> ComparisonReport {
+        let critical = normal::critical(ALPHA);
+        let mut caveats = Vec::new();
+        let is_open = self.events >= MIN_EVENTS && !self.is_noisy;
+        if !is_open {
+            caveats.push(Caveat::TooFew);
+        } else if self.events < THIN_EVENTS {
+            caveats.push(Caveat::Thin);
+        }
+        let (difference, error) = contrast(&self.difference);
+        if error.is_none() {
+            caveats.push(Caveat::ZeroVariance);
+        }
+        let half = error.filter(|_| is_open).map(|error| critical * error);
+        let means = &self.lift;
+        let (weighted, weighted_error) = contrast(means);
+        let lift = weighted / means.control.abs();
+        let interval = fieller(means, critical);
+        if !lift.is_finite() {
+            caveats.push(Caveat::ControlMeanZero);
+        } else if interval.is_none() && is_open {
+            caveats.push(Caveat::LiftUnbounded);
+        }
+        let interval = interval.filter(|_| is_open && error.is_some());
+        let p_value = weighted_error
+            .filter(|_| is_open)
+            .map(|error| 2.0 * normal::sf((weighted / error).abs()));
+        ComparisonReport {
+            method: self.method,
+            absolute: Some(Effect {
+                estimate: difference,
+                low: half.map(|half| difference - half),
+                high: half.map(|half| difference + half),
+            }),
+            relative: lift.is_finite().then_some(Effect {
+                estimate: lift,
+                low: interval.map(|interval| interval.low),
+                high: interval.map(|interval| interval.high),
+            }),
+            std_error: error,
+            p_value,
+            caveats,
+            ..blank
+        }
     }
 }
 
@@ -306,6 +337,9 @@ impl Reader<'_> {
     fn over(self, index: MetricIndex, drawn: impl Fn(&Table) -> Vec<Drawn>) -> Option<Adaptive> {
         let metrics = &self.design.entry.experiment.metrics;
         let metric = metrics.get(usize::from(index.0))?;
+        if self.totals.epochs(index).is_empty() {
+            return None;
+        }
         let table = self.table(index)?;
         let epochs = drawn(table);
         let is_ratio = matches!(metric.kind, MetricKind::Ratio { .. });

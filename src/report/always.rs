@@ -6,8 +6,9 @@ use crate::stats::Sample;
 use crate::stats::sequence::{Sequence, Side, odds};
 
 use super::adaptive::Adaptive;
-use super::design::Pairing;
+use super::design::{Design, Pairing};
 use super::figure::{Figure, Reader};
+use super::weighted;
 use super::{ALPHA, AlwaysValid};
 
 /// Orders in the arm with fewer of them below which means are not approximately normal.
@@ -68,13 +69,17 @@ pub(super) struct Split {
     pub(super) share: Option<f64>,
     /// Whether the odds are known at all.
     pub(super) is_known: bool,
+    /// How many arms shared the visitors.
+    pub(super) arms: usize,
 }
 
-impl From<&Pairing> for Split {
-    fn from(pairing: &Pairing) -> Self {
+impl Split {
+    /// Of a pair of an experiment.
+    pub(super) fn of(pairing: &Pairing, design: &Design<'_>) -> Self {
         Self {
             share: pairing.share,
             is_known: !pairing.is_unknown,
+            arms: design.pairings.len() + 1,
         }
     }
 }
@@ -86,11 +91,13 @@ pub(super) fn evidence(
     adaptive: Option<&Adaptive>,
     (control, treatment): (&Figure, &Figure),
 ) -> Option<Evidence> {
-    if matches!(metric.kind, MetricKind::Conversion { .. }) && split.is_known {
+    let is_weighted = adaptive.is_none() && (control.is_weighted || treatment.is_weighted);
+    let is_share = matches!(metric.kind, MetricKind::Conversion { .. });
+    if is_share && !is_weighted && split.is_known {
         let odds = match adaptive {
             Some(adaptive) => odds::Odds::new(adaptive.odds()),
             None => odds::Odds::new([odds::Cell {
-                share: split.share.filter(|_| !is_weighted(control, treatment))?,
+                share: split.share?,
                 treatment: treatment.sum?,
                 control: control.sum?,
             }]),
@@ -99,22 +106,17 @@ pub(super) fn evidence(
     }
     let sequence = match adaptive {
         Some(adaptive) => adaptive.sequence()?,
+        None if is_weighted => weighted::sequence(control, treatment, split.arms)?,
         None => fixed(control, treatment)?,
     };
     Some(Evidence::Sequence(sequence))
-}
-
-fn is_weighted(control: &Figure, treatment: &Figure) -> bool {
-    control.is_weighted || treatment.is_weighted
 }
 
 /// Two samples of a fixed split.
 fn fixed(control: &Figure, treatment: &Figure) -> Option<Sequence> {
     let usable = |figure: &Figure| -> Option<Sample> {
         let is_enough = figure.orders.is_none_or(|orders| orders >= MIN_ORDERS);
-        figure
-            .sample
-            .filter(|_| is_enough && !figure.is_weighted && !figure.is_noisy)
+        figure.sample.filter(|_| is_enough && !figure.is_noisy)
     };
     Some(Sequence::fixed(&usable(control)?, &usable(treatment)?))
 }

@@ -14,8 +14,11 @@ use super::{ALPHA, Bayes, Champion, GoalReport, Range};
 /// Among the live arms: the probability to be the best one, and the expected loss of choosing it.
 pub(super) type Standings = BTreeMap<Arm, (f64, f64)>;
 
-/// Where the live arms stand; empty as long as one of them has no posterior.
+/// Where the live arms stand; empty as long as one of them has no posterior, and where aids are left out.
 pub(super) fn standings(reader: Reader<'_>, index: MetricIndex, good: Direction) -> Standings {
+    if reader.is_bare {
+        return Standings::new();
+    }
     let live = live(reader, index);
     let posteriors = live
         .iter()
@@ -88,11 +91,7 @@ pub(super) fn champion(design: &Design<'_>, totals: &Totals) -> Option<Champion>
     let experiment = &design.entry.experiment;
     let goal = experiment.goal_metric()?;
     let good = experiment.metric(goal)?.direction;
-    let reader = Reader {
-        design,
-        totals,
-        alpha: ALPHA,
-    };
+    let reader = Reader::new(design, totals);
     let live = live(reader, goal);
     let posteriors: Vec<Posterior> = live
         .iter()
@@ -132,11 +131,7 @@ fn near_best(posteriors: &[Posterior], champion: usize, good: Direction) -> Opti
 pub(super) fn goal(design: &Design<'_>, totals: &Totals) -> Option<GoalReport> {
     let experiment = &design.entry.experiment;
     let goal = experiment.goal.as_ref()?;
-    let reader = Reader {
-        design,
-        totals,
-        alpha: ALPHA,
-    };
+    let reader = Reader::new(design, totals);
     let reached = |pairing: &Pairing| {
         let (control, treatment) = reader.pair(goal.metric, pairing);
         let at_least =

@@ -52,7 +52,7 @@ const HEADER: [&str; 44] = [
     "caveats",
 ];
 
-/// Renders a report; a breakdown follows the metrics, with its dimension and value.
+/// Renders a report; breakdowns follow the metrics, with their dimension and value.
 pub fn render(report: &Report) -> String {
     let mut out = HEADER.join(",") + "\n";
     let about = [text(&report.experiment.key), report.as_of.to_string()];
@@ -67,7 +67,7 @@ pub fn render(report: &Report) -> String {
         }
     };
     write([String::new(), String::new()], &report.metrics);
-    if let Some(breakdown) = &report.breakdown {
+    for breakdown in &report.breakdowns {
         for value in &breakdown.values {
             write(
                 [text(&breakdown.dimension), text(&value.value)],

@@ -3,7 +3,7 @@
 use crate::catalog::metric::{Metric, MetricIndex, MetricKind};
 use crate::cell::Row;
 use crate::epoch::Era;
-use crate::moments::{Moments, Weighted};
+use crate::moments::Moments;
 use crate::posterior::Posterior;
 use crate::posterior::nig::Nig;
 use crate::stats::{self, Kind, Ratio, Sample};
@@ -11,6 +11,7 @@ use crate::stats::{self, Kind, Ratio, Sample};
 use super::ALPHA;
 use super::design::{Basis, Design};
 use super::totals::{Sums, Totals};
+use super::weighted::{self, Weighing};
 
 /// What the sums of a metric say.
 #[derive(Debug, Clone, Copy, Default)]
@@ -31,6 +32,8 @@ pub(super) struct Figure {
     pub(super) is_noisy: bool,
     /// Whether the sums are weighted, so that tests for a fixed split do not hold.
     pub(super) is_weighted: bool,
+    /// What the intervals of weighted sums need to know.
+    pub(super) weighing: Option<Weighing>,
     /// What is believed about the mean.
     pub(super) posterior: Option<Posterior>,
 }
@@ -38,6 +41,12 @@ pub(super) struct Figure {
 impl Figure {
     pub(super) fn mean(&self) -> Option<f64> {
         self.sample.map(|sample| sample.mean)
+    }
+
+    /// Orders, or effective ones.
+    pub(super) fn events(&self) -> Option<f64> {
+        let effective = self.weighing.map(|weighing| weighing.events());
+        effective.or(self.orders.map(|orders| orders as f64))
     }
 
     pub(super) fn std_error(&self) -> Option<f64> {
@@ -57,6 +66,27 @@ pub(super) struct Reader<'a> {
     pub(super) totals: &'a Totals,
     /// Tests of one look have confidence 1 − this.
     pub(super) alpha: f64,
+    /// Whether decision aids are left out.
+    pub(super) is_bare: bool,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(design: &'a Design<'a>, totals: &'a Totals) -> Self {
+        Self {
+            design,
+            totals,
+            alpha: ALPHA,
+            is_bare: false,
+        }
+    }
+
+    /// Without posteriors and what follows from them.
+    pub(super) fn bare(design: &'a Design<'a>, totals: &'a Totals) -> Self {
+        Self {
+            is_bare: true,
+            ..Self::new(design, totals)
+        }
+    }
 }
 
 /// Which visitors: rows, eras and how they may be summed.
@@ -76,23 +106,31 @@ impl Reader<'_> {
             return Figure::default();
         };
         let sums = self.sums(index, group);
-        let plain = sums.plain.filter(|_| group.basis != Basis::Weighted);
-        let figure = match plain {
-            Some(moments) => {
-                let figure = plain_figure(metrics, metric, &moments);
-                match metric.kind {
-                    MetricKind::Count { .. } | MetricKind::Sum { .. } => Figure {
-                        posterior: self.student(index, group, &figure),
-                        ..figure
-                    },
-                    MetricKind::Conversion { .. } | MetricKind::Ratio { .. } => figure,
-                }
+        let gate = gate(metrics, metric).map(|gate| {
+            if gate == index {
+                sums
+            } else {
+                self.sums(gate, group)
             }
-            None => weighted_figure(metrics, metric, &sums),
+        });
+        let plain = sums.plain.filter(|_| group.basis != Basis::Weighted);
+        let Some(moments) = plain else {
+            return weighted::figure(metrics, metric, &sums, gate.as_ref());
         };
-        let gate = gate(metrics, metric).and_then(|gate| self.sums(gate, group).plain);
+        let figure = plain_figure(metrics, metric, &moments);
+        let orders = gate.and_then(|gate| gate.plain).map(|gate| count(gate.y));
+        let posterior = match metric.kind {
+            MetricKind::Count { .. } | MetricKind::Sum { .. } if !self.is_bare => {
+                self.student(index, group, &figure)
+            }
+            MetricKind::Conversion { .. }
+            | MetricKind::Ratio { .. }
+            | MetricKind::Count { .. }
+            | MetricKind::Sum { .. } => figure.posterior,
+        };
         Figure {
-            orders: gate.map(|gate| count(gate.y)).or(figure.orders),
+            orders: orders.or(figure.orders),
+            posterior,
             ..figure
         }
     }
@@ -175,6 +213,7 @@ fn plain_figure(metrics: &[Metric], metric: &Metric, moments: &Moments) -> Figur
         error: None,
         is_noisy: ratio.is_some_and(|ratio| ratio.is_noisy()),
         is_weighted: false,
+        weighing: None,
         posterior: match kind {
             Kind::Proportion => (n > 0).then(|| Posterior::beta(count(moments.y), n)),
             Kind::Mean => None, // its prior is made of all rows
@@ -195,56 +234,9 @@ fn ratio(moments: &Moments, above: f64, below: f64) -> Option<Ratio> {
 }
 
 /// The posterior of a mean under a flat prior; none where nothing varies yet.
-fn central(sample: &Sample) -> Option<Posterior> {
+pub(super) fn central(sample: &Sample) -> Option<Posterior> {
     let error = (sample.variance / sample.n as f64).sqrt();
     Posterior::normal(sample.mean, error).filter(|_| error > 0.0)
-}
-
-fn weighted_figure(metrics: &[Metric], metric: &Metric, sums: &Sums) -> Figure {
-    let (above, below) = units(metrics, metric);
-    let (weighted, n) = (&sums.weighted, sums.visitors());
-    let estimate = match metric.kind {
-        MetricKind::Ratio { .. } => weighted_ratio(weighted, above / below),
-        MetricKind::Conversion { .. } | MetricKind::Count { .. } | MetricKind::Sum { .. } => {
-            weighted.mean(above).zip(weighted.mean_variance(above))
-        }
-    };
-    let sample = estimate.map(|(mean, variance)| Sample {
-        n,
-        mean,
-        variance: variance * n as f64,
-    });
-    let share = |sample: Sample| {
-        let size = effective(weighted.w as f64, weighted.ww as f64) as f64;
-        let rate = sample.mean.clamp(0.0, 1.0);
-        Posterior::Beta {
-            a: 1.0 + size * rate,
-            b: 1.0 + size * (1.0 - rate),
-        }
-    };
-    Figure {
-        n,
-        sum: sums.plain.map(|plain| plain.y as f64 / above),
-        sample,
-        is_weighted: true,
-        posterior: match metric.kind {
-            MetricKind::Conversion { .. } => sample.map(share),
-            MetricKind::Count { .. } | MetricKind::Sum { .. } | MetricKind::Ratio { .. } => {
-                sample.and_then(|sample| central(&sample))
-            }
-        },
-        ..Figure::default()
-    }
-}
-
-/// `R = ΣwY/ΣwX` and its variance `Σw²(Y − R·X)²/(ΣwX)²`.
-fn weighted_ratio(sums: &Weighted, unit: f64) -> Option<(f64, f64)> {
-    let (y, x) = (sums.wy as f64, sums.wx as f64);
-    let ratio = y / x;
-    let spread =
-        sums.wwyy.as_f64() - 2.0 * ratio * sums.wwxy.as_f64() + ratio * ratio * sums.wwxx.as_f64();
-    let variance = spread.max(0.0) / (x * x);
-    (ratio.is_finite() && variance.is_finite()).then_some((ratio / unit, variance / (unit * unit)))
 }
 
 /// The units of y and x: above and below the line, or of the metric and its covariate.

@@ -144,11 +144,7 @@ pub fn trips(entry: &Entry, cells: &Cells, at: Timestamp) -> Vec<Trip> {
     }
     let design = Design::new(entry, at, &cells.assigned(None));
     let totals = Totals::present(cells, &entry.epochs);
-    let reader = Reader {
-        design: &design,
-        totals: &totals,
-        alpha: ALPHA,
-    };
+    let reader = Reader::new(&design, &totals);
     let metrics = (0..).map(MetricIndex).zip(&entry.experiment.metrics);
     let live = || design.pairings.iter().filter(|of| of.named.live);
     metrics

@@ -16,8 +16,8 @@ use super::figure::{Figure, Group, Reader};
 use super::metrics::{kind, untested};
 use super::totals::Totals;
 use super::{
-    ALPHA, AlwaysValid, ComparisonReport, Effect, HoldoutReport, Mean, PerDay, PolicyMetric,
-    Question, Range,
+    AlwaysValid, ComparisonReport, Effect, HoldoutReport, Mean, PerDay, PolicyMetric, Question,
+    Range,
 };
 use crate::catalog::metric::{Metric, MetricIndex, MetricKind};
 use crate::cell::Row;
@@ -60,11 +60,7 @@ pub(super) fn report(
         is_past && compared.contains(&key.epoch) && others.contains(&key.row)
     });
     let policy = Policy {
-        reader: Reader {
-            design,
-            totals,
-            alpha: ALPHA,
-        },
+        reader: Reader::new(design, totals),
         share: steady(design, epochs),
         personalized_per_day,
         held,
@@ -124,6 +120,7 @@ impl Policy<'_> {
         let split = Split {
             share: self.share.map(|share| 1.0 - share),
             is_known: true,
+            arms: 2,
         };
         let always_valid = (adaptive.is_some() || self.share.is_some())
             .then(|| evidence(metric, split, adaptive.as_ref(), (&held, &others)))

@@ -4,12 +4,16 @@ use crate::catalog::metric::{Metric, MetricIndex, MetricKind, OnTrip};
 use crate::stats::{self, Caveat, Kind};
 
 use super::adjusted::Adjusted;
-use super::always;
+use super::always::{self, Split};
 use super::bayes::{self, Standings};
 use super::design::{Basis, Design, Named, Pairing};
 use super::figure::{Figure, Group, Reader};
 use super::totals::Totals;
+use super::weighted;
 use super::{ALPHA, Adjustment, ComparisonReport, Effect, Method, MetricReport, VariantMetric};
+
+/// Is told of metric, position of the pairing, and figures of control and treatment.
+pub(super) type Met<'a> = dyn FnMut(MetricIndex, usize, &(Figure, Figure)) + 'a;
 
 /// All metrics over one view of the cells, at the usual confidence.
 pub(super) fn all(design: &Design<'_>, totals: &Totals) -> Vec<MetricReport> {
@@ -19,21 +23,35 @@ pub(super) fn all(design: &Design<'_>, totals: &Totals) -> Vec<MetricReport> {
 /// All metrics, with confidence 1 − `alpha`.
 pub(super) fn at_level(design: &Design<'_>, totals: &Totals, alpha: f64) -> Vec<MetricReport> {
     let reader = Reader {
-        design,
-        totals,
         alpha,
+        ..Reader::new(design, totals)
     };
-    let metrics = (0..).map(MetricIndex).zip(&design.entry.experiment.metrics);
-    metrics
-        .map(|(index, metric)| reader.metric(index, metric))
-        .collect()
+    reader.metrics(&mut |_, _, _| {})
 }
 
 impl Reader<'_> {
-    fn metric(self, index: MetricIndex, metric: &Metric) -> MetricReport {
+    /// All metrics, in the order of the definition; `met` is told the figures of every pair.
+    pub(super) fn metrics(self, met: &mut Met<'_>) -> Vec<MetricReport> {
+        let metrics = &self.design.entry.experiment.metrics;
+        let numbered = (0..).map(MetricIndex).zip(metrics);
+        numbered
+            .map(|(index, metric)| self.metric(index, metric, met))
+            .collect()
+    }
+
+    /// Every pair of a metric.
+    pub(super) fn comparisons(self, index: MetricIndex) -> impl Iterator<Item = ComparisonReport> {
+        let pairings = self.design.pairings.iter();
+        pairings.map(move |pairing| {
+            let figures = self.pair(index, pairing);
+            self.comparison(index, pairing, &figures, &Standings::new())
+        })
+    }
+
+    fn metric(self, index: MetricIndex, metric: &Metric, met: &mut Met<'_>) -> MetricReport {
         let standings = bayes::standings(self, index, metric.direction);
         let rows = self.design.rows.iter();
-        let pairings = self.design.pairings.iter();
+        let pairings = self.design.pairings.iter().enumerate();
         MetricReport {
             key: metric.key.as_str().to_owned(),
             kind: metric.kind.name().to_owned(),
@@ -45,8 +63,10 @@ impl Reader<'_> {
                 .map(|named| self.variant(index, named, &standings))
                 .collect(),
             comparisons: pairings
-                .map(|pairing| {
-                    let comparison = self.comparison(index, pairing, &standings);
+                .map(|(position, pairing)| {
+                    let figures = self.pair(index, pairing);
+                    met(index, position, &figures);
+                    let comparison = self.comparison(index, pairing, &figures, &standings);
                     comparison.capped(self.design, index)
                 })
                 .collect(),
@@ -117,7 +137,8 @@ impl Reader<'_> {
             (of(self.design.control()), of(pairing.named.row.arm))
         };
         let (control, treatment) = both(pairing.basis);
-        if control.is_weighted || treatment.is_weighted {
+        let is_weighted = control.is_weighted || treatment.is_weighted;
+        if is_weighted && pairing.basis != Basis::Weighted {
             return both(Basis::Weighted);
         }
         (control, treatment)
@@ -127,21 +148,22 @@ impl Reader<'_> {
         self,
         index: MetricIndex,
         pairing: &Pairing,
+        (control, treatment): &(Figure, Figure),
         standings: &Standings,
     ) -> ComparisonReport {
         let entry = self.design.entry;
-        let (control, treatment) = self.pair(index, pairing);
         let Some(metric) = entry.experiment.metric(index) else {
             return untested(Kind::Mean, Caveat::NoData).named(pairing, "");
         };
-        let figures = (&control, &treatment);
-        let mut comparison = self.contrasted(metric, (index, pairing), figures);
+        let mut comparison = self.contrasted(metric, (index, pairing), (control, treatment));
         comparison.mature = self.mature(index, pairing);
         comparison.baseline_visitors = control.n;
         let standing = standings.get(&pairing.named.row.arm);
-        comparison.bayes = bayes::compare(&control, &treatment, metric.direction, standing);
-        if comparison.bayes.is_none() && comparison.caveats.is_empty() {
-            comparison.caveats.push(Caveat::TooFew);
+        if !self.is_bare {
+            comparison.bayes = bayes::compare(control, treatment, metric.direction, standing);
+            if comparison.bayes.is_none() && comparison.caveats.is_empty() {
+                comparison.caveats.push(Caveat::TooFew);
+            }
         }
         if pairing.is_unknown {
             comparison.caveats.push(Caveat::PropensityUnknown);
@@ -175,10 +197,18 @@ impl Reader<'_> {
             .unwrap_or_else(|| self.fixed(metric, (control, treatment), adjusted.as_ref()));
         comparison.orders = match &adaptive {
             Some(adaptive) => Some(adaptive.events()),
-            None => fewest(control, treatment).map(|orders| orders as f64),
+            None => control
+                .events()
+                .zip(treatment.events())
+                .map(|(a, b)| a.min(b)),
         };
         let figures = (control, treatment);
-        let evidence = always::evidence(metric, pairing.into(), adaptive.as_ref(), figures);
+        let evidence = always::evidence(
+            metric,
+            Split::of(pairing, self.design),
+            adaptive.as_ref(),
+            figures,
+        );
         comparison.always_valid = evidence.as_ref().and_then(|of| self.always_valid(of));
         self.guarded(metric, evidence.as_ref(), comparison)
     }
@@ -239,7 +269,9 @@ impl Reader<'_> {
             return untested(kind, Caveat::TooFew);
         };
         if control.is_weighted || treatment.is_weighted {
-            return weighted(of_control.mean, of_treatment.mean);
+            let blank = untested(kind, Caveat::NoData);
+            return weighted::compared(control, treatment, blank)
+                .unwrap_or_else(|| untested(kind, Caveat::TooFew));
         }
         let fewest = fewest(control, treatment);
         let result = stats::compare(&of_control, &of_treatment, kind, self.alpha, fewest);
@@ -261,28 +293,6 @@ impl Reader<'_> {
             }
         }
         comparison
-    }
-}
-
-/// Point estimates only.
-fn weighted(control: f64, treatment: f64) -> ComparisonReport {
-    let effect = |estimate: f64| {
-        estimate.is_finite().then_some(Effect {
-            estimate,
-            low: None,
-            high: None,
-        })
-    };
-    let relative = effect((treatment - control) / control.abs());
-    let zero = relative.is_none().then_some(Caveat::ControlMeanZero);
-    ComparisonReport {
-        method: Method::Weighted,
-        absolute: effect(treatment - control),
-        relative,
-        caveats: std::iter::once(Caveat::AdaptiveAllocation)
-            .chain(zero)
-            .collect(),
-        ..untested(Kind::Mean, Caveat::NoData)
     }
 }
 

@@ -3,8 +3,9 @@
 //! The goal makes the claim, so all its variants together keep the error of one test: Holm. Secondary metrics are scanned
 //! for something to look into, so among what looks real at 5 % at most 5 % is expected to be chance: Benjamini–Hochberg
 //! over all their variants. Guardrails are not adjusted, and nothing is adjusted for them: a safety check that gets blunter
-//! the more there are would be none (stopping an experiment is another matter: `guardrail`). A breakdown is a search too: one Benjamini–Hochberg family over all its values,
-//! metrics and variants, the goal included.
+//! the more there are would be none (stopping an experiment is another matter: `guardrail`). Breakdowns are a search too: one
+//! Benjamini–Hochberg family over all values of all dimensions that are asked for, their metrics and variants, the goal
+//! included; whether lifts differ between values is another.
 //!
 //! A comparison that has no p-value yet still belongs to its family and counts as 1, so that a family does not grow while
 //! it is watched.
@@ -29,14 +30,21 @@ pub(super) fn metrics(metrics: &mut [MetricReport]) {
     adjust(family.collect(), benjamini_hochberg);
 }
 
-/// Adjusts the p-values of a breakdown.
-pub(super) fn breakdown(breakdown: &mut Breakdown) {
-    let values = breakdown.values.iter_mut();
+/// Adjusts the p-values of a report's breakdowns.
+pub(super) fn breakdowns(breakdowns: &mut [Breakdown]) {
+    let values = breakdowns.iter_mut().flat_map(|of| &mut of.values);
     let (guardrails, family): (Vec<_>, Vec<_>) = values
         .flat_map(|value| &mut value.metrics)
         .partition(|metric| metric.role == Role::Guardrail);
     adjust(comparisons(guardrails), <[f64]>::to_vec);
     adjust(comparisons(family), benjamini_hochberg);
+    let interactions = || breakdowns.iter().flat_map(|of| &of.interactions);
+    let p_values: Vec<f64> = interactions().map(|of| of.p_value).collect();
+    let adjusted = benjamini_hochberg(&p_values);
+    let interactions = breakdowns.iter_mut().flat_map(|of| &mut of.interactions);
+    for (of, adjusted) in interactions.zip(adjusted) {
+        of.p_adjusted = adjusted;
+    }
 }
 
 fn comparisons(metrics: Vec<&mut MetricReport>) -> Vec<&mut ComparisonReport> {

@@ -2,9 +2,15 @@
 //!
 //! Numbers are finite. What cannot be computed is absent, and a caveat of the result it belongs to says why.
 
+mod breakdown;
+mod comparison;
 mod holdout;
+mod timeline;
 
+pub use breakdown::*;
+pub use comparison::*;
 pub use holdout::*;
+pub use timeline::*;
 
 use std::collections::BTreeMap;
 
@@ -12,13 +18,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalog::experiment::Status;
 use crate::catalog::metric::{Direction, Role};
-use crate::stats::{self, Caveat, srm::Srm};
+use crate::stats::{Caveat, srm::Srm};
 use crate::time::Timestamp;
 
 use super::freshness::Freshness;
-use super::headline::{Headline, Shown};
+use super::headline::Shown;
 use super::looks::Looks;
-use super::scaled::Scaled;
 use super::verdict::Verdict;
 
 /// What an experiment shows.
@@ -61,9 +66,12 @@ pub struct Report {
     /// How likely the goal is reached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub goal: Option<GoalReport>,
-    /// The metrics per value of the dimension that was asked for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub breakdown: Option<Breakdown>,
+    /// The metrics per value of each dimension that was asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub breakdowns: Vec<Breakdown>,
+    /// The last days that were asked for, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub timeline: Vec<TimelineDay>,
     /// What every caveat in this report means.
     pub notes: Vec<Note>,
 }
@@ -177,196 +185,6 @@ pub struct VariantMetric {
     pub prob_best: Option<f64>,
 }
 
-/// A variant against the control.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ComparisonReport {
-    /// The variant.
-    pub variant: String,
-    /// Its revision; absent is the first.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub revision: Option<u16>,
-    /// What it is compared with.
-    pub baseline: String,
-    /// Visitors on the baseline's side, the holdout's included where it joins.
-    pub baseline_visitors: u64,
-    /// The figures to read first.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub headline: Option<Headline>,
-    /// How the figures for one planned look were made.
-    pub method: Method,
-    /// What was done to the visitors' values before they were compared; the rows of the variants are without CUPED.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub adjustments: Vec<Adjustment>,
-    /// The share of the variance of `absolute` that the adjustments took away; negative where they added some.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub variance_reduction: Option<f64>,
-    /// Variant − control, in units of the metric.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub absolute: Option<Effect>,
-    /// The standard error of `absolute`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub std_error: Option<f64>,
-    /// (Variant − control) / |control|, as a fraction.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub relative: Option<Effect>,
-    /// The same from the visitors alone whose windows are closed, where traffic moved between epochs.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mature: Option<Effect>,
-    /// What the headline comes to at the present traffic.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub scaled: Option<Scaled>,
-    /// Orders (visitors with any) of the arm with fewer of them; effective ones where traffic moved (statistics R3).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub orders: Option<f64>,
-    /// Two-sided p-value of no absolute difference, for a look that was planned.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub p_value: Option<f64>,
-    /// The same adjusted for all comparisons of its family, so that it may be read as if it were the only one: Holm over
-    /// the variants for the goal, Benjamini–Hochberg over all secondary metrics, and `p_value` itself for a guardrail.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub p_adjusted: Option<f64>,
-    /// What holds however often one looks, and whenever one stops.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub always_valid: Option<AlwaysValid>,
-    /// What the posteriors say: decision aids, no significance test.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bayes: Option<Bayes>,
-    /// For guardrails: the relative change in the bad direction (negative is an improvement).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub harm: Option<Harm>,
-    /// For guardrails with a limit: whether the harm reaches it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub status: Option<GuardrailStatus>,
-    /// What is missing or weak, and why.
-    pub caveats: Vec<Caveat>,
-}
-
-/// What was done to the visitors' values before they were compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Adjustment {
-    /// Totals above the cap in force at the assignment count as the cap.
-    Winsorised,
-    /// What the visitors' history before their assignment explains is taken out.
-    Cuped,
-}
-
-/// How a comparison was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Method {
-    /// Welch's t test.
-    Welch,
-    /// Pooled z test, Wald interval.
-    PooledZ,
-    /// Pooled z test, Newcombe's interval.
-    PooledZNewcombe,
-    /// Delta method for a ratio of totals.
-    Ratio,
-    /// Augmented inverse-propensity weighting over epochs: absolute averaged over time, relative with the weights of the
-    /// contrast.
-    Aipw,
-    /// Visitors weighted by their inverse propensities.
-    Weighted,
-}
-
-impl From<stats::Method> for Method {
-    fn from(method: stats::Method) -> Self {
-        match method {
-            stats::Method::Welch => Self::Welch,
-            stats::Method::PooledZ => Self::PooledZ,
-            stats::Method::PooledZNewcombe => Self::PooledZNewcombe,
-            stats::Method::Ratio => Self::Ratio,
-        }
-    }
-}
-
-/// Intervals and a p-value that stay valid under any number of looks. They hold for all variants together: with K − 1 of
-/// them against the control each has its share of the 5 %.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct AlwaysValid {
-    /// Variant − control, in units of the metric; absent for conversions, whose evidence is about the ratio.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub absolute: Option<Range>,
-    /// (Variant − control) / |control|, as a fraction.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub relative: Option<Range>,
-    /// The p-value of no difference.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub p_value: Option<f64>,
-}
-
-/// An effect, with its 95 % interval where there is one.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Effect {
-    /// The point estimate.
-    pub estimate: f64,
-    /// Lower end.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub low: Option<f64>,
-    /// Upper end.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub high: Option<f64>,
-}
-
-/// What the posteriors say; better means lower where a decrease is good.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Bayes {
-    /// The probability that the variant is better than the control.
-    pub prob_better: f64,
-    /// The probability that it is the best of the live variants; absent for a retired one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub prob_best: Option<f64>,
-    /// What choosing it is expected to cost per visitor, against the best live variant.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expected_loss: Option<f64>,
-    /// 95 % credible interval of the relative lift.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub relative: Option<Range>,
-}
-
-/// A range.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Range {
-    /// Lower end.
-    pub low: f64,
-    /// Upper end.
-    pub high: f64,
-}
-
-/// The relative change of a guardrail in the bad direction, as a fraction.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Harm {
-    /// The estimate; absent where the control is at zero.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub estimate: Option<f64>,
-    /// What it is at least, however often one looks; holds for all guardrails and variants together. Absent while there
-    /// is too little data.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub low: Option<f64>,
-}
-
-/// Where a guardrail stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum GuardrailStatus {
-    /// The estimate is below the limit.
-    Ok,
-    /// The estimate is at the limit or beyond it, and may be chance.
-    AtRisk,
-    /// The estimate is at the limit or beyond it, and that there is harm is certain enough to act.
-    Tripped,
-}
-
-impl From<stats::Interval> for Range {
-    fn from(of: stats::Interval) -> Self {
-        Self {
-            low: of.low,
-            high: of.high,
-        }
-    }
-}
-
 /// The live variant that is most likely the best one for the goal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Champion {
@@ -394,24 +212,6 @@ pub struct GoalReport {
     /// The probability that its lift is at least the target.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prob_reached: Option<f64>,
-}
-
-/// The metrics per value of a dimension.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Breakdown {
-    /// The dimension.
-    pub dimension: String,
-    /// Its values that have visitors.
-    pub values: Vec<BreakdownValue>,
-}
-
-/// The metrics of the visitors with one value of a dimension.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct BreakdownValue {
-    /// The value; `other` is everything beyond the values that are kept apart.
-    pub value: String,
-    /// The metrics, as in [`Report::metrics`].
-    pub metrics: Vec<MetricReport>,
 }
 
 /// What a caveat means.

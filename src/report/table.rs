@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use super::{
-    Adjustment, ComparisonReport, Effect, GuardrailStatus, Method, MetricReport, Report,
+    Adjustment, ComparisonReport, Effect, GuardrailStatus, Method, MetricReport, Range, Report,
     VariantMetric, VariantTraffic,
 };
 use crate::catalog::metric::{Direction, Role};
 use crate::stats::srm;
 
 pub(crate) mod cells;
+mod facets;
 mod holdout;
 
 use cells::{
@@ -26,19 +27,8 @@ pub fn render(report: &Report) -> String {
     for metric in &report.metrics {
         out += &metric_table(report, metric);
     }
-    if let Some(breakdown) = &report.breakdown {
-        for value in &breakdown.values {
-            let _ = write!(
-                out,
-                "\n{} = {}\n",
-                label(&breakdown.dimension),
-                label(&value.value)
-            );
-            for metric in &value.metrics {
-                out += &metric_table(report, metric);
-            }
-        }
-    }
+    out += &facets::breakdowns(report);
+    out += &facets::timeline(report);
     if let Some(of) = &report.holdout {
         out += &holdout::render(of);
     }
@@ -226,11 +216,11 @@ fn mean(metric: &MetricReport, of: &VariantMetric) -> String {
 fn interval(of: &ComparisonReport) -> Option<String> {
     let effect = of.headline?.relative?;
     let (low, high) = effect.low.zip(effect.high)?;
-    Some(format!(
-        "{} to {}",
-        signed_percent(low),
-        signed_percent(high)
-    ))
+    Some(range(Range { low, high }))
+}
+
+fn range(of: Range) -> String {
+    format!("{} to {}", signed_percent(of.low), signed_percent(of.high))
 }
 
 /// How the lifts and p-values of a metric were made.

@@ -1,5 +1,6 @@
 //! Reports of hand-made experiments and cells.
 
+mod breakdowns;
 mod covariates;
 mod guardrails;
 mod holdout;
@@ -7,7 +8,9 @@ mod kinds;
 mod moving;
 mod replay;
 mod shop;
+mod timeline;
 mod verdict;
+mod weighted;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -170,14 +173,22 @@ fn moving_weights_are_compared_epoch_by_epoch() {
     close(control.mean.unwrap(), 0.045);
     assert!(control.interval.unwrap()[0] > 0.04 && control.std_error.is_some());
     close(control.sum.unwrap(), 570.0);
-    // As of a day sums per epoch are not kept: weighted means, and no interval.
+    // As of a day sums per epoch are not kept: weighted means, with intervals that are as valid.
     let past = shop.report(Some(1));
-    let past_comparison = only(&past);
-    assert_eq!(past_comparison.method, Method::Weighted);
-    assert_eq!(past_comparison.caveats, [Caveat::AdaptiveAllocation]);
-    assert!((past.metrics[0].variants[0].mean.unwrap() - 0.045).abs() < 1e-4);
-    assert!(past_comparison.always_valid.is_none() && past.notes.len() == 1);
-    assert!(table::render(&past).contains("  ! b: The traffic shares moved"));
+    let weighted = only(&past);
+    assert_eq!(
+        (weighted.method, &weighted.caveats),
+        (Method::Weighted, &vec![])
+    );
+    let (lift, watched) = (weighted.relative.unwrap(), weighted.always_valid.unwrap());
+    assert!(lift.estimate.abs() < 1e-3 && weighted.p_value.unwrap() > 0.9);
+    assert!((-0.3..-0.1).contains(&lift.low.unwrap()) && (0.1..0.3).contains(&lift.high.unwrap()));
+    let watched_lift = watched.relative.unwrap();
+    assert!(watched_lift.low < lift.low.unwrap() && lift.high.unwrap() < watched_lift.high);
+    assert!(watched.absolute.unwrap().low < weighted.absolute.unwrap().low.unwrap());
+    let control = &past.metrics[0].variants[0];
+    assert!((control.mean.unwrap() - 0.045).abs() < 1e-4 && control.interval.unwrap()[0] > 0.04);
+    assert!(past.notes.is_empty());
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! The sums a report reads, gathered once: by metric, row and era.
 
 use std::cell::OnceCell;
-use std::collections::BTreeMap;
 
 use crate::catalog::metric::MetricIndex;
 use crate::cell::{Cells, Facet, Row, WeightedKey};
@@ -9,6 +8,7 @@ use crate::epoch::{EpochNumber, Epochs, Era};
 use crate::moments::{Moments, Weighted};
 use crate::time::Day;
 
+use super::Question;
 use super::adaptive::cells::Table;
 
 /// The sums of some visitors.
@@ -32,7 +32,10 @@ impl Default for Sums {
 impl Sums {
     fn add(&mut self, other: &Self) {
         self.weighted += other.weighted;
-        self.plain = self.plain.zip(other.plain).map(|(sum, more)| sum + more);
+        match (&mut self.plain, &other.plain) {
+            (Some(sum), Some(more)) => *sum += *more,
+            (None, _) | (_, None) => self.plain = None,
+        }
     }
 
     /// Visitors.
@@ -42,19 +45,36 @@ impl Sums {
     }
 }
 
-/// The plain sums of a metric in an epoch, by row.
-pub(super) type EpochSums = (EpochNumber, Vec<(Row, Moments)>);
+/// A value of a dimension, by their positions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Value {
+    pub(super) dimension: u8,
+    pub(super) value: u8,
+}
 
-/// All sums of one view of the cells.
+/// The plain sums of a metric in an epoch and row.
+pub(super) type EpochSums = (EpochNumber, Row, Moments);
+
+/// All sums of one view of the cells. There are few rows and eras, so a search of a list is the fastest.
 #[derive(Debug, Default)]
 pub(super) struct Totals {
-    sums: BTreeMap<(MetricIndex, Row), BTreeMap<Era, Sums>>,
-    epochs: BTreeMap<MetricIndex, Vec<EpochSums>>,
+    /// By metric.
+    sums: Vec<Vec<(Row, Era, Sums)>>,
+    /// By metric, oldest epoch first.
+    epochs: Vec<Vec<EpochSums>>,
     /// The same as pairs read it, made when the first asks.
     pub(super) tables: OnceCell<Vec<Table>>,
 }
 
 impl Totals {
+    /// Everything that counts for a question.
+    pub(super) fn asked(question: &Question<'_>) -> Self {
+        match question.until {
+            None => Self::present(question.cells, &question.entry.epochs),
+            Some(day) => Self::until(question.cells, day),
+        }
+    }
+
     /// Everything so far: plain sums from the epoch cells.
     pub(super) fn present(cells: &Cells, epochs: &Epochs) -> Self {
         let mut totals = Self::default();
@@ -66,19 +86,18 @@ impl Totals {
         for (key, moments) in &cells.plain {
             let era = epochs.get(key.epoch).map_or(Era(0), |epoch| epoch.era);
             let sums = totals.sums(key.metric, key.row, era);
-            sums.plain = sums.plain.map(|plain| plain + *moments);
-            let epochs = totals.epochs.entry(key.metric).or_default();
-            match epochs.last_mut() {
-                Some((number, rows)) if *number == key.epoch => rows.push((key.row, *moments)),
-                Some(_) | None => epochs.push((key.epoch, vec![(key.row, *moments)])),
+            if let Some(plain) = &mut sums.plain {
+                *plain += *moments;
             }
+            at(&mut totals.epochs, key.metric).push((key.epoch, key.row, *moments));
         }
         totals
     }
 
     /// The sums of a metric epoch by epoch, oldest first; empty where they are not kept.
     pub(super) fn epochs(&self, metric: MetricIndex) -> &[EpochSums] {
-        self.epochs.get(&metric).map_or(&[], Vec::as_slice)
+        let epochs = self.epochs.get(usize::from(metric.0));
+        epochs.map_or(&[], Vec::as_slice)
     }
 
     /// Everything up to and including a day: prefix sums of the day cells.
@@ -93,21 +112,28 @@ impl Totals {
         totals
     }
 
-    /// Everything so far, by value of a dimension.
-    pub(super) fn by_value(cells: &Cells, dimension: u8) -> BTreeMap<u8, Self> {
-        let mut values: BTreeMap<u8, Self> = BTreeMap::new();
+    /// Everything so far by value of these dimensions, in the order of dimensions and values: one pass, since cells lie
+    /// in that order.
+    pub(super) fn by_value(cells: &Cells, dimensions: &[u8]) -> Vec<(Value, Self)> {
+        let mut values: Vec<(Value, Self)> = Vec::new();
         for (key, change) in &cells.weighted {
-            match key.facet {
-                Facet::Dimension {
-                    dimension: of,
-                    value,
-                } if of == dimension => {
-                    values.entry(value).or_default().weigh(key, *change);
+            let Facet::Dimension { dimension, value } = key.facet else {
+                continue;
+            };
+            if !dimensions.contains(&dimension) {
+                continue;
+            }
+            let of = Value { dimension, value };
+            match values.last_mut() {
+                Some((last, totals)) if *last == of => totals.weigh(key, *change),
+                Some(_) | None => {
+                    let mut totals = Self::default();
+                    totals.weigh(key, *change);
+                    values.push((of, totals));
                 }
-                Facet::Dimension { .. } | Facet::Day(_) => {}
             }
         }
-        for totals in values.values_mut() {
+        for (_, totals) in &mut values {
             totals.unweigh();
         }
         values
@@ -121,8 +147,9 @@ impl Totals {
         include: impl Fn(Era) -> bool,
     ) -> Sums {
         let mut pooled = Sums::default();
-        for eras in rows.iter().filter_map(|row| self.sums.get(&(metric, *row))) {
-            for (_, sums) in eras.iter().filter(|(era, _)| include(**era)) {
+        let cells = self.sums.get(usize::from(metric.0));
+        for (row, era, sums) in cells.into_iter().flatten() {
+            if rows.contains(row) && include(*era) {
                 pooled.add(sums);
             }
         }
@@ -130,18 +157,36 @@ impl Totals {
     }
 
     fn sums(&mut self, metric: MetricIndex, row: Row, era: Era) -> &mut Sums {
-        let eras = self.sums.entry((metric, row)).or_default();
-        eras.entry(era).or_default()
+        let cells = at(&mut self.sums, metric);
+        // Cells come era by era, so the one that is wanted stands near the end.
+        let found = cells
+            .iter()
+            .rposition(|(of, when, _)| (*of, *when) == (row, era));
+        let place = found.unwrap_or(cells.len());
+        if found.is_none() {
+            cells.push((row, era, Sums::default()));
+        }
+        &mut cells[place].2
     }
 
-    fn weigh(&mut self, key: &WeightedKey, change: Weighted) {
+    /// Adds a weighted cell.
+    pub(super) fn weigh(&mut self, key: &WeightedKey, change: Weighted) {
         self.sums(key.metric, key.row, key.era).weighted += change;
     }
 
     /// Takes the plain sums from the weighted ones, which is exact where all weights are equal.
-    fn unweigh(&mut self) {
-        for sums in self.sums.values_mut().flat_map(BTreeMap::values_mut) {
+    pub(super) fn unweigh(&mut self) {
+        for (_, _, sums) in self.sums.iter_mut().flatten() {
             sums.plain = sums.weighted.unweighted();
         }
     }
+}
+
+/// The list of a metric, made if it is the first time.
+fn at<T>(lists: &mut Vec<Vec<T>>, metric: MetricIndex) -> &mut Vec<T> {
+    let place = usize::from(metric.0);
+    if lists.len() <= place {
+        lists.resize_with(place + 1, Vec::new);
+    }
+    &mut lists[place]
 }

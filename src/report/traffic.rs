@@ -51,9 +51,9 @@ impl Traffic {
     }
 }
 
-/// The share of new visitors that each live variant gets now.
-pub(super) fn weights(entry: &Entry) -> BTreeMap<String, f64> {
-    let allocation = entry.epoch().map(|epoch| epoch.allocation.iter());
+/// The share of new visitors that each live variant gets in an epoch.
+pub(super) fn weights(entry: &Entry, epoch: Option<&Epoch>) -> BTreeMap<String, f64> {
+    let allocation = epoch.map(|epoch| epoch.allocation.iter());
     let named = allocation
         .into_iter()
         .flatten()

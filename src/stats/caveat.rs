@@ -19,7 +19,7 @@ pub enum Caveat {
     ControlMeanZero,
     /// The control's mean cannot be told from zero, so the lift has no bounds.
     LiftUnbounded,
-    /// The interval assumes fixed weights and the weights have moved.
+    /// The traffic shares moved, and the sums that this needs are not kept.
     AdaptiveAllocation,
     /// Imported data without the probabilities under which visitors were assigned.
     PropensityUnknown,
@@ -78,7 +78,7 @@ impl Caveat {
                 "The control is too close to zero for a percentage to have limits."
             }
             Self::AdaptiveAllocation => {
-                "The traffic shares moved, and this interval is not yet valid for adaptive allocation."
+                "The traffic shares moved, and for an earlier day the sums that this needs are not kept."
             }
             Self::PropensityUnknown => {
                 "How likely each variant was is unknown for this data, so shifts in traffic are not corrected."

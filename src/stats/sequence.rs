@@ -1,7 +1,7 @@
 //! Intervals and p-values that stay valid however often one looks, and whenever one stops.
 //!
-//! [`Sequence`] is the asymptotic confidence sequence (Waudby-Smith et al. 2021) of a contrast of means, of a fixed split
-//! or by AIPW. A lift r is tested by the mean of `ψ_r = G_t − (1 + r)·G_c`, so that difference and lift agree about 0.
+//! [`Sequence`] is the asymptotic confidence sequence (Waudby-Smith et al. 2021) of a contrast of means: of a fixed split,
+//! by AIPW, or weighted by inverse propensities. A lift r is tested by the mean of `ψ_r = G_t − (1 + r)·G_c`, so that difference and lift agree about 0.
 //! Conversions have a tighter sequence without any floor on the propensities: [`odds`].
 //!
 //! # One side
@@ -12,7 +12,8 @@
 //!
 //! # What is tuned
 //! The boundary is tightest at [`PLANNED`] visitors. Its scale is the variance per visitor; under moving propensities one
-//! that was stored, or that of the first epochs alone, so that the scale stands still once the first interval is shown.
+//! that was stored, that of the first epochs alone, or that of an even split, so that the scale stands still once the first
+//! interval is shown.
 
 pub mod bounded;
 pub mod msprt;
@@ -24,8 +25,8 @@ use crate::posterior::normal::Pair;
 
 /// The number of visitors at which intervals are tightest.
 pub const PLANNED: f64 = 10_000.0;
-/// The search for a bound stops here, in lifts of 100 %.
-const MAX_LIFT: f64 = 1e6;
+/// The search for a bound converges long before.
+const MAX_STEPS: usize = 100;
 
 /// `ρ²·n` of the boundary that is about tightest at n visitors: `−2 ln α + ln(1 − 2 ln α)`.
 pub fn tuning(alpha: f64) -> f64 {
@@ -161,6 +162,17 @@ impl Sequence {
         })
     }
 
+    /// Of means weighted by inverse propensities, about so many visitors in all; `even` has the variances per visitor
+    /// that set the scale.
+    pub fn weighted(means: Pair, even: Pair, visitors: f64) -> Self {
+        Self {
+            means,
+            scale: even,
+            visitors: visitors * visitors,
+            planned: PLANNED,
+        }
+    }
+
     /// The same about other means: where the values were counted from, or what they were linearised at.
     #[must_use]
     pub fn at(self, means: Pair) -> Self {
@@ -175,12 +187,8 @@ impl Sequence {
 
     /// The interval of (treatment − control) / |control|; `None` where the control cannot be told from 0.
     pub fn relative(&self, alpha: f64) -> Option<Interval> {
-        let ratio = self.means.treatment / self.means.control;
-        if !ratio.is_finite() {
-            return None;
-        }
-        let bound = |direction| self.bound(ratio, direction, Level::both(alpha));
-        let (low, high) = (bound(-1.0)?, bound(1.0)?);
+        let level = Level::both(alpha);
+        let (low, high) = (self.bound(false, level)?, self.bound(true, level)?);
         if self.means.control > 0.0 {
             Interval::new(low - 1.0, high - 1.0)
         } else {
@@ -192,17 +200,15 @@ impl Sequence {
     pub fn lift_beyond(&self, side: Side, alpha: f64) -> Option<f64> {
         let control = self.means.control;
         let ratio = self.means.treatment / control;
-        let outwards = match side {
-            Side::Above => -control.signum(),
-            Side::Below => control.signum(),
+        let is_high = match side {
+            Side::Above => control < 0.0,
+            Side::Below => control > 0.0,
         };
         let level = Level {
             alpha,
             one_sided: true,
         };
-        let bound = ratio
-            .is_finite()
-            .then(|| self.bound(ratio, outwards, level))??;
+        let bound = ratio.is_finite().then(|| self.bound(is_high, level))??;
         Some((bound - 1.0) * control.signum())
     }
 
@@ -229,33 +235,21 @@ impl Sequence {
         (half > 0.0 && half.is_finite()).then_some(half)
     }
 
-    /// Where the sequence begins to exclude a ratio: outwards until it does, then by bisection.
-    fn bound(&self, ratio: f64, direction: f64, level: Level) -> Option<f64> {
-        let excludes = |distance: f64| {
-            let tried = ratio + direction * distance;
-            let mean = self.means.treatment - tried * self.means.control;
-            self.half_width(tried, level).map(|half| mean.abs() > half)
-        };
-        let mut far = (self.variance(ratio).sqrt() / self.means.control.abs()).max(1e-12);
-        while !excludes(far)? {
-            far *= 2.0;
-            if far > MAX_LIFT {
-                return None;
-            }
-        }
-        let mut near = 0.0;
-        while far - near > 1e-13 * (1.0 + far) {
-            let middle = 0.5 * (near + far);
-            if middle <= near || middle >= far {
+    /// Where the sequence begins to exclude a ratio: a root of Fieller's equation, whose critical value depends a little
+    /// on the ratio itself; not at all under a fixed split.
+    fn bound(&self, is_high: bool, level: Level) -> Option<f64> {
+        let mut ratio = self.means.treatment / self.means.control;
+        for _ in 0..MAX_STEPS {
+            let critical = level.critical(self.information(ratio, level));
+            let (low, high) = self.means.fieller(critical)?;
+            let next = if is_high { high } else { low };
+            let step = (next - ratio).abs();
+            ratio = next;
+            if step <= 1e-13 * (1.0 + ratio.abs()) {
                 break;
             }
-            if excludes(middle)? {
-                far = middle;
-            } else {
-                near = middle;
-            }
         }
-        Some(ratio + direction * far)
+        Some(ratio)
     }
 }
 

@@ -20,7 +20,7 @@ fn dimensions_keep_fifty_values_and_the_rest_as_other() {
         .expect(200);
     }
     let report = app.report_with("hero", "?dimension=campaign");
-    let values = report.0["breakdown"]["values"].as_array().unwrap();
+    let values = report.0["breakdowns"][0]["values"].as_array().unwrap();
     assert_eq!(values.len(), 51);
     let of = |value: &Value| -> u64 {
         let variants = value["metrics"][0]["variants"].as_array().unwrap();

@@ -269,6 +269,10 @@ fn routes_and_methods_that_do_not_exist_are_problems_too() {
     }
     app.get("/api/v1/experiments/hero/report?dimension=nothing")
         .problem(400, "invalid_query");
+    app.get("/api/v1/experiments/hero/report?dimension=visitor_type,nothing")
+        .problem(400, "invalid_query");
+    app.get("/api/v1/experiments/hero/report?days=many")
+        .problem(400, "invalid_query");
     app.get("/api/v1/experiments/hero/report?format=xml")
         .problem(400, "invalid_query");
     app.get("/api/v1/experiments/hero/report?colour=red")

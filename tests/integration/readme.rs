@@ -124,7 +124,8 @@ fn every_route_of_the_endpoint_table_exists_and_every_example_is_valid() {
         "allocation",
         "epochs?from=1",
         "report?format=csv",
-        "report?dimension=device",
+        "report?dimension=device,visitor_type&days=60",
+        "report?dimension=all",
         "explain?visitor=anna",
     ] {
         let path = format!("/api/v1/experiments/homepage-hero/{tail}");

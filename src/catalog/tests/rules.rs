@@ -308,6 +308,11 @@ fn texts_and_dimensions_are_bounded() {
         Code::Duplicate,
     );
     assert_one(
+        &[("/dimensions", json!(["visitor_type"]))],
+        "dimensions[0]",
+        Code::Invalid,
+    );
+    assert_one(
         &[("/dimensions", json!(["a", 1]))],
         "dimensions[1]",
         Code::WrongType,

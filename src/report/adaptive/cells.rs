@@ -4,187 +4,14 @@ use crate::allocation::Arm;
 use crate::catalog::Entry;
 use crate::catalog::experiment::Status;
 use crate::catalog::metric::{Metric, MetricIndex, MetricKind};
-use crate::cell::Row;
 use crate::epoch::{Epoch, EpochNumber, Era, PlugIn};
 use crate::moments::{Moments, Observation};
-use crate::report::adjusted::MIN_VISITORS;
 use crate::report::design::Design;
 use crate::report::figure::{Reader, units};
 use crate::report::totals::EpochSums;
-use crate::stats::adaptive::{self, Covariate, Known};
 use crate::time::Timestamp;
 
-/// A pair of arms in one epoch: sums about the pivot in units, and plug-in means less the pivot.
-#[derive(Clone, Copy)]
-pub(super) struct Drawn {
-    pub(super) visitors: f64,
-    pub(super) control: Side,
-    pub(super) treatment: Side,
-    /// What is known of all visitors from before their assignment.
-    pub(super) history: History,
-    /// The stored variance per visitor.
-    pub(super) variance: Option<f64>,
-}
-
-/// The covariate of a metric in an epoch: the plug-in rises by `slope` per unit of x above `center`.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct History {
-    slope: f64,
-    center: f64,
-    /// Σ x − center over the visitors of all arms, and the sum of its squares.
-    sum: f64,
-    squares: f64,
-}
-
-impl History {
-    /// The least-squares slope and the mean of the epochs before; `all` are the visitors of this one.
-    fn new(before: &Moments, all: &Moments, (above, below): (f64, f64)) -> Self {
-        let slope = before
-            .covariance(below, above)
-            .zip(before.variance_x(below))
-            .map(|(mixed, spread)| mixed / spread)
-            .filter(|slope| slope.is_finite() && before.n >= MIN_VISITORS);
-        let Some(slope) = slope else {
-            return Self::default();
-        };
-        let center = before.x as f64 / before.n as f64 / below;
-        let (n, x) = (all.n as f64, all.x as f64 / below);
-        let squares = all.xx.as_f64() / (below * below);
-        Self {
-            slope,
-            center,
-            sum: x - n * center,
-            squares: squares - 2.0 * center * x + n * center * center,
-        }
-    }
-}
-
-/// The sums of an arm in an epoch.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Side {
-    pub(super) n: f64,
-    pub(super) y: f64,
-    pub(super) yy: f64,
-    pub(super) x: f64,
-    pub(super) xx: f64,
-    pub(super) xy: f64,
-    pub(super) propensity: f64,
-    /// Plug-in means above and below the line.
-    plug_in: [f64; 2],
-}
-
-impl Side {
-    fn new(
-        moments: &Moments,
-        (above, below): (f64, f64),
-        propensity: f64,
-        plug_in: [f64; 2],
-    ) -> Self {
-        Self {
-            n: moments.n as f64,
-            y: moments.y as f64 / above,
-            yy: moments.yy.as_f64() / (above * above),
-            x: moments.x as f64 / below,
-            xx: moments.xx.as_f64() / (below * below),
-            xy: moments.xy.as_f64() / (above * below),
-            propensity,
-            plug_in,
-        }
-    }
-
-    /// The sums of (y − ratio·x + constant)·scale.
-    fn cell(&self, line: Line, center: f64) -> adaptive::Cell {
-        let Line {
-            ratio,
-            constant,
-            scale,
-        } = line;
-        let sum = self.y - ratio * self.x;
-        let squares = self.yy - 2.0 * ratio * self.xy + ratio * ratio * self.xx;
-        adaptive::Cell {
-            n: self.n,
-            sum: scale * (sum + self.n * constant),
-            squares: scale
-                * scale
-                * (squares + 2.0 * constant * sum + self.n * constant * constant),
-            propensity: self.propensity,
-            plug_in: scale * (self.plug_in[0] - ratio * self.plug_in[1] + constant),
-            covariate: Known {
-                sum: self.x - self.n * center,
-                squares: self.xx - 2.0 * center * self.x + self.n * center * center,
-                product: self.xy - center * self.y,
-            },
-        }
-    }
-}
-
-/// What is analysed of a visitor: (y − ratio·x + constant)·scale.
-#[derive(Clone, Copy)]
-pub(super) struct Line {
-    pub(super) ratio: f64,
-    pub(super) constant: f64,
-    pub(super) scale: f64,
-}
-
-pub(super) const ABOVE: Line = Line {
-    ratio: 0.0,
-    constant: 0.0,
-    scale: 1.0,
-};
-
-impl Drawn {
-    pub(super) fn epoch(&self, control: Line, treatment: Line) -> adaptive::Epoch {
-        let History {
-            slope,
-            center,
-            sum,
-            squares,
-        } = self.history;
-        adaptive::Epoch {
-            visitors: self.visitors,
-            covariate: Covariate {
-                slope,
-                sum,
-                squares,
-            },
-            control: self.control.cell(control, center),
-            treatment: self.treatment.cell(treatment, center),
-        }
-    }
-
-    /// The same with x above the line.
-    pub(super) fn turned(&self) -> Self {
-        let turn = |side: Side| Side {
-            y: side.x,
-            yy: side.xx,
-            plug_in: [side.plug_in[1], 0.0],
-            ..side
-        };
-        Self {
-            control: turn(self.control),
-            treatment: turn(self.treatment),
-            ..*self
-        }
-    }
-
-    /// The treatment's share of the two propensities.
-    pub(super) fn share(&self) -> f64 {
-        self.treatment.propensity / (self.treatment.propensity + self.control.propensity)
-    }
-
-    /// Whether the plug-in follows a covariate.
-    pub(super) fn is_adjusted(&self) -> bool {
-        self.history.slope.abs() > 0.0
-    }
-
-    /// The same without what is known from before.
-    pub(super) fn unadjusted(&self) -> Self {
-        Self {
-            history: History::default(),
-            ..*self
-        }
-    }
-}
+use super::drawn::{Drawn, History, Side};
 
 /// A metric epoch by epoch, made once for all pairs.
 #[derive(Debug)]
@@ -217,10 +44,10 @@ impl Table {
             epochs: Vec::with_capacity(epochs.len()),
         };
         let mut before = Moments::default();
-        for (number, rows) in epochs {
+        for rows in epochs.chunk_by(|(one, ..), (next, ..)| one == next) {
             let mut arms: Vec<(Arm, Moments)> = Vec::with_capacity(rows.len());
             let start = before;
-            for (row, moments) in rows {
+            for (_, row, moments) in rows {
                 let moments = moments.about(pivot);
                 before += moments;
                 match arms.iter_mut().find(|(arm, _)| *arm == row.arm) {
@@ -228,7 +55,8 @@ impl Table {
                     None => arms.push((row.arm, moments)),
                 }
             }
-            let Some(epoch) = design.entry.epochs.get(*number) else {
+            let number = rows.first().map(|(number, ..)| *number);
+            let Some(epoch) = number.and_then(|number| design.entry.epochs.get(number)) else {
                 continue;
             };
             let (all, is_adjusted) = (before - start, metric.1.covariate.is_some());
@@ -333,11 +161,11 @@ impl Past {
         design: &Design<'_>,
         epoch: &Epoch,
         metric: (MetricIndex, &Metric),
-        rows: &[(Row, Moments)],
+        rows: &[EpochSums],
     ) -> Option<[Side; 2]> {
         let share = design.held_share(epoch)?;
         let mut sums = [Moments::default(); 2];
-        for (row, moments) in rows {
+        for (_, row, moments) in rows {
             let [held, others] = &mut sums;
             let side = if design.is_held(*row) { held } else { others };
             *side += moments.about(self.pivot);
@@ -365,15 +193,13 @@ impl Past {
 }
 
 fn pivot(epochs: &[EpochSums]) -> Observation {
-    let all = epochs
-        .iter()
-        .flat_map(|(_, rows)| rows)
-        .fold(Moments::default(), |sum, (_, moments)| sum + *moments);
-    let n = i128::from(all.n.max(1));
-    let near = |sum: i128| i64::try_from(sum / n).unwrap_or(0);
+    let (n, y, x) = epochs.iter().fold((0, 0, 0), |(n, y, x), (.., moments)| {
+        (n + moments.n, y + moments.y, x + moments.x)
+    });
+    let near = |sum: i128| i64::try_from(sum / i128::from(n.max(1))).unwrap_or(0);
     Observation {
-        y: near(all.y),
-        x: near(all.x),
+        y: near(y),
+        x: near(x),
     }
 }
 

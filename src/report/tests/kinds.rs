@@ -1,6 +1,6 @@
 //! Kinds and roles of metrics, breakdowns, goals, and an experiment of full size.
 
-use super::shop::{TODAY, now, times};
+use super::shop::times;
 use super::*;
 use crate::catalog::metric::{MetricIndex, Role};
 use crate::cell::{PlainKey, Row, VisitorsKey};
@@ -182,41 +182,6 @@ fn a_goal_is_reached_with_a_probability_by_the_likeliest_variant() {
 }
 
 #[test]
-fn a_breakdown_has_the_metrics_of_each_value() {
-    let mut shop = Shop::two(&json!({"dimensions": ["device"]}));
-    shop.entry.lifecycle.seen = vec![vec!["phone".to_owned()]];
-    shop.convert(&[
-        (1, row(0), 0, 500, 30),
-        (1, row(1), 0, 500, 40),
-        (1, row(1), 1, 100, 90),
-    ]);
-    let ask = |dimension, until| {
-        report(&Question {
-            until,
-            dimension: Some(dimension),
-            ..Question::present(&shop.entry, &shop.cells, (now(), TODAY))
-        })
-    };
-    let whole = ask("device", None);
-    assert_sound(&whole);
-    let breakdown = whole.breakdown.unwrap();
-    let names: Vec<&str> = breakdown
-        .values
-        .iter()
-        .map(|of| of.value.as_str())
-        .collect();
-    assert_eq!(names, ["phone", "other"]);
-    let phone = &breakdown.values[0].metrics[0].comparisons[0];
-    close(phone.absolute.unwrap().estimate, 0.02);
-    assert_eq!(
-        breakdown.values[1].metrics[0].comparisons[0].caveats,
-        [Caveat::NoData]
-    );
-    assert_eq!(ask("country", None).breakdown, None);
-    assert_eq!(ask("device", Some(Day(3))).breakdown, None);
-}
-
-#[test]
 fn history_without_propensities_is_marked() {
     let mut shop = Shop::two(&json!({}));
     shop.open(&[0.5, 0.5], false);
@@ -272,12 +237,7 @@ fn families() -> Report {
             (1, row(2), day, 500, 40),
         ]);
     }
-    let report = report(&Question {
-        dimension: Some("device"),
-        ..Question::present(&shop.entry, &shop.cells, (now(), TODAY))
-    });
-    assert_sound(&report);
-    report
+    shop.ask(None, &["device"], 0)
 }
 
 #[test]
@@ -301,7 +261,7 @@ fn p_values_are_adjusted_by_family() {
         [&expected[..], &expected[..], &expected[..], &[weak, strong]]
     );
     // A value of the dimension is one of 2 · 3 equal ones among 12; its guardrail stays as it is.
-    let breakdown = report.breakdown.as_ref().unwrap();
+    let breakdown = &report.breakdowns[0];
     for metric in &breakdown.values[0].metrics {
         let factor = if metric.role == Role::Guardrail {
             1.0

@@ -9,7 +9,7 @@ use crate::allocation::{Allocation, Arm, Propensity};
 use crate::catalog::experiment::{Experiment, Status};
 use crate::catalog::metric::MetricIndex;
 use crate::catalog::{self, Entry, Lifecycle, Serial, Source};
-use crate::cell::{Cells, Facet, PlainKey, Row, VisitorsKey, WeightedKey};
+use crate::cell::{Cells, Facet, PlainKey, Row, VISITOR_TYPE, VisitorsKey, WeightedKey};
 use crate::epoch::{Cause, Epoch, EpochNumber};
 use crate::moments::{Moments, Observation, Weighted};
 use crate::report::{Question, Report, report};
@@ -149,7 +149,12 @@ impl Shop {
                 dimension: 0,
                 value: u8::from(group.day % 2 != 0),
             };
-            for facet in [day, device] {
+            // Visitors of later days than the first two were there before.
+            let visitor_type = Facet::Dimension {
+                dimension: VISITOR_TYPE,
+                value: u8::from(group.day > 1),
+            };
+            for facet in [day, device, visitor_type] {
                 let key = WeightedKey {
                     facet,
                     era,
@@ -177,9 +182,16 @@ impl Shop {
     }
 
     pub(super) fn report(&self, until: Option<i32>) -> Report {
+        self.ask(until, &[], 0)
+    }
+
+    /// The report with breakdowns and a timeline.
+    pub(super) fn ask(&self, until: Option<i32>, dimensions: &[&str], days: u32) -> Report {
         let today = until.map_or(TODAY, Day);
         let report = report(&Question {
             until: until.map(Day),
+            dimensions,
+            days,
             ..Question::present(&self.entry, &self.cells, (now(), today))
         });
         assert_sound(&report);

@@ -2,11 +2,13 @@
 
 use serde_json::json;
 
-use super::shop::{Group, Shop, TODAY, now, row};
+use super::shop::{CONVERTED, Group, Shop, TODAY, now, row, times};
 use super::*;
+use crate::allocation::Arm;
 use crate::catalog::experiment::Status;
+use crate::catalog::metric::MetricIndex;
 use crate::epoch::Epochs;
-use crate::moments::Observation;
+use crate::moments::{Moments, Observation};
 
 /// Visitors and orders of both variants on the days from the first on.
 fn run(shop: &mut Shop, days: std::ops::Range<i32>, (n, a, b): (i64, i64, i64)) {
@@ -136,7 +138,7 @@ fn no_difference_is_no_reason_to_wait() {
 }
 
 #[test]
-fn a_guardrail_at_risk_stops_a_winner() {
+fn a_winner_that_harms_is_not_shipped() {
     let metrics = json!({"metrics": [
         {"key": "purchase", "event": "Order", "kind": "conversion", "role": "goal"},
         {"key": "refunds", "event": "Refund", "kind": "conversion", "direction": "decrease",
@@ -147,11 +149,37 @@ fn a_guardrail_at_risk_stops_a_winner() {
     let (decision, code, headline) = decided(&shop);
     assert_eq!(
         (decision, code),
+        (Decision::RollBack, ReasonCode::Guardrail)
+    );
+    assert!(
+        headline.contains(
+            "But refunds is 60.0 % worse with b than with a, the limit being 10.0 %. Roll back to a."
+        ),
+        "{headline}"
+    );
+    // Beyond its limit by the point estimate alone, it is something to look into.
+    let mut spec = metrics;
+    spec["metrics"][1]["event"] = json!("Other");
+    let mut shop = Shop::two(&spec);
+    run(&mut shop, RECENT, (1_000, 50, 80));
+    let refunds = MetricIndex(1);
+    let rows = shop
+        .cells
+        .plain
+        .iter_mut()
+        .filter(|(key, _)| key.metric == refunds);
+    for (key, moments) in rows {
+        let count = if key.row.arm == Arm(0) { 30 } else { 36 };
+        *moments = times(count, || Moments::of(CONVERTED))
+            + times(10_000 - count, || Moments::of(Observation::default()));
+    }
+    let (decision, code, headline) = decided(&shop);
+    assert_eq!(
+        (decision, code),
         (Decision::Investigate, ReasonCode::Guardrail)
     );
     assert!(
-        headline
-            .contains("But refunds is 60.0 % worse with b than with a, the limit being 10.0 %."),
+        headline.contains("But refunds is 20.0 % worse with b than with a"),
         "{headline}"
     );
 }

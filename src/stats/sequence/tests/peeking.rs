@@ -4,7 +4,7 @@
 use rand::{SeedableRng, rngs::StdRng};
 use rand_distr::{Binomial, Distribution, StandardNormal};
 
-use crate::posterior::normal;
+use crate::posterior::normal::{self, Pair};
 use crate::stats::adaptive::{Cell, Contrast, Covariate, Epoch, Events, Known, Weights};
 use crate::stats::sequence::{Sequence, Side, odds};
 
@@ -136,18 +136,60 @@ fn one_sided_exclude(epochs: &[Epoch]) -> [bool; 2] {
     [above, below]
 }
 
-fn covers(epochs: &[Epoch]) -> bool {
-    let means = Contrast::of(epochs, Weights::Uniform).means().unwrap();
+/// Means weighted by inverse propensities, and the sequence of their difference while there are events enough.
+fn weighted(epochs: &[Epoch]) -> (Pair, Option<Sequence>) {
+    let of = |cell: fn(&Epoch) -> Cell| {
+        let sums = epochs.iter().map(cell).fold([0.0; 5], |sums, cell| {
+            let (w, ww) = (cell.propensity.recip(), cell.propensity.powi(-2));
+            let more = [
+                w * cell.n,
+                ww * cell.n,
+                w * cell.sum,
+                ww * cell.sum,
+                ww * cell.squares,
+            ];
+            std::array::from_fn(|i| sums[i] + more[i])
+        });
+        let [w, ww, wy, wwy, wwyy] = sums;
+        let mean = wy / w;
+        let spread = wwyy - 2.0 * mean * wwy + mean * mean * ww;
+        (w, mean, spread / (w * w), spread / ww, wy * wy / wwyy)
+    };
+    let (control, treatment) = (of(|epoch| epoch.control), of(|epoch| epoch.treatment));
+    let pair = |control_variance, treatment_variance| Pair {
+        treatment: treatment.1,
+        treatment_variance,
+        control: control.1,
+        control_variance,
+        covariance: 0.0,
+    };
+    let means = pair(control.2, treatment.2);
+    let even = pair(ARMS as f64 * control.3, ARMS as f64 * treatment.3);
+    let sequence = Sequence::weighted(means, even, 0.5 * (control.0 + treatment.0));
+    (
+        means,
+        Some(sequence).filter(|_| control.4.min(treatment.4) >= 25.0),
+    )
+}
+
+fn weighted_excludes(epochs: &[Epoch]) -> bool {
+    let p_value = weighted(epochs)
+        .1
+        .and_then(|sequence| sequence.p_value(0.05));
+    p_value.is_some_and(|p| p < 0.05)
+}
+
+fn covers(means: &Pair) -> bool {
     let variance = means.treatment_variance + means.control_variance - 2.0 * means.covariance;
     (means.treatment - means.control).abs() <= normal::critical(0.05) * variance.sqrt()
 }
 
 #[test]
 fn a_bandit_s_intervals_cover_and_watching_it_raises_no_alarm() {
-    let (mut covered, mut by) = (0.0, [0.0; 4]);
+    let (mut covered, mut by_weights, mut by) = (0.0, 0.0, [0.0; 5]);
     for seed in 0..RUNS {
         let mut bandit = Bandit::new(seed);
-        let mut excluded = [[false; 4]; ARMS];
+        let mut excluded = [[false; 5]; ARMS];
         for _ in 0..EPOCHS {
             bandit.step();
             for (arm, excluded) in excluded.iter_mut().enumerate().skip(1) {
@@ -156,6 +198,7 @@ fn a_bandit_s_intervals_cover_and_watching_it_raises_no_alarm() {
                 let now = [
                     odds_exclude(&epochs),
                     sequence_excludes(&epochs),
+                    weighted_excludes(&epochs),
                     above,
                     below,
                 ];
@@ -165,17 +208,22 @@ fn a_bandit_s_intervals_cover_and_watching_it_raises_no_alarm() {
             }
         }
         for (arm, excluded) in excluded.into_iter().enumerate().skip(1) {
-            covered += f64::from(u8::from(covers(&bandit.contrast(arm))));
+            let epochs = bandit.contrast(arm);
+            let means = Contrast::of(&epochs, Weights::Uniform).means().unwrap();
+            covered += f64::from(u8::from(covers(&means)));
+            by_weights += f64::from(u8::from(covers(&weighted(&epochs).0)));
             for (count, ever) in by.iter_mut().zip(excluded) {
                 *count += f64::from(u8::from(ever));
             }
         }
     }
     let all = RUNS as f64 * (ARMS - 1) as f64;
-    let (coverage, shares) = (covered / all, by.map(|count| count / all));
-    assert!((0.92..=0.98).contains(&coverage), "coverage {coverage}");
+    for share in [covered, by_weights].map(|count| count / all) {
+        assert!((0.92..=0.98).contains(&share), "coverage {share}");
+    }
+    let shares = by.map(|count| count / all);
     assert!(
         shares.iter().all(|share| *share <= 0.065),
-        "odds, sequence, odds above, sequence below: {shares:?}"
+        "odds, sequence, weighted, odds above, sequence below: {shares:?}"
     );
 }
