@@ -61,8 +61,9 @@ pub(super) fn compare(
     standing: Option<&(f64, f64)>,
 ) -> Option<Bayes> {
     let (control_is, treatment_is) = (control.posterior?, treatment.posterior?);
-    let relative = best::lift_interval(&control_is, &treatment_is, ALPHA)
-        .filter(|_| !control.is_weighted && !treatment.is_weighted);
+    let relative = (!control.is_weighted && !treatment.is_weighted)
+        .then(|| best::lift_interval(&control_is, &treatment_is, ALPHA))
+        .flatten();
     Some(Bayes {
         prob_better: best::prob_better(
             &oriented(&control_is, good),
