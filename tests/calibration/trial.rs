@@ -152,13 +152,12 @@ impl Trial {
     }
 
     pub(crate) fn report(&self) -> Report {
-        report(&Question {
-            entry: &self.entry,
-            cells: &self.cells,
-            as_of: self.now,
-            until: None,
-            dimension: None,
-        })
+        let today = Zone::utc().day(self.now);
+        report(&Question::present(
+            &self.entry,
+            &self.cells,
+            (self.now, today),
+        ))
     }
 
     fn metrics(&self) -> impl Iterator<Item = MetricIndex> + use<> {
