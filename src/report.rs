@@ -50,6 +50,7 @@ mod freshness;
 mod headline;
 mod holdout;
 mod interaction;
+mod interrupted;
 mod looks;
 mod metrics;
 mod multiplicity;
@@ -133,6 +134,7 @@ pub fn report(question: &Question<'_>) -> Report {
     let traffic = traffic::Traffic::new(entry, &design, &assigned);
     let mut metrics = metrics::all(&design, &totals);
     multiplicity::metrics(&mut metrics);
+    interrupted::apply(question, &design, &mut metrics);
     let planned = planned_view(entry);
     let looks = shown(question, &design, &mut metrics, planned);
     let health = Health {

@@ -29,7 +29,7 @@ pub const MAX_TEXT_CHARS: usize = 2_000;
 /// Most variants of an experiment.
 pub const MAX_VARIANTS: usize = 50;
 /// Most metrics of an experiment.
-pub const MAX_METRICS: usize = 100;
+pub const MAX_METRICS: usize = 200;
 /// Most dimensions of an experiment.
 pub const MAX_DIMENSIONS: usize = 10;
 /// The dimension that every experiment has, so that no attribute of this name can be one.

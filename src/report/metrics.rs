@@ -1,6 +1,6 @@
 //! The metrics of a report: a row per variant, and every variant against the control.
 
-use crate::catalog::metric::{Metric, MetricIndex, MetricKind, OnTrip};
+use crate::catalog::metric::{Metric, MetricIndex, MetricKind};
 use crate::stats::{self, Caveat, Kind};
 
 use super::adjusted::Adjusted;
@@ -168,10 +168,6 @@ impl Reader<'_> {
         if pairing.is_unknown {
             comparison.caveats.push(Caveat::PropensityUnknown);
         }
-        let mut trips = entry.lifecycle.trips.iter();
-        if !pairing.named.live || trips.any(|trip| trip.action == OnTrip::Pause) {
-            comparison.caveats.push(Caveat::WindowInterrupted);
-        }
         let baseline = entry.experiment.variant(self.design.control());
         comparison.named(pairing, baseline.map_or("", |variant| variant.key.as_str()))
     }
@@ -317,6 +313,7 @@ pub(super) fn untested(kind: Kind, caveat: Caveat) -> ComparisonReport {
         mature: None,
         scaled: None,
         orders: None,
+        interrupted: None,
         p_value: None,
         p_adjusted: None,
         always_valid: None,

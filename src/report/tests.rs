@@ -225,15 +225,16 @@ fn a_retired_variant_keeps_its_comparison_and_spoils_no_other() {
     shop.entry.epochs = Arc::default();
     shop.open(&[1.0, 1.0, 1.0], true);
     shop.convert(&[
-        (1, row(0), 0, 1_000, 60),
-        (1, row(1), 0, 1_000, 70),
-        (1, row(2), 0, 1_000, 80),
+        (1, row(0), 20, 1_000, 60),
+        (1, row(1), 20, 1_000, 70),
+        (1, row(2), 5, 500, 40),
+        (1, row(2), 20, 500, 40),
     ]);
     let next = Shop::two(&variants(&["a", "b"])).entry.experiment.spec;
     shop.entry.experiment =
         Experiment::compile(next.as_ref().clone(), Some(&shop.entry.experiment)).unwrap();
     shop.open(&[0.5, 0.5], true);
-    shop.convert(&[(2, row(0), 1, 3_000, 600), (2, row(1), 1, 3_000, 660)]);
+    shop.convert(&[(2, row(0), 21, 3_000, 600), (2, row(1), 21, 3_000, 660)]);
     let report = shop.report(None);
     assert!(report.adaptive && !report.variants[2].live);
     let [other, retired] = report.metrics[0].comparisons.as_slice() else {
@@ -245,7 +246,10 @@ fn a_retired_variant_keeps_its_comparison_and_spoils_no_other() {
     );
     assert!(other.p_value.is_some() && other.caveats.is_empty());
     close(retired.absolute.unwrap().estimate, 0.08 - 0.06);
+    // Of its 1,000 visitors and the 1,000 of the control, those of day 5 had their two weeks before it retired on day 30.
     assert_eq!(retired.caveats, [Caveat::WindowInterrupted]);
+    assert_eq!(retired.interrupted, Some(0.75));
+    assert_eq!(other.interrupted, None);
     assert!(retired.p_value.is_some() && retired.bayes.unwrap().prob_best.is_none());
     assert_eq!(report.weights.len(), 2);
 }

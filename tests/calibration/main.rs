@@ -25,6 +25,7 @@ mod trial;
 
 mod bandit;
 mod bayes;
+mod cuped;
 mod delayed;
 mod fixed;
 mod heavy;
@@ -51,7 +52,7 @@ const fn design(id: &'static str, full: u32, few: u32, run: fn(Runs) -> Vec<Figu
     Design { id, full, few, run }
 }
 
-const DESIGNS: [Design; 23] = [
+const DESIGNS: [Design; 25] = [
     design("aa_fixed_prop", 4_000, 400, fixed::proportions),
     design("aa_peek_sequential", 4_000, 100, fixed::peeking),
     design("aa_peek_obf", 4_000, 100, fixed::planned_looks),
@@ -74,8 +75,15 @@ const DESIGNS: [Design; 23] = [
         bandit::equal_for_four_weeks,
     ),
     design("default_floor_cov", 2_000, 0, bandit::default_floor),
+    design(
+        "default_floor_odds",
+        2_000,
+        0,
+        bandit::odds_at_default_floor,
+    ),
     design("heavy_log_normal", 2_000, 0, heavy::log_normal),
     design("heavy_shop", 2_000, 0, heavy::shop),
+    design("cuped_adaptive", 2_000, 10, cuped::adaptive),
     design("odds_delayed", 2_000, 20, delayed::odds),
     design("weighted_means", 2_000, 20, weighted::means),
     design("two_devices", 4_000, 400, fixed::two_devices),
@@ -83,13 +91,10 @@ const DESIGNS: [Design; 23] = [
 ];
 
 /// What has no design yet, and why.
-const MISSING: [(&str, &str); 2] = [
-    (
-        "contextual with season",
-        "there is no contextual policy yet",
-    ),
-    ("CUPED by AIPW", "there are no covariates yet"),
-];
+const MISSING: [(&str, &str); 1] = [(
+    "contextual with season",
+    "there is no contextual policy yet",
+)];
 
 impl Design {
     fn runs(&self) -> u32 {

@@ -116,10 +116,20 @@ impl Trial {
         value: i64,
         visitors: u64,
     ) {
-        let (value, nothing) = (Observation { y: value, x: 0 }, Observation::default());
         if cell.2 == CONVERTED {
             self.cells.information += visitors;
         }
+        self.observe(cell, Observation { y: value, x: 0 }, visitors);
+    }
+
+    /// The same with a covariate.
+    pub(crate) fn observe(
+        &mut self,
+        cell: (EpochNumber, u16, MetricIndex),
+        value: Observation,
+        visitors: u64,
+    ) {
+        let nothing = Observation::default();
         self.add(cell, visitors, |weight| {
             let plain = Moments::of(value) - Moments::of(nothing);
             (

@@ -4,7 +4,7 @@ use upswing::allocation::Arm;
 use upswing::cell::{Facet, Row};
 use upswing::moments::Weighted;
 
-use crate::bandit::{Traffic, World, play};
+use crate::bandit::{DEFAULT_FLOOR, Traffic, World, play};
 use crate::figure::{COVERAGE, Figure};
 use crate::runs::Runs;
 use crate::trial::CONVERTED;
@@ -17,8 +17,6 @@ const TRAFFIC: Traffic = Traffic {
     days: 100,
     visitors: 300,
 };
-/// .05 for all four together.
-const FLOOR: f64 = 0.0125;
 /// Effective conversions from which the report shows an interval.
 const GATE: f64 = 25.0;
 /// The standard errors of a 95 % interval.
@@ -32,7 +30,7 @@ fn covers(sums: &Weighted, truth: f64) -> Option<bool> {
 }
 
 pub(crate) fn means(runs: Runs) -> Vec<Figure> {
-    let blank = WORLD.bandit(FLOOR);
+    let blank = WORLD.bandit(DEFAULT_FLOOR);
     let covered = runs.map(|random| {
         let mut trial = blank.clone();
         play(random, &mut trial, (&WORLD, TRAFFIC), |_, _| {});

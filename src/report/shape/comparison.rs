@@ -47,6 +47,9 @@ pub struct ComparisonReport {
     /// Orders (visitors with any) of the arm with fewer of them; effective ones where traffic moved (statistics R3).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub orders: Option<f64>,
+    /// The share of the pair's visitors whose window to convert was cut short; absent where nobody's was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interrupted: Option<f64>,
     /// Two-sided p-value of no absolute difference, for a look that was planned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p_value: Option<f64>,
