@@ -4,6 +4,7 @@ mod breakdowns;
 mod covariates;
 mod guardrails;
 mod holdout;
+mod hostile;
 mod kinds;
 mod moving;
 mod replay;

@@ -31,3 +31,4 @@ mod policies;
 mod pressure;
 mod readme;
 mod rewards;
+mod verdict;
