@@ -173,7 +173,7 @@ impl Cells {
         days.map(|(key, _)| key.day).min()
     }
 
-    /// Visitors per day of the assignments that `include` accepts, over the last [`TRAFFIC_DAYS`] whole days up to the last
+    /// Visitors per day of the assignments that `include` accepts, over the last 28 whole days up to the last
     /// with any. Days before `over` have ended; without it, the last with visitors may not have. The first day, and
     /// such a last one, count only where there is no other, because they began or ended at some hour.
     pub fn per_day(
