@@ -109,7 +109,8 @@ pub(super) fn champion(design: &Design<'_>, totals: &Totals) -> Option<Champion>
     Some(Champion {
         variant: experiment.variant(arm)?.key.as_str().to_owned(),
         prob_best: *prob_best,
-        prob_near_best: near_best(&posteriors, at, good),
+        // That of the logarithms is about normal only, and no less than what it includes.
+        prob_near_best: near_best(&posteriors, at, good).map(|near| near.max(*prob_best)),
     })
 }
 

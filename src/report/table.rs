@@ -129,7 +129,8 @@ fn metric_table(report: &Report, metric: &MetricReport) -> String {
     let adjusted = is_adjusted(metric);
     let mut header = vec!["Variant", "Visitors", "Mean", "Lift", "95 % interval", "p"];
     header.extend(adjusted.then_some("adjusted"));
-    header.push("P(best)");
+    let has_best = metric.variants.iter().any(|of| of.prob_best.is_some());
+    header.extend(has_best.then_some("P(best)"));
     let mut table = Aligned::new(&header);
     for of in &metric.variants {
         let comparison = comparison(metric, of);
@@ -145,7 +146,8 @@ fn metric_table(report: &Report, metric: &MetricReport) -> String {
             p(comparison.and_then(|with| with.p_value)),
         ];
         cells.extend(adjusted.then(|| p(comparison.and_then(|with| with.p_adjusted))));
-        cells.push(of.prob_best.map_or_else(String::new, probability));
+        let best = of.prob_best.map_or_else(String::new, probability);
+        cells.extend(has_best.then_some(best));
         table.row(cells);
     }
     format!(
