@@ -91,6 +91,15 @@ impl Interval {
     }
 }
 
+/// Kish's effective number `(Σ y)² / Σ y²`: at most as many as are not zero.
+pub fn kish(sum: f64, squares: f64) -> f64 {
+    if squares > 0.0 {
+        sum * sum / squares
+    } else {
+        0.0
+    }
+}
+
 /// The confidence interval of one arm's mean: Wilson for a proportion, Student's t for a mean, z for a ratio.
 ///
 /// `None` without visitors, and for a mean with fewer than two of them or without variance.

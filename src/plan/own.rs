@@ -7,8 +7,8 @@ use crate::allocation::Arm;
 use crate::catalog::metric::{MetricIndex, MetricKind};
 use crate::cell::{Facet, Row};
 use crate::moments::{Moments, Weighted};
-use crate::stats::Ratio;
 use crate::stats::power::Baseline;
+use crate::stats::{Ratio, kish};
 
 /// Orders that a baseline must rest on, as the interval of a lift.
 const MIN_ORDERS: f64 = 25.0;
@@ -58,7 +58,7 @@ impl Own<'_> {
                 let sd = plain.variance(unit(goal))?.sqrt();
                 (
                     Baseline::Mean { mean, sd },
-                    kish(plain.y, plain.yy.as_f64()),
+                    kish(plain.y as f64, plain.yy.as_f64()),
                 )
             }
             MetricKind::Ratio {
@@ -66,7 +66,7 @@ impl Own<'_> {
                 denominator,
             } => {
                 let baseline = ratio(&plain, unit(numerator), unit(denominator))?;
-                (baseline, kish(plain.x, plain.xx.as_f64()))
+                (baseline, kish(plain.x as f64, plain.xx.as_f64()))
             }
         };
         (orders >= MIN_ORDERS && varies(baseline)).then_some(baseline)
@@ -74,27 +74,10 @@ impl Own<'_> {
 }
 
 fn ratio(moments: &Moments, above: f64, below: f64) -> Option<Baseline> {
-    let ratio = Ratio {
-        n: u64::try_from(moments.n).ok()?,
-        numerator: moments.mean(above)?,
-        denominator: moments.x as f64 / moments.n as f64 / below,
-        numerator_variance: moments.variance(above)?,
-        denominator_variance: moments.variance_x(below)?,
-        covariance: moments.covariance(below, above)?,
-    };
+    let ratio = Ratio::of(moments, above, below)?;
     let sample = ratio.sample()?;
     let (mean, sd) = (sample.mean, sample.variance.sqrt());
     Some(Baseline::Mean { mean, sd })
-}
-
-/// Kish's effective number (Σ y)² / Σ y²: at most as many as are not zero.
-fn kish(sum: i128, squares: f64) -> f64 {
-    let sum = sum as f64;
-    if squares > 0.0 {
-        sum * sum / squares
-    } else {
-        0.0
-    }
 }
 
 fn varies(baseline: Baseline) -> bool {

@@ -192,7 +192,7 @@ fn plain_figure(metrics: &[Metric], metric: &Metric, moments: &Moments) -> Figur
         ),
         MetricKind::Count { .. } | MetricKind::Sum { .. } => (Kind::Mean, mean(), None),
         MetricKind::Ratio { .. } => {
-            let ratio = ratio(moments, above, below);
+            let ratio = Ratio::of(moments, above, below);
             (Kind::Ratio, ratio.and_then(|ratio| ratio.sample()), ratio)
         }
     };
@@ -220,17 +220,6 @@ fn plain_figure(metrics: &[Metric], metric: &Metric, moments: &Moments) -> Figur
             Kind::Ratio => sample.and_then(|sample| central(&sample)),
         },
     }
-}
-
-fn ratio(moments: &Moments, above: f64, below: f64) -> Option<Ratio> {
-    Some(Ratio {
-        n: u64::try_from(moments.n).ok()?,
-        numerator: moments.mean(above)?,
-        denominator: moments.x as f64 / moments.n as f64 / below,
-        numerator_variance: moments.variance(above)?,
-        denominator_variance: moments.variance_x(below)?,
-        covariance: moments.covariance(below, above)?,
-    })
 }
 
 /// The posterior of a mean under a flat prior; none where nothing varies yet.
@@ -268,9 +257,5 @@ fn count(sum: i128) -> u64 {
     reason = "not negative, and a cast saturates"
 )]
 fn effective(sum: f64, squares: f64) -> u64 {
-    if squares > 0.0 {
-        (sum * sum / squares).round() as u64
-    } else {
-        0
-    }
+    stats::kish(sum, squares).round() as u64
 }

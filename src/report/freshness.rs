@@ -9,6 +9,7 @@ use super::Question;
 use crate::catalog::experiment::Status;
 use crate::catalog::metric::MetricIndex;
 use crate::cell::{Cells, Facet};
+use crate::stats::kish;
 use crate::time::{DAY_MS, Day};
 
 /// How many must be missing before silence is no chance.
@@ -122,7 +123,7 @@ fn rewarded(cells: &Cells, goal: MetricIndex) -> impl Iterator<Item = (Day, f64)
         };
         let is_reward = key.metric == goal && change.wy != 0;
         // Kish's number of rewards of about the same size.
-        let count = (change.wy as f64).powi(2) / change.wwyy.as_f64().abs().max(1.0);
+        let count = kish(change.wy as f64, change.wwyy.as_f64().abs());
         is_reward.then_some((day, count))
     })
 }

@@ -11,8 +11,8 @@ use crate::catalog::metric::{Metric, MetricKind};
 use crate::moments::Weighted;
 use crate::posterior::Posterior;
 use crate::posterior::normal::{self, Pair};
-use crate::stats::Sample;
 use crate::stats::sequence::Sequence;
+use crate::stats::{Sample, kish};
 
 use super::adaptive::{MIN_EVENTS, NOISY, Shown};
 use super::figure::{Figure, central, units};
@@ -100,9 +100,9 @@ pub(super) fn figure(
 /// Effective events above the line, or below it.
 fn events(sums: &Weighted, is_below: bool) -> f64 {
     if is_below {
-        effective(sums.wx, sums.wwxx.as_f64())
+        kish(sums.wx as f64, sums.wwxx.as_f64())
     } else {
-        effective(sums.wy, sums.wwyy.as_f64())
+        kish(sums.wy as f64, sums.wwyy.as_f64())
     }
 }
 
@@ -138,21 +138,11 @@ fn ratio(sums: &Weighted, above: f64, below: f64) -> Option<Estimate> {
 
 /// A Beta of the effective size of the weighted visitors (Kish).
 fn share(sums: &Weighted, mean: f64) -> Posterior {
-    let size = effective(sums.w, sums.ww as f64).round();
+    let size = kish(sums.w as f64, sums.ww as f64).round();
     let rate = mean.clamp(0.0, 1.0);
     Posterior::Beta {
         a: 1.0 + size * rate,
         b: 1.0 + size * (1.0 - rate),
-    }
-}
-
-/// Kish's effective number.
-fn effective(sum: i128, squares: f64) -> f64 {
-    let sum = sum as f64;
-    if squares > 0.0 {
-        sum * sum / squares
-    } else {
-        0.0
     }
 }
 

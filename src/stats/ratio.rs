@@ -3,6 +3,7 @@
 //! Conditioning on the denominator happens after assignment, so a ratio may move because its denominator does.
 
 use super::{Interval, Sample};
+use crate::moments::Moments;
 use crate::posterior::normal::{self, Pair};
 
 /// The coefficient of variation of the denominator's mean above which the delta method is not good enough.
@@ -26,6 +27,18 @@ pub struct Ratio {
 }
 
 impl Ratio {
+    /// From sums of m over y and d over x, counted in so many integers per unit. `None` for fewer than two visitors.
+    pub fn of(moments: &Moments, above: f64, below: f64) -> Option<Self> {
+        Some(Self {
+            n: u64::try_from(moments.n).ok()?,
+            numerator: moments.mean(above)?,
+            denominator: moments.x as f64 / moments.n as f64 / below,
+            numerator_variance: moments.variance(above)?,
+            denominator_variance: moments.variance_x(below)?,
+            covariance: moments.covariance(below, above)?,
+        })
+    }
+
     /// R = m/d with the variance that makes √(variance / n) its standard error:
     /// `Var(m)/d² + Var(d)·m²/d⁴ − 2·Cov(m, d)·m/d³`. `None` where the denominator is zero.
     pub fn sample(&self) -> Option<Sample> {
