@@ -16,7 +16,7 @@
 //! - [`assign::assign`]: forced → schedule → bot → holdouts → sticky → layer → audience → ramp → variant.
 //! - [`fold::fold`]: dedupe, change the visitor's record, delta = contribution(after) − contribution(before).
 //! - [`bandit::reallocate`]: posterior → P(best) → floor → a new epoch.
-//! - [`report::report`]: lift, intervals, P(best), sample ratio mismatch, caveats instead of false certainty.
+//! - [`report::report`]: verdict, lift, intervals, P(best), sample ratio mismatch, caveats instead of false certainty.
 //!   Before the start, [`plan::plan`] says what the traffic can decide at all.
 //!
 //! # Layers
