@@ -92,6 +92,13 @@ fn everything_together_is_measured_against_the_holdout() {
         assert_eq!(row["variant"], variant);
         assert_eq!(row["visitors"], count(held));
     }
+    let verdict = &crate::holdout::report(&app)["verdict"];
+    let headline = verdict["headline"].as_str().unwrap();
+    assert!(headline.starts_with("Personalized sells "), "{headline}");
+    assert!(
+        !headline.contains("Ship") && !headline.contains("Roll"),
+        "{headline}"
+    );
     let csv = app.get("/api/v1/holdout/report?format=csv");
     assert!(csv.text.contains("global-holdout"), "{}", csv.text);
     let earlier = app.get("/api/v1/holdout/report?as_of=2026-01-01T12:00:00Z");

@@ -357,3 +357,21 @@ fn nothing_is_shipped_against_the_mature_visitors() {
     assert_eq!(codes(&report)[0], ReasonCode::ImmatureDisagrees);
     assert_eq!(report.verdict.decision, Decision::KeepRunning);
 }
+
+#[test]
+fn nobody_ships_all_personalization_in_one_go() {
+    let metrics =
+        json!([{"key": "purchase", "event": "Order", "kind": "conversion", "role": "goal"}]);
+    let metrics = metrics.as_array().map(Vec::as_slice);
+    let settings = crate::catalog::global_holdout(0.5, metrics, None).unwrap();
+    let pays = ((1_000, 50, 80), "Personalization pays.");
+    let costs = ((1_000, 80, 50), "costs more than it earns");
+    for (counts, said) in [pays, costs] {
+        let mut shop = Shop::two(&json!({}));
+        shop.entry.experiment = Experiment::compile(settings.clone(), None).unwrap();
+        run(&mut shop, RECENT, counts);
+        let headline = decided(&shop).2;
+        let begins = headline.starts_with("Personalized converts ");
+        assert!(begins && headline.contains(said), "{headline}");
+    }
+}

@@ -127,6 +127,9 @@ impl Case<'_> {
     /// What to do.
     fn todo(&self, verdict: &Verdict, lead: &Rival<'_>) -> String {
         let control = label(&lead.with.baseline);
+        if self.facts.question.entry.is_global_holdout() {
+            return personalization(verdict);
+        }
         match verdict.decision {
             Decision::Ship => "Ship it.".to_owned(),
             Decision::RollBack if verdict.is_about(ReasonCode::Guardrail) => {
@@ -197,6 +200,21 @@ impl Verdict {
 
     fn is_about(&self, code: ReasonCode) -> bool {
         self.code() == Some(code)
+    }
+}
+
+/// What to do about all personalization together, which nobody ships or rolls back in one go.
+fn personalization(verdict: &Verdict) -> String {
+    match verdict.decision {
+        Decision::Ship => "Personalization pays.".to_owned(),
+        Decision::RollBack => {
+            "Personalization costs more than it earns: look for the experiment that does it."
+                .to_owned()
+        }
+        Decision::StopFutile | Decision::Investigate | Decision::NotStarted => {
+            "There is no measurable difference.".to_owned()
+        }
+        Decision::KeepRunning => waiting(verdict),
     }
 }
 
