@@ -10,6 +10,10 @@
 //! Few visitors with large weights make all three worthless and their errors too small, which shows in no figure but
 //! the weights. Then there is a [`Refusal`] instead.
 
+pub mod log;
+
+use serde::Serialize;
+
 use super::{Estimate, Sample};
 
 /// Effective visitors below which nothing is said.
@@ -54,7 +58,7 @@ impl Cell {
 }
 
 /// How much the logged visitors tell about the judged policy.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Overlap {
     /// Logged visitors.
     pub visitors: u64,
@@ -93,9 +97,9 @@ impl Overlap {
 
     fn refusal(&self) -> Option<Refusal> {
         if self.effective < MIN_EFFECTIVE {
-            Some(Refusal::FewEffective(self.effective))
+            Some(Refusal::FewEffective(*self))
         } else if self.largest_share > MAX_SHARE {
-            Some(Refusal::Concentrated(self.largest_share))
+            Some(Refusal::Concentrated(*self))
         } else {
             None
         }
@@ -110,13 +114,13 @@ pub enum Refusal {
     /// A logged probability is not positive, or a number is beyond a float's range.
     Unusable,
     /// So few effective visitors remain: fewer than 100.
-    FewEffective(f64),
+    FewEffective(Overlap),
     /// One visitor has so large a share of all weight: more than .05.
-    Concentrated(f64),
+    Concentrated(Overlap),
 }
 
 /// The judged policy's mean per visitor, by three estimators.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Evaluation {
     /// How much the log tells.
     pub overlap: Overlap,

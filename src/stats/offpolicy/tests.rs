@@ -1,5 +1,6 @@
 //! Off-policy estimates against the reference on a shop's logs, and when they are refused.
 
+use super::log::{Choice, Incomplete, Log, Policy, Prior};
 use super::*;
 use crate::golden::{self, Case};
 use crate::moments::{Moments, Observation};
@@ -9,8 +10,8 @@ use std::io::Read;
 
 /// Impressions of one item at one position with one propensity.
 struct Line {
-    position: u64,
-    item: u64,
+    position: u32,
+    item: u32,
     propensity: f64,
     moments: Moments,
 }
@@ -43,49 +44,46 @@ fn lines(log: &str) -> Vec<Line> {
     text.lines().skip(1).map(line).collect()
 }
 
+fn log(lines: &[Line]) -> Log {
+    let mut log = Log::default();
+    for line in lines {
+        log.add(
+            choice(line.position, line.item),
+            line.propensity,
+            line.moments,
+        );
+    }
+    log
+}
+
+fn choice(context: u32, action: u32) -> Choice {
+    Choice { context, action }
+}
+
 /// The reference's policy, (count + ½)/(total + K/2) by position in the target's log, and its model, each item's clicks
 /// with 20 more impressions at the log's mean.
 fn cells(case: &Case, clip: f64) -> Vec<Cell> {
-    let log = lines(case.input["log"].as_str().unwrap());
+    let log = log(&lines(case.input["log"].as_str().unwrap()));
     let target = lines(case.input["target_file"].as_str().unwrap());
-    let items = case.number("K");
     let (mut shown, mut totals) = (BTreeMap::new(), BTreeMap::new());
     for line in &target {
         *shown.entry((line.position, line.item)).or_insert(0.0) += line.moments.n as f64;
         *totals.entry(line.position).or_insert(0.0) += line.moments.n as f64;
     }
-    let policy = |position: u64, item: u64| {
+    let items = u32::try_from(case.input["K"].as_u64().unwrap()).unwrap();
+    let probability = |position: u32, item: u32| {
         let count = shown.get(&(position, item)).copied().unwrap_or(0.0);
-        (count + 0.5) / (totals[&position] + 0.5 * items)
+        (count + 0.5) / (totals[&position] + 0.5 * f64::from(items))
     };
-    let mut by_item: BTreeMap<u64, Moments> = BTreeMap::new();
-    for line in &log {
-        *by_item.entry(line.item).or_default() += line.moments;
+    let of = |&position: &u32| {
+        (0..items).map(move |item| (choice(position, item), probability(position, item)))
+    };
+    let policy = Policy::new(totals.keys().flat_map(of).collect()).unwrap();
+    let mut cells = log.cells(&policy, Prior::of(&log, 1.0), 1.0);
+    for cell in &mut cells {
+        cell.target = cell.target.min(clip * cell.propensity);
     }
-    let all = by_item
-        .values()
-        .fold(Moments::default(), |sum, one| sum + *one);
-    let mean = all.mean(1.0).unwrap();
-    let model = |item: u64| {
-        let own = by_item.get(&item).copied().unwrap_or_default();
-        (own.y as f64 + 20.0 * mean) / (own.n as f64 + 20.0)
-    };
-    let every = || (0_u64..).take_while(|item| (*item as f64) < items);
-    let expected: BTreeMap<u64, f64> = totals
-        .keys()
-        .map(|&position| {
-            let parts = every().map(|item| policy(position, item) * model(item));
-            (position, parts.sum())
-        })
-        .collect();
-    let cell = |line: &Line| Cell {
-        outcomes: sample(&line.moments),
-        propensity: line.propensity,
-        target: policy(line.position, line.item).min(clip * line.propensity),
-        predicted: model(line.item),
-        expected: expected[&line.position],
-    };
-    log.iter().map(cell).collect()
+    cells
 }
 
 fn sample(moments: &Moments) -> Sample {
@@ -124,6 +122,81 @@ fn figures_match_the_reference() {
     }
 }
 
+/// The recommender's own policy by position, and a draw among all items; the model is each item's clicks with one click
+/// in 250 impressions more.
+#[test]
+fn figures_match_the_recommender() {
+    for case in golden::cases(include_str!("../../../tests/golden/bandit_ope.json")) {
+        let log = log(&lines(case.input["log"].as_str().unwrap()));
+        let policy = match case.input["policy"].as_str().unwrap() {
+            "uniform" => (1..=3)
+                .flat_map(|position| (0..34).map(move |item| (choice(position, item), 1.0 / 34.0)))
+                .collect(),
+            _ => recommender(),
+        };
+        let policy = Policy::new(policy).unwrap();
+        let prior = Prior {
+            visitors: 250.0,
+            mean: 1.0 / 250.0,
+        };
+        let judged = evaluate(&log.cells(&policy, prior, 1.0), 0.05).unwrap();
+        case.check("ips", &[judged.ips.estimate]);
+        case.check("ips_se", &[judged.ips.std_error.unwrap()]);
+        case.check("snips", &[judged.snips.estimate]);
+        case.check("dr_percase_smoothed", &[judged.doubly_robust.estimate]);
+        case.check("dr_se", &[judged.doubly_robust.std_error.unwrap()]);
+        case.check("ess", &[judged.overlap.effective]);
+        case.check("w_max", &[judged.overlap.largest_weight]);
+        case.check("w_mean", &[judged.overlap.mean_weight]);
+        case.check("behavior_mean", &[judged.logged]);
+    }
+}
+
+fn recommender() -> BTreeMap<Choice, f64> {
+    let text = include_str!("../../../tests/golden/ope/policy.csv");
+    let line = |line: &str| {
+        let fields: Vec<&str> = line.split(',').collect();
+        let of = choice(fields[1].parse().unwrap(), fields[0].parse().unwrap());
+        (of, fields[2].parse().unwrap())
+    };
+    text.lines().skip(1).map(line).collect()
+}
+
+#[test]
+fn probabilities_add_up_to_one_in_every_context() {
+    let two = |first, second| Policy::new([(choice(7, 0), first), (choice(7, 1), second)].into());
+    assert!(two(0.25, 0.75).is_ok() && two(1.0 / 3.0, 0.666_666_7).is_ok());
+    let short = Incomplete {
+        context: 7,
+        sum: 0.75,
+    };
+    assert_eq!(two(0.25, 0.5).unwrap_err(), short);
+    assert!(two(f64::NAN, 0.5).is_err());
+}
+
+/// A policy that takes an action in a context where the log never did is judged by the rest of it.
+#[test]
+fn what_the_log_never_did_is_told() {
+    let mut log = Log::default();
+    let one = Moments::of(Observation { y: 1, x: 0 });
+    log.add(choice(0, 0), 0.5, one);
+    log.add(choice(0, 1), 0.5, one + one);
+    log.add(choice(1, 0), 1.0, one);
+    let policy = [
+        (choice(0, 0), 1.0),
+        (choice(1, 0), 0.2),
+        (choice(1, 1), 0.8),
+    ];
+    let policy = Policy::new(policy.into()).unwrap();
+    assert!((log.unsupported(&policy) - 0.8 / 4.0).abs() < 1e-15);
+    let targets: Vec<f64> = log
+        .cells(&policy, Prior::of(&log, 1.0), 1.0)
+        .iter()
+        .map(|cell| cell.target)
+        .collect();
+    assert_eq!(targets, [1.0, 0.0, 0.2]);
+}
+
 fn cell(n: u64, mean: f64, propensity: f64, target: f64) -> Cell {
     Cell {
         outcomes: Sample {
@@ -144,10 +217,10 @@ fn a_log_that_tells_too_little_is_refused() {
     assert_eq!(refused(&[]), Refusal::NoData);
     assert_eq!(refused(&[cell(0, f64::NAN, 0.0, 1.0)]), Refusal::NoData);
     assert_eq!(refused(&[cell(500, 0.1, 0.5, 0.0)]), Refusal::NoData);
-    assert_eq!(
-        refused(&[cell(99, 0.1, 0.5, 0.7)]),
-        Refusal::FewEffective(99.0)
-    );
+    let Refusal::FewEffective(overlap) = refused(&[cell(99, 0.1, 0.5, 0.7)]) else {
+        panic!("99 visitors are enough");
+    };
+    assert!((overlap.effective - 99.0).abs() < 1e-9 && overlap.visitors == 99);
     assert!(evaluate(&[cell(100, 0.1, 0.5, 0.7)], 0.05).is_ok());
     // 1,000 visitors of weight 1, and one with the weight of 60 of them: (1,060)²/4,600 = 244 effective visitors.
     let one = |weight: f64| {
@@ -156,10 +229,10 @@ fn a_log_that_tells_too_little_is_refused() {
             cell(1, 1.0, 0.001, 0.001 * weight),
         ]
     };
-    let Refusal::Concentrated(share) = refused(&one(60.0)) else {
+    let Refusal::Concentrated(overlap) = refused(&one(60.0)) else {
         panic!("{:?}", refused(&one(60.0)));
     };
-    assert!((share - 60.0 / 1_060.0).abs() < 1e-12);
+    assert!((overlap.largest_share - 60.0 / 1_060.0).abs() < 1e-12);
     assert!(evaluate(&one(40.0), 0.05).is_ok());
     for bad in [
         cell(1_000, 0.1, 0.0, 0.5),
