@@ -197,7 +197,8 @@ fn changed_at(file: &Path) -> Result<Timestamp, AnalyzeError> {
     })
 }
 
-fn open(file: &Path) -> Result<Box<dyn Read>, AnalyzeError> {
+/// Opens a file; one whose name ends in `.gz` is decompressed.
+pub(super) fn open(file: &Path) -> Result<Box<dyn Read>, AnalyzeError> {
     let opened = File::open(file).map_err(failed(file))?;
     let is_compressed = file
         .extension()

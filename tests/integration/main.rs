@@ -18,6 +18,7 @@ mod conclusion;
 mod covariate;
 mod definitions;
 mod durability;
+mod evaluate;
 mod guardrails;
 mod hillstrom;
 mod holdout;
