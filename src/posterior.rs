@@ -3,12 +3,16 @@
 //! A conversion rate has a Beta posterior under the uniform prior Beta(1, 1). A mean per visitor has Student's t of a
 //! normal-inverse-gamma model ([`nig`]), or where only its standard error is known the normal of a flat prior: by the
 //! central limit theorem both stay consistent for any distribution of revenue, where a log-normal model converged to the
-//! wrong arm. What follows from a set of posteriors is in [`best`].
+//! wrong arm. What follows from a set of posteriors is in [`best`]. Where the level of all rates moves, [`cohort`] has the
+//! posterior of their ratios.
 
 pub mod best;
 pub mod beta;
+mod cholesky;
+pub mod cohort;
 pub mod discount;
 pub mod effect;
+mod lattice;
 mod lift;
 pub mod nig;
 pub mod normal;

@@ -1,0 +1,314 @@
+//! P(best) of arms whose posteriors are jointly normal, by a deterministic rule: the same figures on every call.
+//!
+//! Arm k is the best where all K − 1 differences `θ_j − θ_k` are below 0, an orthant of a correlated normal. Genz (1992)
+//! separates its variables: with the Cholesky factor C, `y_i = Φ⁻¹(u_i·e_i)` is drawn below its bound in turn and the
+//! probability is the mean of `Π e_i`, over u in K − 2 dimensions. The differences come in the order of their marginal
+//! probabilities, the tightest first; the points are Richtmyer's lattice {i·√prime} folded by the tent |2u − 1| (Genz and
+//! Bretz 2009). The K probabilities are divided by their sum.
+//!
+//! Alone, the rule is wrong by up to 4e-4 where arms are known unequally well. So it also evaluates independent arms that
+//! are as close as can be, whose probabilities [`best`] has exactly, and the error it makes there is taken away: a control
+//! variate. An error that all arms share changes no difference, and the posterior of cohorts has little else beside.
+
+use super::cholesky::Cholesky;
+use super::cohort::LogRates;
+use super::{Posterior, best, normal};
+
+/// Points of the lattice.
+const POINTS: u32 = 1_024;
+/// Points for more than [`FEW`] arms.
+const MANY_POINTS: u32 = 2_048;
+const FEW: usize = 10;
+/// An arm that some other beats with all but this probability has none to be the best.
+const NEGLIGIBLE: f64 = 1e-10;
+
+impl LogRates {
+    /// The probability by arm that its rate is the largest, to 1e-4 up to 20 arms; they sum to 1.
+    pub fn prob_best(&self) -> Vec<f64> {
+        let mut chances = self.by_lattice();
+        if chances.len() > 2 {
+            let near = self.independent();
+            let normal = |(arm, mean): (usize, &f64)| Posterior::Normal {
+                mean: *mean,
+                sd: near.covariance[arm][arm].sqrt(),
+            };
+            let arms: Vec<Posterior> = near.mean.iter().enumerate().map(normal).collect();
+            let exact = best::evaluate(&arms).prob_best;
+            let errors = near.by_lattice().into_iter().zip(exact);
+            for (chance, (found, exact)) in chances.iter_mut().zip(errors) {
+                *chance = (*chance + exact - found).max(0.0);
+            }
+        }
+        normalised(chances)
+    }
+
+    fn by_lattice(&self) -> Vec<f64> {
+        let arms = self.mean.len();
+        let generators = generators(arms.saturating_sub(2));
+        let points = if arms > FEW { MANY_POINTS } else { POINTS };
+        let best = |arm| Orthant::of(self, arm).probability(&generators, points);
+        normalised((0..arms).map(best).collect())
+    }
+
+    /// The same without the covariances: their mean is an error that all arms share.
+    fn independent(&self) -> Self {
+        let arms = self.mean.len();
+        let off = |i: usize| (0..arms).filter(move |j| *j != i);
+        let covariances = (0..arms).flat_map(|i| off(i).map(move |j| self.covariance[i][j]));
+        let shared = covariances.sum::<f64>() / (arms * (arms - 1)).max(1) as f64;
+        let own = |arm: usize| self.covariance[arm][arm] - shared;
+        let least = 1e-6 * (0..arms).map(own).sum::<f64>().max(0.0) / arms.max(1) as f64;
+        let own = |arm| own(arm).max(least);
+        let row = |i| {
+            (0..arms)
+                .map(|j| if i == j { own(i) } else { 0.0 })
+                .collect()
+        };
+        Self {
+            mean: self.mean.clone(),
+            covariance: (0..arms).map(row).collect(),
+        }
+    }
+}
+
+fn normalised(mut chances: Vec<f64>) -> Vec<f64> {
+    let total: f64 = chances.iter().sum();
+    if total > 0.0 {
+        for chance in &mut chances {
+            *chance /= total;
+        }
+    }
+    chances
+}
+
+/// √2, √3, √5, …: one generator per dimension.
+fn generators(dimensions: usize) -> Vec<f64> {
+    let is_prime = |n: &u32| {
+        (2..*n)
+            .take_while(|d| d * d <= *n)
+            .all(|d| !n.is_multiple_of(d))
+    };
+    let primes = (2_u32..).filter(is_prime).take(dimensions);
+    primes.map(|prime| f64::from(prime).sqrt()).collect()
+}
+
+/// Where one arm is the best: standardised differences from it, each to be below its bound.
+struct Orthant {
+    /// Ascending.
+    bounds: Vec<f64>,
+    /// The factor of the correlations.
+    factor: Cholesky,
+}
+
+impl Orthant {
+    fn of(rates: &LogRates, arm: usize) -> Self {
+        let (mean, c) = (&rates.mean, &rates.covariance);
+        let covariance = |i: usize, j: usize| c[i][j] - c[i][arm] - c[j][arm] + c[arm][arm];
+        let others = (0..mean.len()).filter(|other| *other != arm);
+        let mut others: Vec<(f64, f64, usize)> = others
+            .map(|other| {
+                let sd = covariance(other, other).max(f64::MIN_POSITIVE).sqrt();
+                ((mean[arm] - mean[other]) / sd, sd, other)
+            })
+            .collect();
+        others.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let correlation = |a: &(f64, f64, usize), b: &(f64, f64, usize)| {
+            if a.2 == b.2 {
+                1.0
+            } else {
+                covariance(a.2, b.2) / (a.1 * b.1)
+            }
+        };
+        let row = |a| others.iter().map(|b| correlation(a, b)).collect();
+        let correlations: Vec<Vec<f64>> = others.iter().map(row).collect();
+        Self {
+            bounds: others.iter().map(|other| other.0).collect(),
+            factor: Cholesky::of(&correlations),
+        }
+    }
+
+    fn probability(&self, generators: &[f64], points: u32) -> f64 {
+        let Some(tightest) = self.bounds.first().map(|bound| normal::sf(-bound)) else {
+            return 1.0;
+        };
+        if tightest < NEGLIGIBLE {
+            return 0.0;
+        }
+        if self.bounds.len() == 1 {
+            return tightest;
+        }
+        let mut y = Vec::with_capacity(self.bounds.len());
+        let points = 1..=points;
+        let count = f64::from(*points.end());
+        let values = points.map(|point| self.at(tightest, f64::from(point), generators, &mut y));
+        values.sum::<f64>() / count
+    }
+
+    /// The integrand at a point of the lattice; `tightest` is the probability of the first difference.
+    fn at(&self, tightest: f64, point: f64, generators: &[f64], y: &mut Vec<f64>) -> f64 {
+        y.clear();
+        let (mut below, mut product) = (tightest, tightest);
+        let rest = self.factor.rows().iter().zip(&self.bounds).skip(1);
+        for ((row, bound), generator) in rest.zip(generators) {
+            let tent = (2.0 * (point * generator).fract() - 1.0).abs();
+            // Neither end of (0, 1): the quantile stays finite.
+            y.push(normal::quantile((tent * below).clamp(1e-300, 1.0 - 1e-16)));
+            let known: f64 = row.iter().zip(y.iter()).map(|(c, y)| c * y).sum();
+            below = normal::sf((known - bound) / row[y.len()]);
+            product *= below;
+        }
+        product
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::posterior::cohort::{Cohort, posterior};
+
+    fn independent(arms: &[(f64, f64)]) -> LogRates {
+        let row = |i: usize| {
+            let variance = |j: usize| if i == j { arms[i].1 * arms[i].1 } else { 0.0 };
+            (0..arms.len()).map(variance).collect()
+        };
+        LogRates {
+            mean: arms.iter().map(|arm| arm.0).collect(),
+            covariance: (0..arms.len()).map(row).collect(),
+        }
+    }
+
+    fn exact(arms: &[(f64, f64)]) -> Vec<f64> {
+        let normal = |(mean, sd): &(f64, f64)| Posterior::normal(*mean, *sd).unwrap();
+        let arms: Vec<Posterior> = arms.iter().map(normal).collect();
+        best::evaluate(&arms).prob_best
+    }
+
+    fn worst(left: &[f64], right: &[f64]) -> f64 {
+        let pairs = left.iter().zip(right);
+        pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
+    }
+
+    #[test]
+    fn two_arms_are_one_normal() {
+        let rates = LogRates {
+            mean: vec![0.1, 0.3],
+            covariance: vec![vec![0.04, 0.01], vec![0.01, 0.09]],
+        };
+        // sd² = 0.04 + 0.09 − 2 · 0.01.
+        let expected = normal::sf(-0.2 / 0.11_f64.sqrt());
+        assert!((rates.prob_best()[1] - expected).abs() < 1e-12);
+        assert_eq!(independent(&[(1.0, 1.0)]).prob_best(), [1.0]);
+        assert!(independent(&[]).prob_best().is_empty());
+    }
+
+    #[test]
+    fn equal_arms_have_equal_chances() {
+        for arms in [3, 4, 10, 11, 20] {
+            let chances = independent(&vec![(0.0, 1.0); arms]).prob_best();
+            let share = 1.0 / arms as f64;
+            assert!(chances.iter().all(|chance| (chance - share).abs() < 1e-12));
+        }
+    }
+
+    #[test]
+    fn a_shared_error_changes_nothing() {
+        let arms = [(0.0, 0.3), (0.1, 0.2), (0.2, 0.5), (-0.1, 0.4)];
+        let mut shared = independent(&arms);
+        shared
+            .covariance
+            .iter_mut()
+            .flatten()
+            .for_each(|c| *c += 7.0);
+        assert!(worst(&shared.prob_best(), &independent(&arms).prob_best()) < 1e-9);
+    }
+
+    #[test]
+    fn arms_that_are_known_exactly_have_an_answer() {
+        let same = independent(&[(0.0, 0.0), (0.0, 0.0), (-1.0, 0.0)]).prob_best();
+        assert!(worst(&same, &[0.5, 0.5, 0.0]) < 1e-3, "{same:?}");
+        let sure = independent(&[(0.0, 1e-9), (1.0, 1e-9), (0.5, 1.0)]).prob_best();
+        assert!(sure[0] <= 0.0 && sure[1] > 0.6, "{sure:?}");
+    }
+
+    /// Arms with a common factor of unequal loadings, (mean, own sd, loading): one integral over the factor.
+    fn by_factor(arms: &[(f64, f64, f64)]) -> (LogRates, Vec<f64>) {
+        let own: Vec<(f64, f64)> = arms.iter().map(|arm| (arm.0, arm.1)).collect();
+        let mut rates = independent(&own);
+        for (row, a) in rates.covariance.iter_mut().zip(arms) {
+            row.iter_mut().zip(arms).for_each(|(c, b)| *c += a.2 * b.2);
+        }
+        let mut chances = vec![0.0; arms.len()];
+        for step in -60..=60 {
+            let factor = f64::from(step) / 10.0;
+            let density = (-0.5 * factor * factor).exp() / 10.0 / std::f64::consts::TAU.sqrt();
+            let moved: Vec<(f64, f64)> = arms
+                .iter()
+                .map(|arm| (arm.0 + arm.2 * factor, arm.1))
+                .collect();
+            let given = exact(&moved);
+            chances
+                .iter_mut()
+                .zip(given)
+                .for_each(|(sum, chance)| *sum += density * chance);
+        }
+        (rates, chances)
+    }
+
+    prop_compose! {
+        fn counts()(visitors in 50_u32..2_000, share in 0.02_f64..0.12) -> (f64, f64) {
+            (f64::from(visitors), (f64::from(visitors) * share).round())
+        }
+    }
+
+    fn cohort(counts: Vec<(f64, f64)>) -> Cohort {
+        let (visitors, converted) = counts.into_iter().unzip();
+        Cohort {
+            visitors,
+            converted,
+            weight: 1.0,
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(8))]
+        #[test]
+        fn independent_normals_match_the_quadrature(arms in prop::collection::vec((-2.0_f64..2.0, 0.2_f64..2.0), 3..=20)) {
+            let rates = independent(&arms);
+            let expected = exact(&arms);
+            prop_assert!(worst(&rates.prob_best(), &expected) < 1e-4);
+            // The lattice alone, which nothing corrects here.
+            let error = worst(&rates.by_lattice(), &expected);
+            prop_assert!(error < 6e-4, "{error}");
+            let sum: f64 = rates.prob_best().iter().sum();
+            prop_assert!((sum - 1.0).abs() < 1e-12);
+            prop_assert_eq!(rates.prob_best(), rates.prob_best());
+        }
+
+        #[test]
+        fn a_common_factor_matches_the_quadrature(arms in prop::collection::vec((-1.0_f64..1.0, 0.3_f64..1.0, 0.4_f64..0.6), 3..=12)) {
+            let (rates, expected) = by_factor(&arms);
+            let error = worst(&rates.prob_best(), &expected);
+            prop_assert!(error < 1e-4, "{error}");
+        }
+
+        #[test]
+        fn cohorts_match_a_lattice_of_many_points(counts in prop::collection::vec(prop::collection::vec(counts(), 6), 1..5)) {
+            let cohorts: Vec<Cohort> = counts.into_iter().map(cohort).collect();
+            let rates = posterior(6, &cohorts);
+            let fine = |arm| Orthant::of(&rates, arm).probability(&generators(4), 20_000);
+            let fine = normalised((0..6).map(fine).collect());
+            let error = worst(&rates.prob_best(), &fine);
+            prop_assert!(error < 5e-5, "{error}");
+        }
+
+        #[test]
+        fn the_order_of_arms_does_not_matter(mut arms in prop::collection::vec((-1.0_f64..1.0, 0.2_f64..1.0), 3..8)) {
+            let mut chances = independent(&arms).prob_best();
+            chances.rotate_left(1);
+            arms.rotate_left(1);
+            prop_assert!(worst(&chances, &independent(&arms).prob_best()) < 1e-9);
+        }
+    }
+}
