@@ -9,7 +9,7 @@ use crate::allocation::Arm;
 use crate::catalog::metric::MetricIndex;
 use crate::cell::Cells;
 use crate::epoch::{Cause, EpochNumber, Epochs};
-use crate::posterior::discount::{Aged, Remembered};
+use crate::posterior::discount::{self, Aged, Remembered};
 use crate::time::{Timestamp, Window};
 
 /// When an epoch that opened then has lasted long enough.
@@ -37,6 +37,17 @@ pub(super) fn remembered(
     }
     let weighed = |(arm, counts)| (arm, Remembered::of(counts, half_life.millis() as f64));
     counts.into_iter().map(weighed).collect()
+}
+
+/// What each epoch counts.
+pub(super) fn weights(
+    epochs: &Epochs,
+    half_life: Window,
+    now: Timestamp,
+) -> BTreeMap<EpochNumber, f64> {
+    let weight = |age| discount::weight(age, half_life.millis() as f64);
+    let ages = ages(epochs, now).into_iter();
+    ages.map(|(epoch, age)| (epoch, weight(age))).collect()
 }
 
 /// Milliseconds since the middle of each epoch. The current one, and imported history after it, end now.

@@ -1,6 +1,7 @@
 //! When epochs open and with what, on cells made by hand.
 
 mod caps;
+mod promotion;
 
 use std::sync::Arc;
 
@@ -140,6 +141,29 @@ fn traffic_moves_to_what_converts_above_the_floor_and_the_receipt_says_why() {
     );
     let variance = epoch.plug_ins[0].variance.unwrap();
     assert!((variance - pooled * (1.0 - pooled) * 3_000.0 / 2_999.0).abs() < 1e-12);
+}
+
+#[test]
+fn few_conversions_and_a_pooled_model_make_one_sample_of_all_epochs() {
+    let receipt = |model: &str, counts: &[(i64, i64)]| {
+        let entry = entry(|spec| spec["allocation"]["model"] = model.into());
+        let epoch = opened_by_change(None, &entry, &Cells::none(), at(0)).unwrap();
+        let running = opened(entry, epoch);
+        match reallocate(&running, &cells(counts), at(61), Urgency::Tick) {
+            Proposal::Open(epoch) => epoch.receipt,
+            Proposal::Keep(why) => panic!("{why}"),
+        }
+    };
+    let (few, many) = (
+        [(500, 9), (500, 40), (500, 10)],
+        [(500, 9), (500, 41), (500, 10)],
+    );
+    let said = receipt("cohort", &few);
+    assert!(said.contains("Up to 60 conversions all epochs"), "{said}");
+    let said = receipt("cohort", &many);
+    assert!(said.contains("Compared within epochs"), "{said}");
+    let said = receipt("pooled", &many);
+    assert!(said.contains("All epochs count as one sample"), "{said}");
 }
 
 #[test]

@@ -18,8 +18,8 @@ use super::metric::{Cap, Covariate, Guard, Metric, MetricIndex, MetricKind, OnTr
 use super::mistake::{Code, Mistake};
 use super::spec::rules::{self, Finding};
 use super::spec::{
-    CapSpec, CovariateSpec, DEFAULT_BURN_IN, DEFAULT_FLOOR_TOTAL, DEFAULT_REFRESH, KindName,
-    MetricSpec, PolicyName, Spec, VariantSpec,
+    CapSpec, CovariateSpec, DEFAULT_BURN_IN, DEFAULT_FLOOR_TOTAL, DEFAULT_MODEL, DEFAULT_REFRESH,
+    KindName, MetricSpec, PolicyName, Spec, VariantSpec,
 };
 use crate::allocation::Arm;
 use crate::id::{EventName, ExperimentKey, LayerKey, MetricKey, VariantKey};
@@ -296,6 +296,7 @@ fn policy(spec: &Spec) -> Result<Policy, Mistake> {
         .map(|floor| floor * spec.variants.len() as f64);
     Ok(Policy::Bandit(Bandit {
         rule,
+        model: allocation.model.unwrap_or(DEFAULT_MODEL),
         metric: metric_index(spec, "allocation.metric", allocation.metric.as_ref())?,
         floor_total: per_variant
             .or(allocation.floor_total)

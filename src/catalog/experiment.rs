@@ -136,11 +136,23 @@ pub enum Rule {
     TopTwo,
 }
 
+/// What a bandit believes about conversion rates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Model {
+    /// Their ratios stay while their level may move from epoch to epoch: promotions, weekends and delays mislead nobody.
+    Cohort,
+    /// They stay: all epochs are one sample.
+    Pooled,
+}
+
 /// Settings of a bandit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Bandit {
     /// How it makes shares.
     pub rule: Rule,
+    /// What it believes about conversion rates.
+    pub model: Model,
     /// The conversion metric it maximises.
     pub metric: MetricIndex,
     /// Exploration shared by the live variants, in (0, 1].

@@ -10,7 +10,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::experiment::{Status, Unit};
+use super::experiment::{Model, Status, Unit};
 use super::metric::{Cap, Direction, OnTrip, Role};
 use crate::amount::Amount;
 use crate::time::{Timestamp, Window};
@@ -39,6 +39,8 @@ pub const MAX_PAYLOAD_BYTES: usize = 64 << 10;
 
 /// Exploration that the live variants of a bandit share by default.
 pub const DEFAULT_FLOOR_TOTAL: f64 = 0.05;
+/// What a bandit believes by default.
+pub const DEFAULT_MODEL: Model = Model::Pooled;
 /// Visitors per variant before a bandit moves traffic, by default.
 pub const DEFAULT_BURN_IN: u64 = 100;
 /// Time between the epochs of a bandit, by default.
@@ -172,6 +174,9 @@ pub struct VariantSpec {
 pub struct AllocationSpec {
     /// The policy.
     pub policy: PolicyName,
+    /// What a bandit believes about conversion rates.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<Model>,
     /// The metric that a bandit maximises.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metric: Option<String>,
@@ -197,6 +202,7 @@ impl AllocationSpec {
     pub fn fixed() -> Self {
         Self {
             policy: PolicyName::Fixed,
+            model: None,
             metric: None,
             floor_total: None,
             floor: None,

@@ -170,7 +170,7 @@ fn toml_and_json_say_the_same() {
                 "list": [1, "two", {"three": true}]}},
             {"key": "b", "weight": 3}
         ],
-        "allocation": {"policy": "thompson", "metric": "purchase", "floor": 0.01},
+        "allocation": {"policy": "thompson", "model": "pooled", "metric": "purchase", "floor": 0.01},
         "metrics": [{"key": "purchase", "event": "Order Completed", "kind": "conversion", "role": "goal",
             "window": "7d"}],
         "goal": {"metric": "purchase", "lift": 0.1, "by": 1_799_971_200_000_i64}

@@ -27,11 +27,16 @@ pub struct Remembered {
     squares: f64,
 }
 
+/// What something of an age counts: ½^(age / `half_life`), `half_life` > 0.
+pub fn weight(age: f64, half_life: f64) -> f64 {
+    (-age / half_life).exp2()
+}
+
 impl Remembered {
     /// The counts at weights w = ½^(age / `half_life`), `half_life` > 0.
     pub fn of(counts: impl IntoIterator<Item = Aged>, half_life: f64) -> Self {
         let add = |sum: Self, count: Aged| {
-            let weight = (-count.age / half_life).exp2();
+            let weight = weight(count.age, half_life);
             Self {
                 trials: sum.trials + weight * count.trials,
                 conversions: sum.conversions + weight * count.conversions,

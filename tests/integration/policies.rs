@@ -49,7 +49,10 @@ fn top_two_shares_follow_the_formula() {
     let mut definition = with(
         fixed("hero"),
         "allocation",
-        json!({ "policy": "top-two", "metric": "purchase", "floor_total": 0.06, "burn_in": 100 }),
+        json!({
+            "policy": "top-two", "model": "pooled", "metric": "purchase",
+            "floor_total": 0.06, "burn_in": 100,
+        }),
     );
     let variants = definition["variants"].as_array_mut().unwrap();
     variants.push(json!({ "key": "third" }));

@@ -11,12 +11,12 @@ use super::form::{Choices, Form, Keys, Table};
 use super::looks::{looks, min_days};
 use super::rules::{self, Finding};
 use super::{
-    AllocationSpec, CapSpec, DEFAULT_BURN_IN, DEFAULT_FLOOR_TOTAL, DEFAULT_REFRESH, DEFAULT_WINDOW,
-    DimensionSpec, Exposure, GoalSpec, KindName, LayerSpec, MetricSpec, PercentileSpec, PolicyName,
-    Spec, VariantSpec,
+    AllocationSpec, CapSpec, DEFAULT_BURN_IN, DEFAULT_FLOOR_TOTAL, DEFAULT_MODEL, DEFAULT_REFRESH,
+    DEFAULT_WINDOW, DimensionSpec, Exposure, GoalSpec, KindName, LayerSpec, MetricSpec,
+    PercentileSpec, PolicyName, Spec, VariantSpec,
 };
 use crate::catalog::document::Document;
-use crate::catalog::experiment::{Status, Unit};
+use crate::catalog::experiment::{Model, Status, Unit};
 use crate::catalog::metric::{Direction, OnTrip, Role};
 use crate::catalog::mistake::Mistake;
 use crate::time::{Timestamp, Window};
@@ -128,9 +128,8 @@ const POLICY: Choices<PolicyName> = Choices {
     ],
     later: &["epsilon-greedy", "contextual"],
 };
-/// The one reward model that is there; its name says nothing that the definition must keep.
-const MODEL: Choices<()> = Choices {
-    now: &[("pooled", ())],
+const MODEL: Choices<Model> = Choices {
+    now: &[("cohort", Model::Cohort), ("pooled", Model::Pooled)],
     later: &[
         "hierarchical",
         "drift",
@@ -293,10 +292,10 @@ fn allocation<'d>(form: &mut Form<'d>, root: &Table<'d>) -> AllocationSpec {
     let Some(table) = form.table(root, "allocation", &ALLOCATION) else {
         return fixed;
     };
-    form.choice(&table, "model", &MODEL);
     let policy = form.choice(&table, "policy", &POLICY);
     let given = AllocationSpec {
         policy: policy.unwrap_or(PolicyName::Fixed),
+        model: form.choice(&table, "model", &MODEL),
         metric: form.text(&table, "metric"),
         floor_total: form.number(&table, "floor_total"),
         floor: form.number(&table, "floor"),
@@ -312,6 +311,7 @@ fn allocation<'d>(form: &mut Form<'d>, root: &Table<'d>) -> AllocationSpec {
                 Some(DEFAULT_FLOOR_TOTAL)
             };
             AllocationSpec {
+                model: given.model.or(Some(DEFAULT_MODEL)),
                 floor_total: given.floor_total.or(shared),
                 burn_in: given.burn_in.or(Some(DEFAULT_BURN_IN)),
                 refresh: given.refresh.or(Some(DEFAULT_REFRESH)),

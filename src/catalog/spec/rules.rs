@@ -244,6 +244,7 @@ impl Rules<'_> {
         match allocation.policy {
             PolicyName::Fixed => {
                 let given = [
+                    ("model", allocation.model.is_some()),
                     ("metric", allocation.metric.is_some()),
                     ("floor_total", allocation.floor_total.is_some()),
                     ("floor", allocation.floor.is_some()),

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::rules::{assert_one, changed, mistakes};
+use crate::catalog::experiment::Model;
 use crate::catalog::mistake::Code;
 use crate::catalog::read_json;
 
@@ -16,6 +17,25 @@ fn a_half_life_is_a_bandit_s_and_at_least_a_day() {
     assert_eq!(with("thompson", "14d"), []);
     assert_eq!(with("thompson", "12h"), [(key.clone(), Code::Invalid)]);
     assert!(with("fixed", "14d").contains(&(key, Code::Conflict)));
+}
+
+#[test]
+fn a_bandit_compares_within_epochs_if_told_so() {
+    let model = |allocation: serde_json::Value| {
+        let spec = read_json(&changed(&[("/allocation", allocation)])).unwrap();
+        spec.allocation.model
+    };
+    let thompson = json!({"policy": "thompson", "metric": "purchase"});
+    assert_eq!(model(thompson), Some(Model::Pooled));
+    let cohort = json!({"policy": "thompson", "metric": "purchase", "model": "cohort"});
+    assert_eq!(model(cohort), Some(Model::Cohort));
+    assert_eq!(model(json!({"policy": "fixed"})), None);
+    let fixed = json!({"policy": "fixed", "model": "pooled"});
+    assert_one(
+        &[("/allocation", fixed)],
+        "allocation.model",
+        Code::Conflict,
+    );
 }
 
 #[test]
