@@ -6,6 +6,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Arm(pub u16);
 
+/// The largest frozen inverse-propensity weight, in 1/65,536: that of a propensity of 2⁻²⁴.
+const LARGEST_WEIGHT: f64 = (1_u64 << 40) as f64;
+/// The least share of a live variant.
+const LEAST_SHARE: f64 = 1e-6;
+
 /// The probability with which a visitor got a variant: in (0, 1].
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
 pub struct Propensity(f64);
@@ -22,14 +27,15 @@ impl Propensity {
     }
 
     /// The inverse-propensity weight frozen with an assignment: `round(2¹⁶/e)`, in 1/65,536 (statistics R1).
-    pub fn weight(self) -> u32 {
-        let weight = (65_536.0 / self.0).round().min(f64::from(u32::MAX));
+    pub fn weight(self) -> u64 {
+        // Squares of weights times squares of totals must fit 256 bits; no live variant has so small a share.
+        let weight = (65_536.0 / self.0).round().min(LARGEST_WEIGHT);
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
-            reason = "bounded by u32::MAX above"
+            reason = "bounded above"
         )]
-        let weight = weight as u32;
+        let weight = weight as u64;
         weight
     }
 }
@@ -53,21 +59,16 @@ impl Allocation {
     /// Mixes `shares` (Σ = 1) with an equal share for everyone: `p = f + (1 − K·f)·share`, f = `floor_total`/K.
     ///
     /// Additive, because clipping and renormalising changes the order of arms. Rounded to 10⁻⁶ (the rest goes to the
-    /// largest), so that every machine gets the same weights.
+    /// largest), so that every machine gets the same weights; a live variant has 10⁻⁶ at least.
     pub fn floored(shares: &[(Arm, f64)], floor_total: f64) -> Self {
-        let round = |share: f64| (share * 1e6).round() / 1e6;
+        let round = |share: f64| ((share * 1e6).round() / 1e6).max(LEAST_SHARE);
         let mixed = mixed(shares, floor_total);
         let mut weights: Vec<_> = mixed.map(|(arm, share)| (arm, round(share))).collect();
         let rest = 1.0 - weights.iter().map(|(_, weight)| weight).sum::<f64>();
         if let Some((_, largest)) = weights.iter_mut().max_by(|a, b| a.1.total_cmp(&b.1)) {
             *largest = ((*largest + rest) * 1e6).round() / 1e6;
         }
-        Self(
-            weights
-                .into_iter()
-                .filter(|(_, weight)| *weight > 0.0)
-                .collect(),
-        )
+        Self(weights)
     }
 
     /// The live variants and their probabilities.

@@ -14,27 +14,26 @@
 
 mod belief;
 pub mod caps;
+mod limits;
 mod memory;
 mod plug_in;
+mod shares;
+mod target;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
-
-use crate::allocation::{Allocation, Arm, top_two};
+use crate::allocation::{Allocation, Arm};
 use crate::catalog::Entry;
-use crate::catalog::experiment::{Bandit, Experiment, Policy, Rule};
-use crate::catalog::metric::MetricIndex;
-use crate::cell::{Cells, Row};
+use crate::catalog::experiment::{Bandit, Experiment, Policy};
+use crate::cell::Cells;
+use crate::epoch::receipt::Receipt;
 use crate::epoch::{Cause, Epoch, Era};
 use crate::time::Timestamp;
-use belief::Belief;
 use plug_in::plug_ins;
+use target::{Situation, evidence, is_burning_in, target};
 
 /// Least information since the last epoch that is worth a new one.
 const MIN_INFORMATION: u64 = 20;
-/// Share of top-two sampling that goes to the likely best; near the best choice whatever the truth (Russo 2016).
-const LEADING: f64 = 0.5;
 /// Least total variation that is worth a new epoch.
 const MIN_DISTANCE: f64 = 0.005;
 
@@ -83,7 +82,7 @@ pub fn opened_by_change(
         Some(_) => return None,
     };
     let allocation = match (&after.experiment.policy, after.epoch()) {
-        (Policy::Bandit(bandit), Some(_)) => target(after, bandit, cells, now).allocation,
+        (Policy::Bandit(bandit), Some(_)) => wanted(after, bandit, cells, now).allocation,
         (Policy::Bandit(_) | Policy::Fixed, _) => after.experiment.starting_allocation(),
     };
     Some(epoch(
@@ -93,7 +92,7 @@ pub fn opened_by_change(
         Opening {
             allocation,
             cause,
-            receipt,
+            receipt: receipt.into(),
         },
     ))
 }
@@ -135,18 +134,18 @@ pub fn reallocate(entry: &Entry, cells: &Cells, now: Timestamp, urgency: Urgency
             ));
         }
     }
-    let mut target = target(entry, bandit, cells, now);
+    let mut target = wanted(entry, bandit, cells, now);
     let distance = target.allocation.distance(&current.allocation);
     let least = match urgency {
         Urgency::Tick => MIN_DISTANCE,
         Urgency::Forced => 1e-9,
     };
     if distance < least && is_old {
-        target.receipt += " The weights stay; what comes from here on is younger.";
+        target.receipt.sentence += " The weights stay; what comes from here on is younger.";
     } else if distance < least {
         return Proposal::Keep(format!(
             "{} The weights would move by {distance:.4}.",
-            target.receipt
+            target.receipt.sentence
         ));
     }
     Proposal::Open(epoch(entry, cells, now, target))
@@ -156,75 +155,24 @@ pub fn reallocate(entry: &Entry, cells: &Cells, now: Timestamp, urgency: Urgency
 struct Opening {
     allocation: Allocation,
     cause: Cause,
-    receipt: String,
+    receipt: Receipt,
 }
 
 /// The allocation the bandit wants now.
-fn target(entry: &Entry, bandit: &Bandit, cells: &Cells, now: Timestamp) -> Opening {
-    let experiment = &entry.experiment;
-    let arms: Vec<Arm> = experiment.live().map(|(arm, _)| arm).collect();
-    let counts = counts(cells, bandit.metric, &arms);
-    if let Some(receipt) = burn_in(experiment, bandit, &counts) {
-        return Opening {
-            allocation: experiment.starting_allocation(),
-            cause: Cause::Reallocated,
-            receipt,
-        };
-    }
-    let Belief { prob_best, receipt } = belief::belief(entry, bandit, cells, &counts, now);
-    let forgets = bandit.half_life.map_or_else(String::new, |half_life| {
-        format!(" What was learned counts half after {half_life}.")
-    });
-    let (shares, rule) = match bandit.rule {
-        Rule::Thompson => (prob_best, ""),
-        Rule::TopTwo => (
-            top_two(&prob_best, LEADING),
-            " Half of the traffic goes to the likely best, half to its challengers.",
-        ),
-    };
-    let shares: Vec<(Arm, f64)> = arms.into_iter().zip(shares).collect();
-    Opening {
-        allocation: Allocation::floored(&shares, bandit.floor_total),
-        cause: Cause::Reallocated,
-        receipt: format!("{receipt}{rule}{forgets}"),
-    }
-}
-
-/// Why the starting weights still hold; `None` after burn-in.
-fn burn_in(
-    experiment: &Experiment,
-    bandit: &Bandit,
-    counts: &BTreeMap<Arm, (u64, u64)>,
-) -> Option<String> {
-    let short = counts.iter().find(|(_, (n, _))| *n < bandit.burn_in);
-    let (arm, (n, _)) = short?;
-    Some(format!(
-        "Burn-in: {} has {n} of {} visitors; the starting weights hold.",
-        name(experiment, *arm),
-        bandit.burn_in
-    ))
+fn wanted(entry: &Entry, bandit: &Bandit, cells: &Cells, now: Timestamp) -> Opening {
+    let arms = evidence(entry, bandit, cells);
+    target(Situation {
+        entry,
+        bandit,
+        cells,
+        arms: &arms,
+        now,
+    })
 }
 
 fn name(experiment: &Experiment, arm: Arm) -> &str {
     let variant = experiment.variant(arm);
     variant.map_or("?", |variant| variant.key.as_str())
-}
-
-/// Visitors and conversions per live arm over all epochs, without the holdout.
-fn counts(cells: &Cells, metric: MetricIndex, arms: &[Arm]) -> BTreeMap<Arm, (u64, u64)> {
-    let pooled = cells.pooled(metric, |_| true);
-    let count = |value: i128| u64::try_from(value).unwrap_or(0);
-    let of = |arm: &Arm| {
-        let moments = pooled
-            .get(&Row {
-                arm: *arm,
-                holdout: false,
-            })
-            .copied()
-            .unwrap_or_default();
-        (*arm, (count(i128::from(moments.n)), count(moments.y)))
-    };
-    arms.iter().map(of).collect()
 }
 
 fn epoch(entry: &Entry, cells: &Cells, now: Timestamp, opening: Opening) -> Epoch {
@@ -245,14 +193,4 @@ fn epoch(entry: &Entry, cells: &Cells, now: Timestamp, opening: Opening) -> Epoc
         label: None,
         propensity_known: true,
     }
-}
-
-/// Whether a variant still waits for its visitors of burn-in.
-fn is_burning_in(entry: &Entry, cells: &Cells) -> bool {
-    let Policy::Bandit(bandit) = &entry.experiment.policy else {
-        return true;
-    };
-    let arms: Vec<Arm> = entry.experiment.live().map(|(arm, _)| arm).collect();
-    let counts = counts(cells, bandit.metric, &arms);
-    counts.values().any(|(n, _)| *n < bandit.burn_in)
 }

@@ -1,10 +1,13 @@
 //! Epochs: the lives of allocations. Within an epoch every propensity is constant, which is what makes inference on
 //! adaptively collected data possible from sums alone.
 
+pub mod receipt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::allocation::{Allocation, Arm, Propensity};
 use crate::time::Timestamp;
+use receipt::Receipt;
 
 /// Number of an epoch within its experiment, from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -80,8 +83,8 @@ pub struct Epoch {
     pub opened_at: Timestamp,
     /// Why it was opened.
     pub cause: Cause,
-    /// The same in one plain sentence, with the numbers that led to it.
-    pub receipt: String,
+    /// The same in plain sentences, with the numbers that led to it.
+    pub receipt: Receipt,
     /// Assignments and counted rewards of the experiment when it was opened.
     pub basis: u64,
     /// What was frozen per metric; empty until burn-in closes, and a metric beyond its end has nothing frozen.
@@ -201,7 +204,7 @@ mod tests {
             holdout: 0.1,
             opened_at: Timestamp::parse("2026-01-01T00:00:00Z").unwrap(),
             cause: Cause::Started,
-            receipt: String::new(),
+            receipt: Receipt::default(),
             basis: 0,
             plug_ins: vec![],
             caps: vec![],

@@ -203,7 +203,7 @@ impl Moments {
 
 impl Weighted {
     /// The weighted moments of one visitor whose weight is `w`/65,536.
-    pub fn of(w: u32, observation: Observation) -> Self {
+    pub fn of(w: u64, observation: Observation) -> Self {
         let (y, x) = (i128::from(observation.y), i128::from(observation.x));
         let w = i128::from(w);
         let ww = w * w;
@@ -314,12 +314,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn moments_are_a_group(all in prop::collection::vec((observation(), 1_u32..1 << 26), 1..40), cut in 0_usize..40) {
+        fn moments_are_a_group(all in prop::collection::vec((observation(), 1_u64..1 << 36), 1..40), cut in 0_usize..40) {
             let cut = cut.min(all.len());
-            let plain = |part: &[(Observation, u32)]| {
+            let plain = |part: &[(Observation, u64)]| {
                 part.iter().fold(Moments::default(), |sum, (o, _)| sum + Moments::of(*o))
             };
-            let weighted = |part: &[(Observation, u32)]| {
+            let weighted = |part: &[(Observation, u64)]| {
                 part.iter().fold(Weighted::default(), |sum, (o, w)| sum + Weighted::of(*w, *o))
             };
             let (left, right) = all.split_at(cut);
@@ -340,7 +340,7 @@ mod tests {
         }
 
         #[test]
-        fn equal_weights_give_the_plain_moments_back(all in prop::collection::vec(observation(), 1..40), w in 1_u32..1 << 26) {
+        fn equal_weights_give_the_plain_moments_back(all in prop::collection::vec(observation(), 1..40), w in 1_u64..1 << 36) {
             let plain = all.iter().fold(Moments::default(), |sum, o| sum + Moments::of(*o));
             let weighted = all.iter().fold(Weighted::default(), |sum, o| sum + Weighted::of(w, *o));
             prop_assert_eq!(weighted.unweighted(), Some(plain));

@@ -80,7 +80,7 @@ pub struct Assignment {
     /// When.
     pub at: Timestamp,
     /// Frozen inverse-propensity weight in 1/65,536 (statistics R1).
-    pub weight: u32,
+    pub weight: u64,
     /// Value position per dimension of the experiment.
     pub dimensions: Vec<u8>,
     /// What events that left the list had added to its totals.

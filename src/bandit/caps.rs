@@ -43,7 +43,7 @@ pub fn freeze(entry: &Entry, cells: &Cells, now: Timestamp) -> Option<Epoch> {
     let opening = Opening {
         allocation: current.allocation.clone(),
         cause: Cause::Capped,
-        receipt: receipts.join(" "),
+        receipt: receipts.join(" ").into(),
     };
     (!receipts.is_empty()).then(|| Epoch {
         caps,

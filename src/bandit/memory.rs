@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 
+use super::target::Situation;
 use crate::allocation::Arm;
-use crate::catalog::metric::MetricIndex;
-use crate::cell::Cells;
+use crate::cell::PlainKey;
 use crate::epoch::{Cause, EpochNumber, Epochs};
 use crate::posterior::discount::{self, Aged, Remembered};
 use crate::time::{Timestamp, Window};
@@ -17,18 +17,14 @@ pub(super) fn closes(opened_at: Timestamp, half_life: Window) -> Timestamp {
     opened_at.plus(Window::from_millis(half_life.millis() / 4))
 }
 
-/// What is remembered of a conversion metric by variant, without the holdout.
-pub(super) fn remembered(
-    epochs: &Epochs,
-    cells: &Cells,
-    metric: MetricIndex,
-    half_life: Window,
-    now: Timestamp,
-) -> BTreeMap<Arm, Remembered> {
-    let ages = ages(epochs, now);
+/// What is remembered of a conversion metric by variant, without the holdout; `None` where nothing is forgotten.
+pub(super) fn remembered(situation: Situation<'_>) -> Option<BTreeMap<Arm, Remembered>> {
+    let half_life = situation.bandit.half_life?;
+    let metric = situation.bandit.metric;
+    let ages = ages(&situation.entry.epochs, situation.now);
     let mut counts: BTreeMap<Arm, Vec<Aged>> = BTreeMap::new();
-    let drawn = |key: &crate::cell::PlainKey| key.metric == metric && !key.row.holdout;
-    for (key, moments) in cells.plain.iter().filter(|(key, _)| drawn(key)) {
+    let drawn = |key: &PlainKey| key.metric == metric && !key.row.holdout;
+    for (key, moments) in situation.cells.plain.iter().filter(|(key, _)| drawn(key)) {
         counts.entry(key.row.arm).or_default().push(Aged {
             age: ages.get(&key.epoch).copied().unwrap_or(0.0),
             trials: moments.n.max(0) as f64,
@@ -36,18 +32,15 @@ pub(super) fn remembered(
         });
     }
     let weighed = |(arm, counts)| (arm, Remembered::of(counts, half_life.millis() as f64));
-    counts.into_iter().map(weighed).collect()
+    Some(counts.into_iter().map(weighed).collect())
 }
 
-/// What each epoch counts.
-pub(super) fn weights(
-    epochs: &Epochs,
-    half_life: Window,
-    now: Timestamp,
-) -> BTreeMap<EpochNumber, f64> {
-    let weight = |age| discount::weight(age, half_life.millis() as f64);
-    let ages = ages(epochs, now).into_iter();
-    ages.map(|(epoch, age)| (epoch, weight(age))).collect()
+/// What each epoch counts; `None` where all count in full.
+pub(super) fn weights(situation: Situation<'_>) -> Option<BTreeMap<EpochNumber, f64>> {
+    let half_life = situation.bandit.half_life?.millis() as f64;
+    let weight = |age| discount::weight(age, half_life);
+    let ages = ages(&situation.entry.epochs, situation.now).into_iter();
+    Some(ages.map(|(epoch, age)| (epoch, weight(age))).collect())
 }
 
 /// Milliseconds since the middle of each epoch. The current one, and imported history after it, end now.

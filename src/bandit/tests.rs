@@ -6,8 +6,9 @@ mod promotion;
 use std::sync::Arc;
 
 use super::*;
+use crate::catalog::metric::MetricIndex;
 use crate::catalog::{Catalog, Source, read_json};
-use crate::cell::PlainKey;
+use crate::cell::{PlainKey, Row};
 use crate::epoch::EpochNumber;
 use crate::event::Defined;
 use crate::fold::control::defined_entry;
@@ -132,7 +133,11 @@ fn traffic_moves_to_what_converts_above_the_floor_and_the_receipt_says_why() {
         "floor_total / 3: {weights:?}"
     );
     assert!((weights.iter().sum::<f64>() - 1.0).abs() < 1e-9);
-    assert!(epoch.receipt.contains("b 90/1000"), "{}", epoch.receipt);
+    assert!(
+        epoch.receipt.sentence.contains("b 90/1000"),
+        "{}",
+        epoch.receipt.sentence
+    );
     assert_eq!(epoch.number, EpochNumber(2));
     let pooled = 190.0 / 3_000.0;
     assert!(
@@ -150,7 +155,7 @@ fn few_conversions_and_a_pooled_model_make_one_sample_of_all_epochs() {
         let epoch = opened_by_change(None, &entry, &Cells::none(), at(0)).unwrap();
         let running = opened(entry, epoch);
         match reallocate(&running, &cells(counts), at(61), Urgency::Tick) {
-            Proposal::Open(epoch) => epoch.receipt,
+            Proposal::Open(epoch) => epoch.receipt.sentence,
             Proposal::Keep(why) => panic!("{why}"),
         }
     };
@@ -180,7 +185,11 @@ fn top_two_gives_half_to_the_challengers() {
     for (weight, expected) in pairs {
         assert!((weight - expected).abs() < 1e-5, "{epoch:?}");
     }
-    assert!(epoch.receipt.contains("challengers"), "{}", epoch.receipt);
+    assert!(
+        epoch.receipt.sentence.contains("challengers"),
+        "{}",
+        epoch.receipt.sentence
+    );
 }
 
 #[test]
@@ -195,8 +204,11 @@ fn a_bandit_with_a_half_life_closes_its_epochs_and_forgets_them() {
         panic!("nothing opened")
     };
     let fresh = weights(&epoch)[1];
-    let said = &epoch.receipt;
-    assert!(said.contains("b 90/1000 (now 90.0/999.9)"), "{said}");
+    let said = &epoch.receipt.sentence;
+    assert!(
+        said.contains("still counts: 50.0/999.9, 90.0/999.9"),
+        "{said}"
+    );
     assert!(said.contains("counts half after 4d"), "{said}");
     let running = opened(running, epoch);
     // Nothing new was learned, but after a quarter of the half-life the epoch closes all the same.

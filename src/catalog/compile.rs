@@ -6,23 +6,21 @@
 //! a new revision at the end of the list and the old one retires with its data; arms are never reused. A change that
 //! alters nothing that matters (a typo) may be declared [`Edit::Cosmetic`] and keeps the arm.
 
+mod policy;
+
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::audience::Audience;
-use super::experiment::{
-    Bandit, Dimension, Experiment, Goal, LayerSlot, Policy, Rule, Schedule, Variant,
-};
+use super::experiment::{Dimension, Experiment, Goal, LayerSlot, Schedule, Variant};
 use super::metric::{Cap, Covariate, Guard, Metric, MetricIndex, MetricKind, OnTrip, Role};
 use super::mistake::{Code, Mistake};
 use super::spec::rules::{self, Finding};
-use super::spec::{
-    CapSpec, CovariateSpec, DEFAULT_BURN_IN, DEFAULT_FLOOR_TOTAL, DEFAULT_MODEL, DEFAULT_REFRESH,
-    KindName, MetricSpec, PolicyName, Spec, VariantSpec,
-};
+use super::spec::{CapSpec, CovariateSpec, KindName, MetricSpec, Spec, VariantSpec};
 use crate::allocation::Arm;
 use crate::id::{EventName, ExperimentKey, LayerKey, MetricKey, VariantKey};
+use policy::policy;
 
 /// What an edit of a payload or value means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -282,29 +280,6 @@ fn covariate(given: &CovariateSpec) -> Result<Covariate, Mistake> {
 fn compiled_cap(given: &CapSpec) -> Result<Cap, Mistake> {
     let impossible = || invalid("metrics", &"has a cap that is none");
     given.compiled().ok_or_else(impossible)
-}
-
-fn policy(spec: &Spec) -> Result<Policy, Mistake> {
-    let allocation = &spec.allocation;
-    let rule = match allocation.policy {
-        PolicyName::Fixed => return Ok(Policy::Fixed),
-        PolicyName::Thompson => Rule::Thompson,
-        PolicyName::TopTwo => Rule::TopTwo,
-    };
-    let per_variant = allocation
-        .floor
-        .map(|floor| floor * spec.variants.len() as f64);
-    Ok(Policy::Bandit(Bandit {
-        rule,
-        model: allocation.model.unwrap_or(DEFAULT_MODEL),
-        metric: metric_index(spec, "allocation.metric", allocation.metric.as_ref())?,
-        floor_total: per_variant
-            .or(allocation.floor_total)
-            .unwrap_or(DEFAULT_FLOOR_TOTAL),
-        burn_in: allocation.burn_in.unwrap_or(DEFAULT_BURN_IN),
-        refresh: allocation.refresh.unwrap_or(DEFAULT_REFRESH),
-        half_life: allocation.half_life,
-    }))
 }
 
 fn goal(spec: &Spec) -> Result<Option<Goal>, Mistake> {

@@ -10,17 +10,22 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::experiment::{Model, Status, Unit};
+use super::experiment::{Status, Unit};
 use super::metric::{Cap, Direction, OnTrip, Role};
 use crate::amount::Amount;
 use crate::time::{Timestamp, Window};
 use crate::winsor::Percentile;
 
+mod allocation;
 mod form;
 mod looks;
 mod read;
 pub(super) mod rules;
 
+pub use allocation::{
+    AllocationSpec, DEFAULT_BURN_IN, DEFAULT_FLOOR_TOTAL, DEFAULT_MODEL, DEFAULT_REFRESH,
+    PolicyName,
+};
 pub use looks::{DEFAULT_MIN_DAYS, LooksSpec, Spending};
 pub(super) use read::read;
 
@@ -37,14 +42,6 @@ pub const VISITOR_TYPE: &str = "visitor_type";
 /// Largest payload or value of a variant, in bytes of JSON.
 pub const MAX_PAYLOAD_BYTES: usize = 64 << 10;
 
-/// Exploration that the live variants of a bandit share by default.
-pub const DEFAULT_FLOOR_TOTAL: f64 = 0.05;
-/// What a bandit believes by default.
-pub const DEFAULT_MODEL: Model = Model::Pooled;
-/// Visitors per variant before a bandit moves traffic, by default.
-pub const DEFAULT_BURN_IN: u64 = 100;
-/// Time between the epochs of a bandit, by default.
-pub const DEFAULT_REFRESH: Window = Window::from_millis(60_000);
 /// Attribution window of a metric, by default.
 pub const DEFAULT_WINDOW: Window = Window::days(14);
 
@@ -166,63 +163,6 @@ pub struct VariantSpec {
     /// Its share, relative to the other weights; absent is an equal share.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weight: Option<f64>,
-}
-
-/// How traffic is allocated.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AllocationSpec {
-    /// The policy.
-    pub policy: PolicyName,
-    /// What a bandit believes about conversion rates.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub model: Option<Model>,
-    /// The metric that a bandit maximises.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub metric: Option<String>,
-    /// Exploration shared by the live variants of a bandit.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub floor_total: Option<f64>,
-    /// Exploration per live variant, instead of `floor_total`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub floor: Option<f64>,
-    /// Visitors per variant before a bandit moves traffic.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub burn_in: Option<u64>,
-    /// At most one new epoch per so much time.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub refresh: Option<Window>,
-    /// The age at which what a bandit learned counts half; absent forgets nothing.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub half_life: Option<Window>,
-}
-
-impl AllocationSpec {
-    /// The configured weights.
-    pub fn fixed() -> Self {
-        Self {
-            policy: PolicyName::Fixed,
-            model: None,
-            metric: None,
-            floor_total: None,
-            floor: None,
-            burn_in: None,
-            refresh: None,
-            half_life: None,
-        }
-    }
-}
-
-/// The policies that are there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PolicyName {
-    /// The configured weights.
-    Fixed,
-    /// Thompson sampling.
-    Thompson,
-    /// Top-two Thompson sampling.
-    TopTwo,
 }
 
 /// A metric.

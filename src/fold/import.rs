@@ -130,7 +130,7 @@ fn imported_epoch(epochs: &Epochs, allocation: Allocation, imported: &Imported) 
         holdout: 0.0,
         opened_at: imported.at,
         cause: Cause::Imported,
-        receipt: receipt.to_owned(),
+        receipt: receipt.into(),
         basis: 0,
         plug_ins: Vec::new(),
         caps: Vec::new(),

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::Server;
 use super::error::{Code, Problem};
 use super::experiments::find;
+use crate::allocation::Arm;
 use crate::catalog::Entry;
 use crate::epoch::Epoch;
 
@@ -37,7 +38,7 @@ pub(super) async fn current(
         "epoch": epoch.number,
         "weights": weights(&entry, epoch),
         "opened_at": epoch.opened_at,
-        "receipt": epoch.receipt,
+        "receipt": epoch.receipt.sentence,
     });
     Ok(HttpResponse::Ok().insert_header((ETAG, tag)).json(shown))
 }
@@ -68,7 +69,8 @@ pub(super) async fn epochs(
             "holdout": epoch.holdout,
             "opened_at": epoch.opened_at,
             "cause": epoch.cause,
-            "receipt": epoch.receipt,
+            "receipt": epoch.receipt.sentence,
+            "beliefs": beliefs(&entry, epoch),
             "plug_ins": epoch.plug_ins,
             "caps": caps(&entry, epoch),
         })
@@ -92,18 +94,39 @@ fn caps(entry: &Entry, epoch: &Epoch) -> Map<String, Value> {
     frozen.collect()
 }
 
-/// Probabilities by variant key.
-fn weights(entry: &Entry, epoch: &Epoch) -> Map<String, Value> {
-    let named = epoch.allocation.iter().filter_map(|(arm, weight)| {
-        let variant = entry.experiment.variant(arm)?;
-        let name = if variant.live
-            || variant.revision > 1 && entry.experiment.arm(variant.key.as_str()).is_none()
-        {
-            variant.key.to_string()
-        } else {
-            format!("{}@{}", variant.key, variant.revision)
-        };
-        Some((name, json!(weight)))
+/// What the bandit knew and believed of its variants, by key.
+fn beliefs(entry: &Entry, epoch: &Epoch) -> Map<String, Value> {
+    let named = epoch.receipt.beliefs.iter().filter_map(|belief| {
+        let shown = json!({
+            "visitors": belief.visitors,
+            "total": belief.total,
+            "mean": belief.mean,
+            "sd": belief.sd,
+            "prob_best": belief.prob_best,
+            "before": belief.before,
+            "after": epoch.allocation.propensity(belief.arm),
+        });
+        Some((name(entry, belief.arm)?, shown))
     });
     named.collect()
+}
+
+/// Probabilities by variant key.
+fn weights(entry: &Entry, epoch: &Epoch) -> Map<String, Value> {
+    let named = epoch.allocation.iter();
+    named
+        .filter_map(|(arm, weight)| Some((name(entry, arm)?, json!(weight))))
+        .collect()
+}
+
+/// A variant's key, with its revision where a later one has taken its place.
+fn name(entry: &Entry, arm: Arm) -> Option<String> {
+    let variant = entry.experiment.variant(arm)?;
+    let is_present = variant.live
+        || variant.revision > 1 && entry.experiment.arm(variant.key.as_str()).is_none();
+    Some(if is_present {
+        variant.key.to_string()
+    } else {
+        format!("{}@{}", variant.key, variant.revision)
+    })
 }

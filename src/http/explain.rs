@@ -40,7 +40,7 @@ pub(super) async fn explain(
         "propensity": decision.propensity,
         "holdout": decision.holdout,
         "steps": steps.steps,
-        "receipt": entry.epoch().map(|epoch| epoch.receipt.as_str()),
+        "receipt": entry.epoch().map(|epoch| epoch.receipt.sentence.as_str()),
     })))
 }
 

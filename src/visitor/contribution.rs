@@ -20,7 +20,7 @@ pub struct Booking {
     epoch: EpochNumber,
     era: Era,
     row: Row,
-    weight: u32,
+    weight: u64,
     dimensions: Vec<u8>,
     visitor_type: u8,
     metric: Option<MetricIndex>,

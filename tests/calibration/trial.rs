@@ -181,7 +181,7 @@ impl Trial {
         &mut self,
         (number, arm, metric): (EpochNumber, u16, MetricIndex),
         count: u64,
-        one: impl Fn(u32) -> (Moments, Weighted),
+        one: impl Fn(u64) -> (Moments, Weighted),
     ) {
         if count == 0 {
             return;

@@ -47,6 +47,7 @@ fn the_warm_up_takes_a_day_and_ten_values_above() {
     assert!(
         epoch
             .receipt
+            .sentence
             .contains("percentile 90 of 100 visitors with any")
     );
     let short = capped(true, "1h");

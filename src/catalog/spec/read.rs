@@ -3,6 +3,7 @@
 //! Only form is checked here (types, unknown and missing keys, names of choices); what the values mean together is the
 //! matter of `rules`.
 
+mod allocation;
 mod covariate;
 
 use serde_json::Value;
@@ -11,15 +12,15 @@ use super::form::{Choices, Form, Keys, Table};
 use super::looks::{looks, min_days};
 use super::rules::{self, Finding};
 use super::{
-    AllocationSpec, CapSpec, DEFAULT_BURN_IN, DEFAULT_FLOOR_TOTAL, DEFAULT_MODEL, DEFAULT_REFRESH,
-    DEFAULT_WINDOW, DimensionSpec, Exposure, GoalSpec, KindName, LayerSpec, MetricSpec,
-    PercentileSpec, PolicyName, Spec, VariantSpec,
+    CapSpec, DEFAULT_WINDOW, DimensionSpec, Exposure, GoalSpec, KindName, LayerSpec, MetricSpec,
+    PercentileSpec, Spec, VariantSpec,
 };
 use crate::catalog::document::Document;
-use crate::catalog::experiment::{Model, Status, Unit};
+use crate::catalog::experiment::{Status, Unit};
 use crate::catalog::metric::{Direction, OnTrip, Role};
 use crate::catalog::mistake::Mistake;
 use crate::time::{Timestamp, Window};
+use allocation::allocation;
 use covariate::covariate;
 
 const ROOT: Keys = Keys {
@@ -62,19 +63,6 @@ const DIMENSION: Keys = Keys {
 const VARIANT: Keys = Keys {
     known: &["key", "payload", "value", "weight"],
     later: &["cost"],
-};
-const ALLOCATION: Keys = Keys {
-    known: &[
-        "policy",
-        "metric",
-        "floor_total",
-        "floor",
-        "burn_in",
-        "refresh",
-        "half_life",
-        "model",
-    ],
-    later: &["prior", "context", "max_share", "max_step"],
 };
 const METRIC: Keys = Keys {
     known: &[
@@ -119,25 +107,6 @@ const STICKY: Choices<Unit> = Choices {
 const EXPOSURE: Choices<Exposure> = Choices {
     now: &[("assigned", Exposure::Assigned)],
     later: &["exposed"],
-};
-const POLICY: Choices<PolicyName> = Choices {
-    now: &[
-        ("fixed", PolicyName::Fixed),
-        ("thompson", PolicyName::Thompson),
-        ("top-two", PolicyName::TopTwo),
-    ],
-    later: &["epsilon-greedy", "contextual"],
-};
-const MODEL: Choices<Model> = Choices {
-    now: &[("cohort", Model::Cohort), ("pooled", Model::Pooled)],
-    later: &[
-        "hierarchical",
-        "drift",
-        "logistic",
-        "linear",
-        "hurdle",
-        "contextual",
-    ],
 };
 const KIND: Choices<KindName> = Choices {
     now: &[
@@ -284,42 +253,6 @@ fn variant<'d>(form: &mut Form<'d>, table: &Table<'d>) -> VariantSpec {
         payload: form.value(table, "payload").unwrap_or(Value::Null),
         value: form.value(table, "value"),
         weight: form.number(table, "weight"),
-    }
-}
-
-fn allocation<'d>(form: &mut Form<'d>, root: &Table<'d>) -> AllocationSpec {
-    let fixed = AllocationSpec::fixed();
-    let Some(table) = form.table(root, "allocation", &ALLOCATION) else {
-        return fixed;
-    };
-    let policy = form.choice(&table, "policy", &POLICY);
-    let given = AllocationSpec {
-        policy: policy.unwrap_or(PolicyName::Fixed),
-        model: form.choice(&table, "model", &MODEL),
-        metric: form.text(&table, "metric"),
-        floor_total: form.number(&table, "floor_total"),
-        floor: form.number(&table, "floor"),
-        burn_in: form.whole(&table, "burn_in"),
-        refresh: window(form, &table, "refresh"),
-        half_life: window(form, &table, "half_life"),
-    };
-    match policy {
-        Some(PolicyName::Thompson | PolicyName::TopTwo) => {
-            let shared = if table.has("floor") {
-                None
-            } else {
-                Some(DEFAULT_FLOOR_TOTAL)
-            };
-            AllocationSpec {
-                model: given.model.or(Some(DEFAULT_MODEL)),
-                floor_total: given.floor_total.or(shared),
-                burn_in: given.burn_in.or(Some(DEFAULT_BURN_IN)),
-                refresh: given.refresh.or(Some(DEFAULT_REFRESH)),
-                ..given
-            }
-        }
-        None if table.has("policy") => fixed,
-        Some(PolicyName::Fixed) | None => given,
     }
 }
 

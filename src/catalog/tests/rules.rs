@@ -255,8 +255,9 @@ fn policies_take_what_fits_them() {
         bandit("floor", json!(0.5)),
         [("allocation.floor".into(), Code::Invalid)]
     );
+    assert_eq!(bandit("floor_total", json!(0)), []);
     assert_eq!(
-        bandit("floor_total", json!(0)),
+        bandit("floor_total", json!(1.5)),
         [("allocation.floor_total".into(), Code::Invalid)]
     );
     assert_eq!(

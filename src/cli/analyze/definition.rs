@@ -185,7 +185,7 @@ fn epoch(allocation: Allocation, as_of: Timestamp) -> Epoch {
         holdout: 0.0,
         opened_at: as_of,
         cause: Cause::Started,
-        receipt: "The split the file was analysed under.".to_owned(),
+        receipt: "The split the file was analysed under.".into(),
         basis: 0,
         plug_ins: Vec::new(),
         caps: Vec::new(),

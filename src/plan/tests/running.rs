@@ -22,7 +22,7 @@ fn running(days: &[(i32, [(i64, i64); 3])]) -> (Entry, Cells) {
         holdout: 0.2,
         opened_at: now(),
         cause: Cause::Started,
-        receipt: String::new(),
+        receipt: "".into(),
         basis: 0,
         plug_ins: Vec::new(),
         caps: Vec::new(),

@@ -45,7 +45,7 @@ fn opened(number: usize, first: &Visitor, plug_ins: &[f64]) -> Event {
             holdout: 0.0,
             opened_at: at(0),
             cause: Cause::Reallocated,
-            receipt: String::new(),
+            receipt: "".into(),
             basis: 0,
             plug_ins: vec![PlugIn {
                 mean: Means::PerArm(plug_ins.to_vec()),

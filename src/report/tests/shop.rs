@@ -113,7 +113,7 @@ impl Shop {
             holdout: self.entry.experiment.holdout,
             opened_at: now(),
             cause: Cause::Started,
-            receipt: String::new(),
+            receipt: "".into(),
             basis: 0,
             plug_ins: Vec::new(),
             caps: Vec::new(),

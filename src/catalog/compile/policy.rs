@@ -1,0 +1,31 @@
+//! From `[allocation]` to the policy that serves.
+
+use super::metric_index;
+use crate::catalog::experiment::{Bandit, Policy, Rule};
+use crate::catalog::mistake::Mistake;
+use crate::catalog::spec::{
+    DEFAULT_BURN_IN, DEFAULT_FLOOR_TOTAL, DEFAULT_MODEL, DEFAULT_REFRESH, PolicyName, Spec,
+};
+
+pub(super) fn policy(spec: &Spec) -> Result<Policy, Mistake> {
+    let allocation = &spec.allocation;
+    let rule = match allocation.policy {
+        PolicyName::Fixed => return Ok(Policy::Fixed),
+        PolicyName::Thompson => Rule::Thompson,
+        PolicyName::TopTwo => Rule::TopTwo,
+    };
+    let per_variant = allocation
+        .floor
+        .map(|floor| floor * spec.variants.len() as f64);
+    Ok(Policy::Bandit(Bandit {
+        rule,
+        model: allocation.model.unwrap_or(DEFAULT_MODEL),
+        metric: metric_index(spec, "allocation.metric", allocation.metric.as_ref())?,
+        floor_total: per_variant
+            .or(allocation.floor_total)
+            .unwrap_or(DEFAULT_FLOOR_TOTAL),
+        burn_in: allocation.burn_in.unwrap_or(DEFAULT_BURN_IN),
+        refresh: allocation.refresh.unwrap_or(DEFAULT_REFRESH),
+        half_life: allocation.half_life,
+    }))
+}

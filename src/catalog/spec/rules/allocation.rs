@@ -1,0 +1,98 @@
+//! Rules of `[allocation]`.
+
+use super::Rules;
+use crate::catalog::metric::Direction;
+use crate::catalog::mistake::Code;
+use crate::catalog::spec::{AllocationSpec, KindName, PolicyName};
+use crate::time::Window;
+
+impl Rules<'_> {
+    pub(super) fn allocation(&mut self) {
+        let allocation = &self.spec.allocation;
+        match allocation.policy {
+            PolicyName::Fixed => {
+                let given = [
+                    ("model", allocation.model.is_some()),
+                    ("metric", allocation.metric.is_some()),
+                    ("floor_total", allocation.floor_total.is_some()),
+                    ("floor", allocation.floor.is_some()),
+                    ("burn_in", allocation.burn_in.is_some()),
+                    ("refresh", allocation.refresh.is_some()),
+                    ("half_life", allocation.half_life.is_some()),
+                ];
+                for (key, _) in given.into_iter().filter(|(_, given)| *given) {
+                    let detail = "has no effect under policy = \"fixed\"; remove it, or use policy = \"thompson\"";
+                    self.note(&format!("allocation.{key}"), Code::Conflict, detail);
+                }
+            }
+            PolicyName::Thompson => self.bandit(allocation),
+            PolicyName::TopTwo => {
+                if self.spec.variants.len() == 2 {
+                    let detail = "splits two variants evenly for ever; use policy = \"thompson\", or add a third variant";
+                    self.note("allocation.policy", Code::Conflict, detail);
+                }
+                self.bandit(allocation);
+            }
+        }
+    }
+
+    fn bandit(&mut self, allocation: &AllocationSpec) {
+        self.floors(allocation);
+        if let Some(half_life) = allocation
+            .half_life
+            .filter(|given| *given < Window::days(1))
+        {
+            let detail = format!(
+                "must be at least \"1d\", not \"{half_life}\": each quarter of it is an epoch"
+            );
+            self.invalid("allocation.half_life", detail);
+        }
+        if self.spec.variants.len() == 1 {
+            self.note(
+                "allocation.policy",
+                Code::Conflict,
+                "a bandit needs at least two variants",
+            );
+        }
+        let Some(key) = &allocation.metric else {
+            let detail = "is missing: the conversion metric that the bandit maximises";
+            self.note("allocation.metric", Code::Missing, detail);
+            return;
+        };
+        let Some(metric) = self.spec.metrics.iter().find(|metric| metric.key == *key) else {
+            self.unknown_metric("allocation.metric", key);
+            return;
+        };
+        if self.is_broken("metrics", "kind") || self.is_broken("metrics", "direction") {
+            return;
+        }
+        let conversion = metric.kind == KindName::Conversion;
+        if !conversion || metric.direction == Direction::Decrease {
+            let detail = format!(
+                "\"{key}\": a bandit on a metric that is no conversion, or that is to decrease, is not supported yet; name a conversion metric with direction = \"increase\""
+            );
+            self.note("allocation.metric", Code::NotSupportedYet, detail);
+        }
+    }
+
+    fn floors(&mut self, allocation: &AllocationSpec) {
+        let count = self.spec.variants.len().max(1) as f64;
+        if let Some(total) = allocation.floor_total {
+            if allocation.floor.is_some() {
+                let detail =
+                    "excludes floor_total: give the floor per variant or the total, not both";
+                self.note("allocation.floor", Code::Conflict, detail);
+            }
+            if !(0.0..=1.0).contains(&total) {
+                let detail = format!("must lie between 0 and 1, not {total}");
+                self.invalid("allocation.floor_total", detail);
+            }
+        } else if let Some(floor) = allocation.floor
+            && !(floor >= 0.0 && floor * count < 1.0)
+        {
+            let detail =
+                format!("must be at least 0 and, times {count} variants, below 1, not {floor}");
+            self.invalid("allocation.floor", detail);
+        }
+    }
+}
