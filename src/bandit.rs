@@ -17,6 +17,7 @@ pub mod caps;
 mod limits;
 mod memory;
 mod plug_in;
+pub mod revert;
 mod shares;
 mod target;
 #[cfg(test)]
@@ -82,6 +83,9 @@ pub fn opened_by_change(
         Some(_) => return None,
     };
     let allocation = match (&after.experiment.policy, after.epoch()) {
+        (Policy::Bandit(_), Some(held)) if cause == Cause::Resumed && revert::is_held(after) => {
+            held.allocation.clone()
+        }
         (Policy::Bandit(bandit), Some(_)) => wanted(after, bandit, cells, now).allocation,
         (Policy::Bandit(_) | Policy::Fixed, _) => after.experiment.starting_allocation(),
     };
@@ -121,7 +125,11 @@ pub fn reallocate(entry: &Entry, cells: &Cells, now: Timestamp, urgency: Urgency
     let is_old = bandit
         .half_life
         .is_some_and(|half_life| now >= closes(half_life));
+    let is_held = revert::is_held(entry);
     if urgency == Urgency::Tick {
+        if is_held {
+            return Proposal::Keep(current.receipt.sentence.clone());
+        }
         if now < current.opened_at.plus(bandit.refresh) {
             return Proposal::Keep(format!(
                 "Less than {} since the last epoch.",
@@ -138,6 +146,8 @@ pub fn reallocate(entry: &Entry, cells: &Cells, now: Timestamp, urgency: Urgency
     let distance = target.allocation.distance(&current.allocation);
     let least = match urgency {
         Urgency::Tick => MIN_DISTANCE,
+        // Even the same weights end a hold.
+        Urgency::Forced if is_held => -1.0,
         Urgency::Forced => 1e-9,
     };
     if distance < least && is_old {

@@ -31,6 +31,8 @@ pub enum Cause {
     Resumed,
     /// The policy moved traffic.
     Reallocated,
+    /// Somebody brought back the weights of an earlier epoch.
+    Reverted,
     /// A cap by percentile was frozen.
     Capped,
     /// History of another system, imported under its own allocation.

@@ -66,31 +66,7 @@ fn traced(config: &mut ServiceConfig, server: &Server) {
                 .route(web::put().to(experiments::put))
                 .route(web::delete().to(experiments::archive)),
         )
-        .service(
-            resource("/api/v1/experiments/{key}/start").route(web::post().to(experiments::start)),
-        )
-        .service(
-            resource("/api/v1/experiments/{key}/pause").route(web::post().to(experiments::pause)),
-        )
-        .service(
-            resource("/api/v1/experiments/{key}/conclude")
-                .route(web::post().to(experiments::conclude)),
-        )
-        .service(
-            resource("/api/v1/experiments/{key}/reallocate")
-                .route(web::post().to(experiments::reallocate)),
-        )
-        .service(
-            resource("/api/v1/experiments/{key}/allocation")
-                .route(web::get().to(allocation::current)),
-        )
-        .service(
-            resource("/api/v1/experiments/{key}/epochs").route(web::get().to(allocation::epochs)),
-        )
-        .service(
-            resource("/api/v1/experiments/{key}/explain").route(web::get().to(explain::explain)),
-        )
-        .service(resource("/api/v1/experiments/{key}/report").route(web::get().to(report::report)))
+        .configure(of_an_experiment)
         .service(resource("/api/v1/holdout/report").route(web::get().to(report::holdout)))
         .service(resource("/api/v1/plan").route(web::post().to(plan::plan)))
         .service(resource("/health/live").route(web::get().to(operations::live)))
@@ -104,6 +80,21 @@ fn traced(config: &mut ServiceConfig, server: &Server) {
         config.service(clock);
     }
     config.default_service(web::to(not_found));
+}
+
+/// Routes of one experiment beside its definition.
+fn of_an_experiment(config: &mut ServiceConfig) {
+    let at = |name: &str| resource(&format!("/api/v1/experiments/{{key}}/{name}"));
+    config
+        .service(at("start").route(web::post().to(experiments::start)))
+        .service(at("pause").route(web::post().to(experiments::pause)))
+        .service(at("conclude").route(web::post().to(experiments::conclude)))
+        .service(at("reallocate").route(web::post().to(experiments::reallocate)))
+        .service(at("revert").route(web::post().to(experiments::revert)))
+        .service(at("allocation").route(web::get().to(allocation::current)))
+        .service(at("epochs").route(web::get().to(allocation::epochs)))
+        .service(at("explain").route(web::get().to(explain::explain)))
+        .service(at("report").route(web::get().to(report::report)));
 }
 
 /// The span of a hot route's request, with its id; `None` where nobody reads it.

@@ -1,22 +1,23 @@
 //! Commands: what people and files ask of experiments, and the events that answer them. Pure: the writer passes the
 //! state and the time in, and appends the events that come out.
 
+mod traffic;
+
 use std::collections::BTreeMap;
 
 use crate::allocation::Arm;
-use crate::bandit::{self, Proposal, Urgency};
+use crate::bandit;
+use crate::bandit::revert::Irreversible;
 use crate::catalog::experiment::Experiment;
-use crate::catalog::metric::OnTrip;
 use crate::catalog::mistake::Mistake;
 use crate::catalog::spec::Spec;
-use crate::catalog::{Catalog, Conclusion, Edit, Entry, Scope, Serial, Source, Trip};
+use crate::catalog::{Catalog, Conclusion, Edit, Entry, Scope, Serial, Source};
 use crate::cell::Cells;
-use crate::epoch::Epoch;
+use crate::epoch::EpochNumber;
 use crate::event::{Defined, Event, Transition, Transitioned};
 use crate::fold;
 use crate::fold::control::{IllegalTransition, check, defined_entry};
 use crate::id::{ExperimentKey, VariantKey};
-use crate::report::guardrail;
 use crate::time::Timestamp;
 
 use super::ledger::Books;
@@ -54,6 +55,8 @@ pub enum Command {
     HoldOut(Option<Box<Spec>>),
     /// Ask the policy now.
     Reallocate(ExperimentKey),
+    /// Bring back the weights of an earlier epoch, and hold them.
+    Revert(ExperimentKey, EpochNumber),
     /// Look at all guardrails, and ask all policies by their own rules.
     Tick,
 }
@@ -86,6 +89,9 @@ pub enum CommandError {
     /// Somebody else changed it first.
     #[error("the experiment is at version {0} by now")]
     Stale(u32),
+    /// The epoch can not come back.
+    #[error(transparent)]
+    Irreversible(#[from] Irreversible),
     /// Metrics or dimensions of an experiment with visitors can not be changed yet.
     #[error("metrics and dimensions of an experiment that has visitors can not be changed yet")]
     MetricsWithData,
@@ -157,6 +163,7 @@ pub fn decide(command: &Command, state: State<'_>) -> Result<Decided, CommandErr
         Command::Archive(key) => state.transition(key, Transition::Archive),
         Command::HoldOut(spec) => Ok(state.hold_out(spec.as_deref())),
         Command::Reallocate(key) => state.reallocate(key),
+        Command::Revert(key, to) => state.revert(key, *to),
         Command::Tick => Ok(state.tick()),
     }
 }
@@ -178,52 +185,6 @@ impl<'a> State<'a> {
         self.books.get(&entry.serial).unwrap_or(&NOTHING)
     }
 
-    /// The guardrails that trip, and the epochs that running policies want to open now.
-    fn tick(&self) -> Decided {
-        let mut decided = Decided::default();
-        for entry in self.catalog.iter().filter(|entry| entry.is_running()) {
-            let trips = self.trips(entry, &mut decided.looked);
-            let pauses = trips.iter().any(|trip| trip.action == OnTrip::Pause);
-            let experiment = &entry.experiment.key;
-            decided
-                .events
-                .extend(trips.into_iter().map(|trip| Event::Tripped {
-                    experiment: experiment.clone(),
-                    trip,
-                }));
-            if let Some(epoch) = self.opening(entry).filter(|_| !pauses) {
-                decided.events.push(Event::Opened {
-                    experiment: experiment.clone(),
-                    epoch,
-                });
-            }
-        }
-        decided
-    }
-
-    /// The epoch that a cap, or else the policy, wants to open now.
-    fn opening(&self, entry: &Entry) -> Option<Epoch> {
-        let cells = self.cells(entry);
-        bandit::caps::freeze(entry, cells, self.now).or_else(|| {
-            match bandit::reallocate(entry, cells, self.now, Urgency::Tick) {
-                Proposal::Open(epoch) => Some(epoch),
-                Proposal::Keep(_) => None,
-            }
-        })
-    }
-
-    /// The guardrails that trip, if 1 % was learned since the last look: what is valid at any look need not be looked at
-    /// every time.
-    fn trips(&self, entry: &Entry, looked: &mut Looks) -> Vec<Trip> {
-        let cells = self.cells(entry);
-        let learned = |last: &u64| cells.information > last + last / 100;
-        if !self.looked.get(&entry.serial).is_none_or(learned) {
-            return Vec::new();
-        }
-        looked.insert(entry.serial, cells.information);
-        guardrail::trips(entry, cells, self.now)
-    }
-
     fn winner(
         &self,
         experiment: &ExperimentKey,
@@ -235,29 +196,6 @@ impl<'a> State<'a> {
             arm.ok_or_else(|| CommandError::UnknownVariant(key.to_string()))
         };
         winner.map(arm).transpose()
-    }
-
-    fn reallocate(&self, key: &ExperimentKey) -> Result<Decided, CommandError> {
-        let entry = self.entry(key)?;
-        let cells = self.cells(entry);
-        Ok(
-            match bandit::reallocate(entry, cells, self.now, Urgency::Forced) {
-                Proposal::Open(epoch) => {
-                    let opened = Event::Opened {
-                        experiment: key.clone(),
-                        epoch,
-                    };
-                    Decided {
-                        events: vec![opened],
-                        ..Decided::default()
-                    }
-                }
-                Proposal::Keep(note) => Decided {
-                    done: Done { note: Some(note) },
-                    ..Decided::default()
-                },
-            },
-        )
     }
 
     fn define(

@@ -10,7 +10,9 @@ use super::Server;
 use super::error::{Code, Problem};
 use super::experiments::find;
 use crate::allocation::Arm;
+use crate::bandit::{self, Proposal, Urgency};
 use crate::catalog::Entry;
+use crate::cell::Cells;
 use crate::epoch::Epoch;
 
 /// The allocation in force, with an `ETag` that changes with the epoch.
@@ -61,27 +63,47 @@ pub(super) async fn epochs(
         .map_err(|error| Problem::new(Code::InvalidQuery, error.to_string()))?
         .from;
     let entry = find(&server, &path)?;
-    let show = |epoch: &Epoch| {
-        json!({
-            "epoch": epoch.number,
-            "era": epoch.era,
-            "weights": weights(&entry, epoch),
-            "holdout": epoch.holdout,
-            "opened_at": epoch.opened_at,
-            "cause": epoch.cause,
-            "receipt": epoch.receipt.sentence,
-            "beliefs": beliefs(&entry, epoch),
-            "plug_ins": epoch.plug_ins,
-            "caps": caps(&entry, epoch),
-        })
-    };
     let shown: Vec<Value> = entry
         .epochs
         .iter()
         .filter(|epoch| epoch.number.0 >= from)
-        .map(show)
+        .map(|epoch| show(&entry, epoch))
         .collect();
     Ok(HttpResponse::Ok().json(json!({ "epochs": shown })))
+}
+
+fn show(entry: &Entry, epoch: &Epoch) -> Value {
+    json!({
+        "epoch": epoch.number,
+        "era": epoch.era,
+        "weights": weights(entry, epoch),
+        "holdout": epoch.holdout,
+        "opened_at": epoch.opened_at,
+        "cause": epoch.cause,
+        "receipt": epoch.receipt.sentence,
+        "beliefs": beliefs(entry, epoch),
+        "plug_ins": epoch.plug_ins,
+        "caps": caps(entry, epoch),
+    })
+}
+
+/// The epoch that a reallocation would open now, and how much traffic it would move; nothing is opened.
+pub(super) fn proposed(server: &Server, entry: &Entry) -> Value {
+    let now = server.engine.clock().now();
+    let ask = |cells: &Cells| bandit::reallocate(entry, cells, now, Urgency::Forced);
+    match server.engine.with_cells(entry.serial, ask) {
+        Proposal::Keep(note) => json!({ "dry_run": true, "opens": null, "note": note }),
+        Proposal::Open(epoch) => {
+            let current = entry.epoch();
+            let moved = current.map(|current| epoch.allocation.distance(&current.allocation));
+            json!({
+                "dry_run": true,
+                "opens": show(entry, &epoch),
+                "weights": current.map(|current| weights(entry, current)),
+                "moved": moved,
+            })
+        }
+    }
 }
 
 /// Frozen caps by metric key, in the metric's units.

@@ -6,6 +6,7 @@ use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 
+use crate::bandit::revert::Irreversible;
 use crate::engine::Refused;
 use crate::engine::command::CommandError;
 use crate::store::StoreError;
@@ -40,6 +41,10 @@ pub enum Code {
     UnknownExperiment,
     /// There is no such variant.
     UnknownVariant,
+    /// There is no such epoch.
+    UnknownEpoch,
+    /// The weights of the epoch can not come back.
+    Irreversible,
     /// No global holdout is configured.
     NoHoldout,
     /// An imported row needs an id.
@@ -80,12 +85,15 @@ impl Code {
             Self::InvalidDefinition | Self::PlanIncomplete | Self::NothingToPlan => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
-            Self::UnknownExperiment | Self::UnknownVariant | Self::NoHoldout | Self::NotFound => {
-                StatusCode::NOT_FOUND
-            }
+            Self::UnknownExperiment
+            | Self::UnknownVariant
+            | Self::UnknownEpoch
+            | Self::NoHoldout
+            | Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::IllegalTransition
             | Self::OwnedByFile
+            | Self::Irreversible
             | Self::MetricsWithData
             | Self::ClockMovesForward => StatusCode::CONFLICT,
             Self::VersionConflict => StatusCode::PRECONDITION_FAILED,
@@ -109,6 +117,8 @@ impl Code {
             Self::NothingToPlan => "There is nothing to plan",
             Self::UnknownExperiment => "Unknown experiment",
             Self::UnknownVariant => "Unknown variant",
+            Self::UnknownEpoch => "Unknown epoch",
+            Self::Irreversible => "These weights can not come back",
             Self::NoHoldout => "Nobody is held out",
             Self::IdRequired => "The row needs an id",
             Self::NotFound => "There is nothing here",
@@ -241,6 +251,8 @@ impl From<CommandError> for Problem {
             CommandError::Invalid(_) => Code::InvalidDefinition,
             CommandError::OwnedByFile(_) => Code::OwnedByFile,
             CommandError::Stale(_) => Code::VersionConflict,
+            CommandError::Irreversible(Irreversible::Unknown(_)) => Code::UnknownEpoch,
+            CommandError::Irreversible(_) => Code::Irreversible,
             CommandError::MetricsWithData => Code::MetricsWithData,
         };
         let detail = error.to_string();
@@ -251,6 +263,7 @@ impl From<CommandError> for Problem {
             | CommandError::Illegal(_)
             | CommandError::OwnedByFile(_)
             | CommandError::Stale(_)
+            | CommandError::Irreversible(_)
             | CommandError::MetricsWithData => Vec::new(),
         };
         Self {

@@ -7,11 +7,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Server;
+use super::allocation;
 use super::body::{self, Body};
 use super::error::{At, Code, Problem};
 use crate::catalog::mistake::Mistake;
 use crate::catalog::{Entry, Scope, Source, Trip, read_json};
 use crate::engine::command::{Command, Done};
+use crate::epoch::EpochNumber;
 use crate::id::{ExperimentKey, VariantKey};
 
 /// All experiments that are not archived.
@@ -226,13 +228,49 @@ pub(super) async fn conclude(
     done(&server, &key, command).await
 }
 
-/// Asks the policy now.
+/// Options of a reallocation.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReallocateOptions {
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// Asks the policy now; as a dry run, what it would answer.
 pub(super) async fn reallocate(
     server: Data<Server>,
     path: Path<String>,
+    options: Result<Query<ReallocateOptions>, actix_web::Error>,
 ) -> Result<HttpResponse, Problem> {
+    let options = options.map_err(|error| Problem::new(Code::InvalidQuery, error.to_string()))?;
+    if options.dry_run {
+        let entry = find(&server, &path)?;
+        return Ok(HttpResponse::Ok().json(allocation::proposed(&server, &entry)));
+    }
     let key = key(&path)?;
     done(&server, &key, Command::Reallocate(key.clone())).await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Revert {
+    epoch: u32,
+}
+
+/// Brings back the weights of an earlier epoch.
+pub(super) async fn revert(
+    server: Data<Server>,
+    path: Path<String>,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
+    let key = key(&path)?;
+    let Revert { epoch } = body::json(&body::bytes(body)?)?;
+    done(
+        &server,
+        &key,
+        Command::Revert(key.clone(), EpochNumber(epoch)),
+    )
+    .await
 }
 
 fn key(path: &str) -> Result<ExperimentKey, Problem> {

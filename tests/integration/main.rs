@@ -15,6 +15,7 @@ mod architecture;
 mod assignments;
 mod caps;
 mod conclusion;
+mod control;
 mod covariate;
 mod definitions;
 mod durability;

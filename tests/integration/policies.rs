@@ -9,7 +9,7 @@ use crate::harness::TestApp;
 use crate::model::{fixed, thompson, with};
 
 /// Assigns visitors; every n-th of a variant buys, n by variant. Visitors and buyers by variant.
-fn play(
+pub(crate) fn play(
     app: &TestApp,
     experiment: &str,
     visitors: std::ops::Range<usize>,
@@ -37,7 +37,7 @@ fn play(
     seen
 }
 
-fn weight(app: &TestApp, experiment: &str, variant: &str) -> f64 {
+pub(crate) fn weight(app: &TestApp, experiment: &str, variant: &str) -> f64 {
     let path = format!("/api/v1/experiments/{experiment}/allocation");
     let allocation = app.get(&path).expect(200);
     allocation["weights"][variant].as_f64().unwrap()
