@@ -3,7 +3,8 @@
 //!
 //! An epoch opens when `refresh` has passed, enough was learned (assignments and rewards since the last one at least
 //! 20, and 1 % of all), and the weights would move by at least 0.005 in total variation. So epochs grow like the
-//! logarithm of traffic. A bandit with a half-life opens one every quarter of it, too, so that what it learned can age.
+//! logarithm of traffic. One in which anything was learned lasts a day at most, so that a change of what works can be
+//! seen and dated ([`drift`]); a bandit with a half-life opens one every quarter of it, too, so that what it learned can age.
 //! Holdout and forced visitors never enter a posterior.
 //!
 //! # Seasons
@@ -14,6 +15,8 @@
 
 mod belief;
 pub mod caps;
+mod cohorts;
+pub mod drift;
 mod limits;
 mod memory;
 mod plug_in;
@@ -25,16 +28,18 @@ mod tests;
 
 use crate::allocation::{Allocation, Arm};
 use crate::catalog::Entry;
-use crate::catalog::experiment::{Bandit, Experiment, Policy};
+use crate::catalog::experiment::{Bandit, Experiment, OnDrift, Policy};
 use crate::cell::Cells;
 use crate::epoch::receipt::Receipt;
 use crate::epoch::{Cause, Epoch, Era};
-use crate::time::Timestamp;
+use crate::time::{Timestamp, Window};
 use plug_in::plug_ins;
 use target::{Situation, evidence, is_burning_in, target};
 
 /// Least information since the last epoch that is worth a new one.
 const MIN_INFORMATION: u64 = 20;
+/// An epoch in which anything was learned lasts no longer than this.
+const LONGEST: Window = Window::days(1);
 /// Least total variation that is worth a new epoch.
 const MIN_DISTANCE: f64 = 0.005;
 
@@ -121,10 +126,8 @@ pub fn reallocate(entry: &Entry, cells: &Cells, now: Timestamp, urgency: Urgency
         return Proposal::Keep("The experiment is not running.".into());
     };
     let learned = cells.information.saturating_sub(current.basis);
-    let closes = |half_life| memory::closes(current.opened_at, half_life);
-    let is_old = bandit
-        .half_life
-        .is_some_and(|half_life| now >= closes(half_life));
+    let is_old = memory::is_old(current, bandit, now)
+        || learned >= MIN_INFORMATION && now >= current.opened_at.plus(LONGEST);
     let is_held = revert::is_held(entry);
     if urgency == Urgency::Tick {
         if is_held {
@@ -170,14 +173,30 @@ struct Opening {
 
 /// The allocation the bandit wants now.
 fn wanted(entry: &Entry, bandit: &Bandit, cells: &Cells, now: Timestamp) -> Opening {
+    let change = drift::noticed(entry, cells, bandit.metric);
+    let forgotten = change.filter(|_| bandit.on_drift == OnDrift::Forget);
+    let recent = forgotten.map(|change| cells.since(change.since));
+    let cells = recent.as_ref().unwrap_or(cells);
     let arms = evidence(entry, bandit, cells);
-    target(Situation {
+    let mut opening = target(Situation {
         entry,
         bandit,
         cells,
         arms: &arms,
         now,
-    })
+    });
+    if let Some(change) = change {
+        opening.receipt.sentence += &told(change, bandit.on_drift);
+    }
+    opening
+}
+
+fn told(change: drift::Change, on_drift: OnDrift) -> String {
+    let effect = match on_drift {
+        OnDrift::Notify => "all the same, everything counts",
+        OnDrift::Forget => "only what came since counts",
+    };
+    format!(" What works has changed about {}: {effect}.", change.at)
 }
 
 fn name(experiment: &Experiment, arm: Arm) -> &str {

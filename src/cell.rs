@@ -215,6 +215,17 @@ impl Cells {
         rows
     }
 
+    /// What was learned from the visitors of an epoch and of later ones.
+    #[must_use]
+    pub fn since(&self, epoch: EpochNumber) -> Self {
+        let later = self.plain.iter().filter(|(key, _)| key.epoch >= epoch);
+        Self {
+            plain: later.map(|(key, moments)| (*key, *moments)).collect(),
+            information: self.information,
+            ..Self::none()
+        }
+    }
+
     /// The sketch of a metric: buckets, and how many visitors have a total in each.
     pub fn sketch(&self, metric: MetricIndex) -> impl Iterator<Item = (i64, i64)> {
         let at = |bucket| SketchKey { metric, bucket };

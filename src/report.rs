@@ -72,9 +72,10 @@ pub use verdict::{Decision, Reason, ReasonCode, Verdict};
 
 use std::collections::BTreeSet;
 
+use crate::bandit::drift::noticed;
 use crate::catalog::Entry;
 use crate::cell::Cells;
-use crate::stats::Caveat;
+use crate::stats::{Caveat, srm::Srm};
 use crate::time::{Day, Timestamp};
 use design::Design;
 use totals::Totals;
@@ -137,10 +138,7 @@ pub fn report(question: &Question<'_>) -> Report {
     interrupted::apply(question, &design, &mut metrics);
     let planned = planned_view(entry);
     let looks = shown(question, &design, &mut metrics, planned);
-    let health = Health {
-        srm: traffic.srm,
-        freshness: freshness::freshness(question),
-    };
+    let health = health(question, traffic.srm);
     let champion = bayes::champion(&design, &totals);
     let verdict = verdict::verdict(&verdict::Facts {
         question,
@@ -177,6 +175,25 @@ pub fn report(question: &Question<'_>) -> Report {
         breakdowns,
         timeline: timeline::days(question, &design),
     }
+}
+
+fn health(question: &Question<'_>, srm: Srm) -> Health {
+    Health {
+        srm,
+        freshness: freshness::freshness(question),
+        drift: drift(question),
+    }
+}
+
+/// A change of the goal's rates relative to each other; past days are not kept by epoch.
+fn drift(question: &Question<'_>) -> Option<DriftReport> {
+    let goal = question.entry.experiment.goal_metric()?;
+    let is_present = question.until.is_none();
+    let change = is_present.then(|| noticed(question.entry, question.cells, goal))??;
+    Some(DriftReport {
+        since: change.at,
+        evidence: change.evidence,
+    })
 }
 
 /// The view that fits how the experiment was run (statistics R3).

@@ -7,14 +7,18 @@ use std::collections::BTreeMap;
 
 use super::target::Situation;
 use crate::allocation::Arm;
+use crate::catalog::experiment::Bandit;
 use crate::cell::PlainKey;
-use crate::epoch::{Cause, EpochNumber, Epochs};
+use crate::epoch::{Cause, Epoch, EpochNumber, Epochs};
 use crate::posterior::discount::{self, Aged, Remembered};
 use crate::time::{Timestamp, Window};
 
-/// When an epoch that opened then has lasted long enough.
-pub(super) fn closes(opened_at: Timestamp, half_life: Window) -> Timestamp {
-    opened_at.plus(Window::from_millis(half_life.millis() / 4))
+/// Whether the visitors of an epoch would grow too old to be weighed as one.
+pub(super) fn is_old(epoch: &Epoch, bandit: &Bandit, now: Timestamp) -> bool {
+    bandit.half_life.is_some_and(|half_life| {
+        let longest = Window::from_millis(half_life.millis() / 4);
+        now >= epoch.opened_at.plus(longest)
+    })
 }
 
 /// What is remembered of a conversion metric by variant, without the holdout; `None` where nothing is forgotten.

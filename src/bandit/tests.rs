@@ -1,6 +1,7 @@
 //! When epochs open and with what, on cells made by hand.
 
 mod caps;
+mod drift;
 mod promotion;
 
 use std::sync::Arc;

@@ -75,6 +75,12 @@ pub fn posterior(arms: usize, cohorts: &[Cohort]) -> LogRates {
     LogRates { mean, covariance }
 }
 
+/// How much an epoch of so many visitors and conversions counts that is discounted by `weight`.
+pub(super) fn weight(weight: f64, visitors: f64, converted: f64) -> f64 {
+    let factor = (visitors + 1.0) / (visitors + 1.0 - converted);
+    weight * factor.min(MAX_FACTOR)
+}
+
 /// A cohort that tells anything: two arms had visitors, and somebody converted.
 struct Informed {
     /// Arm, visitors, weighted conversions.
@@ -92,8 +98,7 @@ impl Informed {
             .collect();
         let sum = |of: fn(&(usize, f64, f64)) -> f64| cells.iter().map(of).sum::<f64>();
         let (visitors, converted) = (sum(|cell| cell.1), sum(|cell| cell.2));
-        let factor = (visitors + 1.0) / (visitors + 1.0 - converted);
-        let weight = cohort.weight * factor.min(MAX_FACTOR);
+        let weight = weight(cohort.weight, visitors, converted);
         for (_, _, x) in &mut cells {
             *x *= weight;
         }

@@ -131,6 +131,18 @@ pub struct Health {
     pub srm: Srm,
     /// Whether data still arrive.
     pub freshness: Freshness,
+    /// When the variants' conversion rates changed relative to each other; absent while there is no certainty of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<DriftReport>,
+}
+
+/// A change of what works.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct DriftReport {
+    /// About when.
+    pub since: Timestamp,
+    /// The Bayes factor of a change against none; it passes 100 by chance in less than 1 % of experiments.
+    pub evidence: f64,
 }
 
 /// A metric over all variants.

@@ -73,6 +73,8 @@ pub enum ReasonCode {
     LookAhead,
     /// All planned looks were taken.
     LooksOver,
+    /// The variants' rates have changed relative to each other.
+    Drift,
     /// What it comes to in money.
     Money,
     /// It was concluded, or is paused.

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::super::memory;
 use super::super::target::{Evidence, Situation};
+use super::super::{cohorts, memory};
 use super::{Estimate, Modelled};
 use crate::allocation::Arm;
 use crate::catalog::experiment::Model;
-use crate::cell::PlainKey;
 use crate::epoch::EpochNumber;
 use crate::posterior::cohort::{self, Cohort};
 use crate::posterior::discount::Remembered;
@@ -93,29 +92,18 @@ fn within_epochs(situation: Situation<'_>) -> Vec<Estimate> {
     chances.map(estimate).collect()
 }
 
-/// What each epoch saw of the live variants, without the holdout.
+/// What each epoch saw of the live variants, the older the lighter.
 fn cohorts(situation: Situation<'_>) -> Vec<Cohort> {
     let weights = memory::weights(situation);
     let weight = |epoch: &EpochNumber| {
         let weights = weights.as_ref()?;
         weights.get(epoch).copied()
     };
-    let arms = situation.arms.iter().map(|seen| seen.arm);
-    let positions: BTreeMap<Arm, usize> = arms.zip(0..).collect();
-    let mut cohorts: BTreeMap<EpochNumber, Cohort> = BTreeMap::new();
-    let metric = situation.bandit.metric;
-    let own = |key: &PlainKey| key.metric == metric && !key.row.holdout;
-    for (key, moments) in situation.cells.plain.iter().filter(|(key, _)| own(key)) {
-        let Some(position) = positions.get(&key.row.arm) else {
-            continue;
-        };
-        let cohort = cohorts.entry(key.epoch).or_insert_with(|| Cohort {
-            visitors: vec![0.0; positions.len()],
-            converted: vec![0.0; positions.len()],
-            weight: weight(&key.epoch).unwrap_or(1.0),
-        });
-        cohort.visitors[*position] = moments.n.max(0) as f64;
-        cohort.converted[*position] = moments.y.max(0) as f64;
-    }
-    cohorts.into_values().collect()
+    let arms: Vec<Arm> = situation.arms.iter().map(|seen| seen.arm).collect();
+    let cohorts = cohorts::cohorts(situation.cells, situation.bandit.metric, &arms);
+    let weighed = |(epoch, cohort)| Cohort {
+        weight: weight(&epoch).unwrap_or(1.0),
+        ..cohort
+    };
+    cohorts.into_iter().map(weighed).collect()
 }

@@ -1,7 +1,7 @@
 //! From `[allocation]` to the policy that serves.
 
 use super::metric_index;
-use crate::catalog::experiment::{Bandit, Policy, Rule};
+use crate::catalog::experiment::{Bandit, OnDrift, Policy, Rule};
 use crate::catalog::mistake::Mistake;
 use crate::catalog::spec::{
     DEFAULT_BURN_IN, DEFAULT_FLOOR_TOTAL, DEFAULT_MODEL, DEFAULT_REFRESH, PolicyName, Spec,
@@ -27,5 +27,6 @@ pub(super) fn policy(spec: &Spec) -> Result<Policy, Mistake> {
         burn_in: allocation.burn_in.unwrap_or(DEFAULT_BURN_IN),
         refresh: allocation.refresh.unwrap_or(DEFAULT_REFRESH),
         half_life: allocation.half_life,
+        on_drift: allocation.on_drift.unwrap_or(OnDrift::Notify),
     }))
 }

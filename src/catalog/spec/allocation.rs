@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::experiment::Model;
+use crate::catalog::experiment::{Model, OnDrift};
 use crate::time::Window;
 
 /// Exploration that the live variants of a bandit share by default.
@@ -41,6 +41,9 @@ pub struct AllocationSpec {
     /// The age at which what a bandit learned counts half; absent forgets nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub half_life: Option<Window>,
+    /// What a bandit does when what works has changed; absent tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_drift: Option<OnDrift>,
 }
 
 impl AllocationSpec {
@@ -55,6 +58,7 @@ impl AllocationSpec {
             burn_in: None,
             refresh: None,
             half_life: None,
+            on_drift: None,
         }
     }
 }

@@ -74,6 +74,7 @@ impl Case<'_> {
             text: self.why(code, &lead),
         }];
         reasons.extend(self.others(&lead, code));
+        reasons.extend(self.facts.health.drift.as_ref().map(words::drifting));
         reasons.extend(self.money(&lead));
         Verdict {
             decision,

@@ -4,7 +4,10 @@ use super::case::Case;
 use super::{Decision, Reason, ReasonCode, Rival, Verdict};
 use crate::catalog::metric::MetricKind;
 use crate::report::table::cells::{grouped, label, percent, signed_percent};
-use crate::report::{Arriving, ComparisonReport, Effect, Freshness, MetricReport, VariantTraffic};
+use crate::report::{
+    Arriving, ComparisonReport, DriftReport, Effect, Freshness, MetricReport, VariantTraffic,
+};
+use crate::time::Zone;
 
 /// Properties that hold money by the ecommerce convention.
 const MONEY: [&str; 3] = ["revenue", "value", "total"];
@@ -187,6 +190,7 @@ impl Case<'_> {
             | ReasonCode::NothingToCompare
             | ReasonCode::SampleRatio
             | ReasonCode::Stale
+            | ReasonCode::Drift
             | ReasonCode::Money
             | ReasonCode::NotRunning => String::new(),
         }
@@ -310,6 +314,17 @@ pub(super) fn silence(freshness: &Freshness) -> Option<String> {
             "no reward for the goal has arrived for {}, though visitors keep coming. Is the tracking broken?",
             since(freshness.days_without_rewards)
         )),
+    }
+}
+
+/// What works has changed.
+pub(super) fn drifting(drift: &DriftReport) -> Reason {
+    Reason {
+        code: ReasonCode::Drift,
+        text: format!(
+            "What works has changed about {}: the figures mix what was before with what is now.",
+            Zone::utc().day(drift.since)
+        ),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Reads `[allocation]`.
 
 use super::window;
-use crate::catalog::experiment::Model;
+use crate::catalog::experiment::{Model, OnDrift};
 use crate::catalog::spec::form::{Choices, Form, Keys, Table};
 use crate::catalog::spec::{
     AllocationSpec, DEFAULT_BURN_IN, DEFAULT_FLOOR_TOTAL, DEFAULT_MODEL, DEFAULT_REFRESH,
@@ -17,6 +17,7 @@ const KEYS: Keys = Keys {
         "burn_in",
         "refresh",
         "half_life",
+        "on_drift",
         "model",
     ],
     later: &["prior", "context", "max_share", "max_step"],
@@ -29,6 +30,10 @@ const POLICY: Choices<PolicyName> = Choices {
         ("top-two", PolicyName::TopTwo),
     ],
     later: &["epsilon-greedy", "contextual"],
+};
+const ON_DRIFT: Choices<OnDrift> = Choices {
+    now: &[("notify", OnDrift::Notify), ("forget", OnDrift::Forget)],
+    later: &[],
 };
 const MODEL: Choices<Model> = Choices {
     now: &[("cohort", Model::Cohort), ("pooled", Model::Pooled)],
@@ -57,6 +62,7 @@ pub(super) fn allocation<'d>(form: &mut Form<'d>, root: &Table<'d>) -> Allocatio
         burn_in: form.whole(&table, "burn_in"),
         refresh: window(form, &table, "refresh"),
         half_life: window(form, &table, "half_life"),
+        on_drift: form.choice(&table, "on_drift", &ON_DRIFT),
     };
     match policy {
         Some(PolicyName::Thompson | PolicyName::TopTwo) => {

@@ -19,6 +19,7 @@ impl Rules<'_> {
                     ("burn_in", allocation.burn_in.is_some()),
                     ("refresh", allocation.refresh.is_some()),
                     ("half_life", allocation.half_life.is_some()),
+                    ("on_drift", allocation.on_drift.is_some()),
                 ];
                 for (key, _) in given.into_iter().filter(|(_, given)| *given) {
                     let detail = "has no effect under policy = \"fixed\"; remove it, or use policy = \"thompson\"";

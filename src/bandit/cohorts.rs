@@ -1,0 +1,33 @@
+//! What each epoch saw of some variants: the cohorts that are compared within themselves.
+
+use std::collections::BTreeMap;
+
+use crate::allocation::Arm;
+use crate::catalog::metric::MetricIndex;
+use crate::cell::{Cells, PlainKey};
+use crate::epoch::EpochNumber;
+use crate::posterior::cohort::Cohort;
+
+/// Visitors and conversions of the arms by epoch, each in full, without the holdout.
+pub(super) fn cohorts(
+    cells: &Cells,
+    metric: MetricIndex,
+    arms: &[Arm],
+) -> BTreeMap<EpochNumber, Cohort> {
+    let positions: BTreeMap<Arm, usize> = arms.iter().copied().zip(0..).collect();
+    let mut cohorts: BTreeMap<EpochNumber, Cohort> = BTreeMap::new();
+    let own = |key: &PlainKey| key.metric == metric && !key.row.holdout;
+    for (key, moments) in cells.plain.iter().filter(|(key, _)| own(key)) {
+        let Some(position) = positions.get(&key.row.arm) else {
+            continue;
+        };
+        let cohort = cohorts.entry(key.epoch).or_insert_with(|| Cohort {
+            visitors: vec![0.0; arms.len()],
+            converted: vec![0.0; arms.len()],
+            weight: 1.0,
+        });
+        cohort.visitors[*position] = moments.n.max(0) as f64;
+        cohort.converted[*position] = moments.y.max(0) as f64;
+    }
+    cohorts
+}

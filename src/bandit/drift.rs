@@ -1,0 +1,57 @@
+//! Whether what works has changed: the detector of [`crate::posterior::drift`] on the epochs of an experiment.
+//!
+//! A bandit closes its epoch once a day at least, so that a change has a date. After the last change that is beyond doubt
+//! the search goes on for a later one.
+
+use super::cohorts::cohorts;
+use crate::allocation::Arm;
+use crate::catalog::Entry;
+use crate::catalog::metric::{MetricIndex, MetricKind};
+use crate::cell::Cells;
+use crate::epoch::{Cause, EpochNumber};
+use crate::posterior::cohort::Cohort;
+use crate::posterior::drift;
+use crate::time::Timestamp;
+
+/// A change of what works.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Change {
+    /// The first epoch after it.
+    pub since: EpochNumber,
+    /// When that was opened.
+    pub at: Timestamp,
+    /// The Bayes factor of a change against none.
+    pub evidence: f64,
+}
+
+/// The last certain change of the ratios of the live variants' conversion rates.
+pub fn noticed(entry: &Entry, cells: &Cells, metric: MetricIndex) -> Option<Change> {
+    match &entry.experiment.metric(metric)?.kind {
+        MetricKind::Conversion { .. } => {}
+        MetricKind::Count { .. } | MetricKind::Sum { .. } | MetricKind::Ratio { .. } => {
+            return None;
+        }
+    }
+    let arms: Vec<Arm> = entry.experiment.live().map(|(arm, _)| arm).collect();
+    let own = |number: &EpochNumber| {
+        let epoch = entry.epochs.get(*number);
+        epoch.is_some_and(|epoch| epoch.cause != Cause::Imported)
+    };
+    let by_epoch = cohorts(cells, metric, &arms).into_iter();
+    let (numbers, cohorts): (Vec<EpochNumber>, Vec<Cohort>) =
+        by_epoch.filter(|(number, _)| own(number)).unzip();
+    let mut from = 0;
+    let mut last = None;
+    while let Some(found) =
+        drift::detect(arms.len(), &cohorts[from..]).filter(drift::Drift::is_certain)
+    {
+        from += found.since;
+        last = Some((numbers[from], found.evidence));
+    }
+    let (since, evidence) = last?;
+    Some(Change {
+        since,
+        at: entry.epochs.get(since)?.opened_at,
+        evidence,
+    })
+}
