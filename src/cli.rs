@@ -1,5 +1,5 @@
-//! The command line. `report`, `import` and `demo` talk to a running server; `analyze`, `evaluate`, `check`, `plan` and `replay`
-//! open files.
+//! The command line. `report`, `import`, `demo` and `evaluate --experiment` talk to a running server; `analyze`, `evaluate`, `check`,
+//! `plan` and `replay` open files.
 //!
 //! Exit codes: 0 done, 1 the input has mistakes, 2 usage, 3 the store or log failed.
 
@@ -57,7 +57,7 @@ enum Verb {
     Import(import::ImportArgs),
     /// Report on an experiment that ran elsewhere, from a CSV file; needs no server
     Analyze(analyze::AnalyzeArgs),
-    /// Say what another policy would have earned, from a log with propensities; needs no server
+    /// Say what another policy would have earned, from a log with propensities or from an experiment
     Evaluate(evaluate::EvaluateArgs),
     /// Play a shop's traffic against the server
     Demo(demo::DemoArgs),
@@ -151,7 +151,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
             analyze::run(&args, &mut std::io::stdout().lock())?;
             Ok(())
         }
-        Some(Verb::Evaluate(args)) => evaluate::run(&args),
+        Some(Verb::Evaluate(args)) => evaluate::run(&client(), &args),
         Some(Verb::Demo(args)) => demo::run(&client(), &args),
         Some(Verb::Replay) => replay::run(&config),
     }

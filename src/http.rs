@@ -11,6 +11,7 @@ mod body;
 mod clock;
 mod decide;
 pub mod error;
+mod evaluate;
 mod events;
 mod experiments;
 mod explain;
@@ -69,10 +70,7 @@ fn traced(config: &mut ServiceConfig, server: &Server) {
         .configure(of_an_experiment)
         .service(resource("/api/v1/holdout/report").route(web::get().to(report::holdout)))
         .service(resource("/api/v1/plan").route(web::post().to(plan::plan)))
-        .service(resource("/health/live").route(web::get().to(operations::live)))
-        .service(resource("/health/ready").route(web::get().to(operations::ready)))
-        .service(resource("/metrics").route(web::get().to(operations::metrics)))
-        .service(resource("/").route(web::get().to(operations::home)));
+        .configure(operated);
     if server.engine.clock().is_manual() {
         let clock = resource("/api/v1/clock")
             .route(web::get().to(clock::get))
@@ -94,7 +92,17 @@ fn of_an_experiment(config: &mut ServiceConfig) {
         .service(at("allocation").route(web::get().to(allocation::current)))
         .service(at("epochs").route(web::get().to(allocation::epochs)))
         .service(at("explain").route(web::get().to(explain::explain)))
+        .service(at("evaluate").route(web::post().to(evaluate::evaluate)))
         .service(at("report").route(web::get().to(report::report)));
+}
+
+/// The routes of those who run the server.
+fn operated(config: &mut ServiceConfig) {
+    config
+        .service(resource("/health/live").route(web::get().to(operations::live)))
+        .service(resource("/health/ready").route(web::get().to(operations::ready)))
+        .service(resource("/metrics").route(web::get().to(operations::metrics)))
+        .service(resource("/").route(web::get().to(operations::home)));
 }
 
 /// The span of a hot route's request, with its id; `None` where nobody reads it.

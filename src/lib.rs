@@ -17,7 +17,8 @@
 //! - [`fold::fold`]: dedupe, change the visitor's record, delta = contribution(after) − contribution(before).
 //! - [`bandit::reallocate`]: posterior → P(best) → floor → a new epoch.
 //! - [`report::report`]: verdict, lift, intervals, P(best), sample ratio mismatch, caveats instead of false certainty.
-//!   Before the start, [`plan::plan`] says what the traffic can decide at all.
+//!   Before the start, [`plan::plan`] says what the traffic can decide at all; [`evaluate::evaluate`] says what another
+//!   policy would have earned.
 //!
 //! # Layers
 //!
@@ -62,6 +63,7 @@ pub mod visitor;
 pub mod fold;
 pub mod report;
 
+pub mod evaluate;
 pub mod plan;
 
 // The shell.

@@ -63,6 +63,7 @@ mod verdict;
 mod weighted;
 
 pub use breakdown::dimensions;
+pub(crate) use breakdown::{dimension_position, dimension_value};
 pub use freshness::{Arriving, Freshness};
 pub use headline::{Evidence, Headline, Shown, View};
 pub use looks::Looks;

@@ -21,7 +21,7 @@ pub mod sequence;
 pub mod special;
 pub mod srm;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use caveat::Caveat;
 pub use fixed::{Comparison, Estimate, Method, compare};
@@ -73,7 +73,7 @@ impl Sample {
 }
 
 /// An interval on the scale of its estimate; both ends finite.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
     /// Lower end.
     pub low: f64,

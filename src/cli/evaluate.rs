@@ -1,28 +1,26 @@
-//! `upswing evaluate`: what another policy would have earned from the visitors of a log; needs no server.
+//! `upswing evaluate`: what another policy would have earned from the visitors of a log, or of a server's experiment.
 
 mod input;
+mod policy;
 mod sheet;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
+use serde_json::json;
 
+use super::client::Client;
 use super::{Failure, say};
 use crate::amount::MICROS;
-use crate::report::table::cells::{Aligned, decimal, grouped, percent, signed_percent, wrapped};
-use crate::stats::Estimate;
+use crate::evaluate::Answer;
+use crate::evaluate::judged::{ALPHA, Judged, Worth, refusal, weights};
+use crate::id::ExperimentKey;
+use crate::report::table::cells::{Aligned, decimal, signed_percent, wrapped};
+use crate::stats::offpolicy::evaluate;
 use crate::stats::offpolicy::log::Prior;
-use crate::stats::offpolicy::{Evaluation, Overlap, Refusal, evaluate};
 
-/// The intervals' confidence is 1 − this.
-const ALPHA: f64 = 0.05;
-/// Standard errors by which the mean weight may miss 1 before it is told.
-const ODD_ERRORS: f64 = 4.0;
-/// The share of visitors for whom the log may know nothing before it is told.
-const TOLD_SHARE: f64 = 0.01;
-
-const EXAMPLE: &str = "A policy that goes by the device, for logs with --context device:
+const EXAMPLE: &str = "A policy that goes by the device, for --context device:
 
   arm,probability,context
   old,0.1,phone
@@ -30,30 +28,46 @@ const EXAMPLE: &str = "A policy that goes by the device, for logs with --context
   old,1,desktop
   new,0,desktop
 
+Of an experiment, arms are its variants and --context is one of its dimensions:
+
+  upswing evaluate --experiment cart-nudge --policy policy.csv --metric revenue
+
 Nothing is said (exit code 1) when the log's visitors are worth fewer than 100
 for the policy, or one of them has more than 5 % of all weight.";
 
-/// Which log, and which policy.
+/// Which visitors, and which policy.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLE)]
 pub(super) struct EvaluateArgs {
     /// CSV file with a header line and a row per decision; a name in `.gz` is decompressed
-    file: PathBuf,
+    #[arg(required_unless_present = "experiment")]
+    file: Option<PathBuf>,
+    /// Judge by the visitors of an experiment of the server instead of a file
+    #[arg(
+        long,
+        value_name = "KEY",
+        value_parser = ExperimentKey::parse,
+        conflicts_with_all = ["file", "arm", "propensity", "reward"]
+    )]
+    experiment: Option<ExperimentKey>,
     /// The policy to judge: a CSV file with the columns arm and probability, and with --context also context; the
     /// probabilities of a context add up to 1, and an arm that is never given has 0
     #[arg(long, value_name = "FILE")]
     policy: PathBuf,
+    /// What the experiment's visitors earned [default: its goal]
+    #[arg(long, value_name = "KEY", requires = "experiment")]
+    metric: Option<String>,
     /// Column of the log that names the arm that was given
-    #[arg(long, value_name = "COLUMN")]
-    arm: String,
+    #[arg(long, value_name = "COLUMN", required_unless_present = "experiment")]
+    arm: Option<String>,
     /// Column with the probability under which it was given, above 0
-    #[arg(long, value_name = "COLUMN")]
-    propensity: String,
+    #[arg(long, value_name = "COLUMN", required_unless_present = "experiment")]
+    propensity: Option<String>,
     /// Column with what it earned: a number, true/false or yes/no; an empty cell is 0
-    #[arg(long, value_name = "COLUMN")]
-    reward: String,
-    /// Column with what the policy goes by, such as a device or a position
-    #[arg(long, value_name = "COLUMN")]
+    #[arg(long, value_name = "COLUMN", required_unless_present = "experiment")]
+    reward: Option<String>,
+    /// Column with what the policy goes by, such as a device or a position; of an experiment, the dimension
+    #[arg(long, value_name = "NAME")]
     context: Option<String>,
     /// How it is printed
     #[arg(long, value_enum, default_value_t = Format::Table)]
@@ -68,101 +82,82 @@ enum Format {
     Json,
 }
 
-/// What is printed.
-#[derive(Debug, Serialize)]
-struct Judged {
-    #[serde(flatten)]
-    evaluation: Evaluation,
-    /// The share of visitors to whom the policy gives an arm that the log never gave in their context.
-    unsupported: f64,
-    notes: Vec<String>,
+/// The columns of a log.
+struct Columns<'a> {
+    arm: &'a str,
+    propensity: &'a str,
+    reward: &'a str,
+    context: Option<&'a str>,
 }
 
 /// Prints what the policy is worth.
 ///
 /// # Errors
-/// The mistakes of the files, and a log that tells too little about the policy.
-pub(super) fn run(args: &EvaluateArgs) -> Result<(), Failure> {
-    let input = input::read(args)?;
+/// The mistakes of the files, visitors who tell too little about the policy, and no answer of the server.
+pub(super) fn run(client: &Client, args: &EvaluateArgs) -> Result<(), Failure> {
+    if let (Some(file), Some(arm), Some(propensity), Some(reward)) =
+        (&args.file, &args.arm, &args.propensity, &args.reward)
+    {
+        let columns = Columns {
+            arm,
+            propensity,
+            reward,
+            context: args.context.as_deref(),
+        };
+        let judged = of_log(file, &args.policy, &columns)?;
+        return show(args.format, &judged, &judged);
+    }
+    let answer = of_experiment(client, args)?;
+    show(args.format, &answer, &answer.judged)
+}
+
+fn of_log(file: &Path, policy: &Path, columns: &Columns<'_>) -> Result<Judged, Failure> {
+    let input = input::read(file, policy, columns)?;
     let unit = MICROS as f64;
     let prior = Prior::of(&input.log, unit);
     let cells = input.log.cells(&input.policy, prior, unit);
     let evaluation = evaluate(&cells, ALPHA).map_err(|why| Failure::input(refusal(why)))?;
-    let unsupported = input.log.unsupported(&input.policy);
-    let judged = Judged {
-        notes: notes(&evaluation.overlap, unsupported),
-        evaluation,
-        unsupported,
-    };
-    match args.format {
-        Format::Table => say(table(&judged).trim_end()),
+    Ok(Judged::new(
+        &evaluation,
+        input.log.unsupported(&input.policy),
+    ))
+}
+
+fn of_experiment(client: &Client, args: &EvaluateArgs) -> Result<Answer, Failure> {
+    let mut shares = Vec::new();
+    policy::read(&args.policy, args.context.is_some(), |stated| {
+        let mut share = json!({ "arm": stated.arm, "probability": stated.probability });
+        if let Some(context) = stated.context {
+            share["context"] = json!(context);
+        }
+        shares.push(share);
+        Ok(())
+    })?;
+    let mut body = json!({ "policy": shares });
+    for (name, value) in [("metric", &args.metric), ("context", &args.context)] {
+        if let Some(value) = value {
+            body[name] = json!(value);
+        }
+    }
+    let key = args.experiment.as_ref().map_or("", ExperimentKey::as_str);
+    Ok(client.post(&format!("/api/v1/experiments/{key}/evaluate"), &body)?)
+}
+
+fn show(format: Format, whole: &impl Serialize, judged: &Judged) -> Result<(), Failure> {
+    match format {
+        Format::Table => say(table(judged).trim_end()),
         Format::Json => {
-            let json = serde_json::to_string_pretty(&judged);
+            let json = serde_json::to_string_pretty(whole);
             say(&json.map_err(|error| Failure::input(error.to_string()))?);
         }
     }
     Ok(())
 }
 
-fn refusal(why: Refusal) -> String {
-    match why {
-        Refusal::NoData => {
-            "The log never gave what the policy gives: it tells nothing about it.".to_owned()
-        }
-        Refusal::Unusable => {
-            "The weights are beyond the range of numbers: check the column of propensities."
-                .to_owned()
-        }
-        Refusal::FewEffective(overlap) => format!(
-            "The log tells too little about the policy: its visitors are worth fewer than 100.\n{}",
-            figures(&overlap)
-        ),
-        Refusal::Concentrated(overlap) => format!(
-            "One visitor decides what the policy is worth: it has more than 5 % of all weight.\n{}",
-            figures(&overlap)
-        ),
-    }
-}
-
-fn figures(overlap: &Overlap) -> String {
-    format!(
-        "{} visitors, worth {:.0} for this policy; mean weight {}, largest weight {} ({} of all).",
-        grouped(overlap.visitors),
-        overlap.effective,
-        decimal(overlap.mean_weight),
-        decimal(overlap.largest_weight),
-        percent(Some(overlap.largest_share), 1)
-    )
-}
-
-fn notes(overlap: &Overlap, unsupported: f64) -> Vec<String> {
-    let mut notes = Vec::new();
-    if unsupported > TOLD_SHARE {
-        notes.push(format!(
-            "To {} of visitors the policy gives an arm that the log never gave there. IPS counts them as earning nothing, SNIPS as \
-             earning what the others do.",
-            percent(Some(unsupported), 1)
-        ));
-    }
-    // Var(w) = mean² · (n/ESS − 1), as ESS = (Σw)²/Σw².
-    let excess = (overlap.visitors as f64 / overlap.effective - 1.0).max(0.0);
-    let error = overlap.mean_weight * (excess / overlap.visitors as f64).sqrt();
-    let miss = (overlap.mean_weight + unsupported - 1.0).abs();
-    if miss > ODD_ERRORS * error + 1e-6 {
-        notes.push(format!(
-            "The mean weight is {}, which should be near {}: the propensities are not those under which the arms were given.",
-            decimal(overlap.mean_weight),
-            decimal(1.0 - unsupported)
-        ));
-    }
-    notes
-}
-
-fn table(judged: &Judged) -> String {
-    let of = &judged.evaluation;
-    let mut table = Aligned::new(&["Mean reward", "Estimate", "95 %", "Against the log"]);
+fn table(of: &Judged) -> String {
+    let mut table = Aligned::new(&["Mean reward", "Estimate", "95 %", "Lift"]);
     table.row(vec![
-        "the log's own policy".to_owned(),
+        "as it was".to_owned(),
         decimal(of.logged),
         String::new(),
         String::new(),
@@ -172,29 +167,26 @@ fn table(judged: &Judged) -> String {
         ("this policy, SNIPS", of.snips),
         ("this policy, doubly robust", of.doubly_robust),
     ] {
-        table.row(row(name, &estimate, of.logged));
+        table.row(row(name, &estimate));
     }
     let mut out = table.render();
     out.push('\n');
-    out += &wrapped("Overlap:", &figures(&of.overlap));
-    for note in &judged.notes {
+    out += &wrapped("Overlap:", &weights(&of.overlap));
+    for note in &of.notes {
         out += &wrapped("  !", note);
     }
     out
 }
 
-fn row(name: &str, estimate: &Estimate, logged: f64) -> Vec<String> {
-    let interval = estimate
+fn row(name: &str, worth: &Worth) -> Vec<String> {
+    let interval = worth
+        .mean
         .interval
         .map(|of| format!("{} to {}", decimal(of.low), decimal(of.high)));
-    let against = (logged > 0.0).then(|| {
-        let change = estimate.estimate / logged - 1.0;
-        signed_percent(change)
-    });
     vec![
         name.to_owned(),
-        decimal(estimate.estimate),
+        decimal(worth.mean.estimate),
         interval.unwrap_or_default(),
-        against.unwrap_or_default(),
+        worth.lift.map(signed_percent).unwrap_or_default(),
     ]
 }

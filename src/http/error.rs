@@ -45,6 +45,22 @@ pub enum Code {
     UnknownEpoch,
     /// The weights of the epoch can not come back.
     Irreversible,
+    /// There is no such metric.
+    UnknownMetric,
+    /// There is no such dimension.
+    UnknownDimension,
+    /// A policy's probabilities are none, or do not add up to 1, or are missing for some visitors.
+    InvalidPolicy,
+    /// A ratio can not be judged.
+    RatioMetric,
+    /// Visitors were imported without an allocation.
+    UnknownPropensity,
+    /// No visitor tells anything about the policy.
+    NoData,
+    /// The visitors tell too little about the policy.
+    TooLittleOverlap,
+    /// One visitor decides what the policy is worth.
+    Dominated,
     /// No global holdout is configured.
     NoHoldout,
     /// An imported row needs an id.
@@ -82,9 +98,17 @@ impl Code {
             | Self::InvalidEncoding
             | Self::IdRequired => StatusCode::BAD_REQUEST,
             Self::BodyTooLarge | Self::BatchTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::InvalidDefinition | Self::PlanIncomplete | Self::NothingToPlan => {
-                StatusCode::UNPROCESSABLE_ENTITY
-            }
+            Self::InvalidDefinition
+            | Self::PlanIncomplete
+            | Self::NothingToPlan
+            | Self::UnknownMetric
+            | Self::UnknownDimension
+            | Self::InvalidPolicy
+            | Self::RatioMetric
+            | Self::UnknownPropensity
+            | Self::NoData
+            | Self::TooLittleOverlap
+            | Self::Dominated => StatusCode::UNPROCESSABLE_ENTITY,
             Self::UnknownExperiment
             | Self::UnknownVariant
             | Self::UnknownEpoch
@@ -119,6 +143,14 @@ impl Code {
             Self::UnknownVariant => "Unknown variant",
             Self::UnknownEpoch => "Unknown epoch",
             Self::Irreversible => "These weights can not come back",
+            Self::UnknownMetric => "Unknown metric",
+            Self::UnknownDimension => "Unknown dimension",
+            Self::InvalidPolicy => "The policy's probabilities are not usable",
+            Self::RatioMetric => "A ratio can not be judged",
+            Self::UnknownPropensity => "The visitors' propensities are not known",
+            Self::NoData => "No visitor tells anything about the policy",
+            Self::TooLittleOverlap => "The visitors tell too little about the policy",
+            Self::Dominated => "One visitor decides what the policy is worth",
             Self::NoHoldout => "Nobody is held out",
             Self::IdRequired => "The row needs an id",
             Self::NotFound => "There is nothing here",

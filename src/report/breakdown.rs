@@ -4,12 +4,12 @@
 //! are about the choice for everybody, and integrals for every value would cost more than the whole report.
 
 use crate::catalog::Entry;
-use crate::cell::{RETURNING, VISITOR_TYPE};
+use crate::cell::{NEW, OTHER, RETURNING, VISITOR_TYPE};
 
 use super::design::Design;
 use super::figure::Reader;
 use super::interaction::Lifts;
-use super::totals::{Totals, Value};
+use super::totals::Totals;
 use super::{
     ALPHA, Breakdown, BreakdownValue, Interaction, Question, View, guardrail, headline,
     multiplicity,
@@ -17,6 +17,8 @@ use super::{
 
 /// The dimension that every experiment has: whether the visitor was known already when assigned.
 const BUILT_IN: &str = crate::catalog::spec::VISITOR_TYPE;
+/// The name of everything beyond the kept values.
+const REST: &str = "other";
 
 /// The dimensions of an experiment: the declared ones, and `visitor_type` with the values `new` and `returning`.
 pub fn dimensions(entry: &Entry) -> Vec<&str> {
@@ -44,7 +46,8 @@ pub(super) fn all(question: &Question<'_>, design: &Design<'_>, view: View) -> V
                 lifts.meet(index, pairing, figures);
             });
             values.push(BreakdownValue {
-                value: label(design.entry, value),
+                value: dimension_value(design.entry, value.dimension, value.value)
+                    .unwrap_or_else(|| REST.to_owned()),
                 metrics: guardrail::of_a_part(metrics),
             });
         }
@@ -70,25 +73,38 @@ pub(super) fn all(question: &Question<'_>, design: &Design<'_>, view: View) -> V
 
 /// Position and name of what is asked for, by position.
 fn asked<'a>(question: &Question<'a>) -> Vec<(u8, &'a str)> {
-    let declared = question.entry.experiment.dimensions.len();
-    let position = |at: usize| u8::try_from(at).ok().filter(|_| at < declared);
-    let named = dimensions(question.entry).into_iter().enumerate();
-    named
-        .filter(|(_, name)| question.dimensions.contains(name))
-        .map(|(at, name)| (position(at).unwrap_or(VISITOR_TYPE), name))
+    let known = dimensions(question.entry).into_iter();
+    known
+        .filter(|name| question.dimensions.contains(name))
+        .filter_map(|name| Some((dimension_position(question.entry, name)?, name)))
         .collect()
 }
 
-fn label(entry: &Entry, of: Value) -> String {
-    if of.dimension == VISITOR_TYPE {
-        let is_returning = of.value == RETURNING;
-        return if is_returning { "returning" } else { "new" }.to_owned();
+/// The position of a dimension in the keys of cells; `None` for one that the experiment does not have.
+pub(crate) fn dimension_position(entry: &Entry, name: &str) -> Option<u8> {
+    let mut declared = entry.experiment.dimensions.iter();
+    match declared.position(|dimension| dimension.attribute == name) {
+        Some(at) => u8::try_from(at).ok(),
+        None => (name == BUILT_IN).then_some(VISITOR_TYPE),
     }
-    let position = usize::from(of.dimension);
+}
+
+/// The name of a value of a dimension, both by position; `None` for a position that no value has.
+pub(crate) fn dimension_value(entry: &Entry, dimension: u8, value: u8) -> Option<String> {
+    if dimension == VISITOR_TYPE {
+        let name = match value {
+            NEW => "new",
+            RETURNING => "returning",
+            _ => return None,
+        };
+        return Some(name.to_owned());
+    }
+    let position = usize::from(dimension);
     let kept = match entry.experiment.dimensions.get(position) {
         Some(dimension) if !dimension.values.is_empty() => Some(&dimension.values),
         Some(_) | None => entry.lifecycle.seen.get(position),
     };
-    let kept = kept.and_then(|values| values.get(usize::from(of.value)));
-    kept.map_or("other", String::as_str).to_owned()
+    let name = kept.and_then(|values| values.get(usize::from(value)));
+    name.cloned()
+        .or_else(|| (value == OTHER).then(|| REST.to_owned()))
 }

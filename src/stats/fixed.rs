@@ -3,7 +3,7 @@
 //! Proportions: pooled z test with a Wald interval, or Newcombe's hybrid Wilson interval (1998, method 10) where counts are
 //! small, which also works for arms without any conversion. Means: Welch's t test and interval.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::lift::{self, Terms};
 use super::special::{t_critical, t_sf};
@@ -28,7 +28,7 @@ pub enum Method {
 }
 
 /// A figure with its uncertainty; the caveats of the result it stands in say why a part is absent.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
     /// The point estimate.
     pub estimate: f64,

@@ -9,10 +9,14 @@
 //!
 //! Few visitors with large weights make all three worthless and their errors too small, which shows in no figure but
 //! the weights. Then there is a [`Refusal`] instead.
+//!
+//! All of it needs sums alone. Where the propensity is constant, a [`Cell`] of plain ones is exact; where it moved and only
+//! sums weighted by its inverse are kept, they are judged as exactly ([`weighted`]), up to the largest weight.
 
 pub mod log;
+pub mod weighted;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Estimate, Sample};
 
@@ -36,29 +40,74 @@ pub struct Cell {
     pub expected: f64,
 }
 
-impl Cell {
-    fn weight(&self) -> f64 {
+/// Visitors who are judged together. A visitor's weight is w, the outcome Y.
+trait Group {
+    fn visitors(&self) -> u64;
+
+    /// The largest w, or a bound of it.
+    fn largest(&self) -> f64;
+
+    /// Σ w and Σ w², with w in units of `largest`: so no square overflows.
+    fn weights(&self, largest: f64) -> [f64; 2];
+
+    /// Σ w(Y − `predicted`).
+    fn beyond(&self, predicted: f64) -> f64;
+
+    /// Σ (`constant` + w(Y − `predicted`))².
+    fn squares(&self, constant: f64, predicted: f64) -> f64;
+
+    fn model(&self) -> Modelled;
+
+    fn is_usable(&self) -> bool;
+}
+
+/// What a model says about visitors: the mean of their action, and that under the judged policy in their context.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Modelled {
+    predicted: f64,
+    expected: f64,
+}
+
+impl Group for Cell {
+    fn visitors(&self) -> u64 {
+        self.outcomes.n
+    }
+
+    fn largest(&self) -> f64 {
         self.target / self.propensity
     }
 
-    fn visitors(&self) -> f64 {
-        self.outcomes.n as f64
+    fn weights(&self, largest: f64) -> [f64; 2] {
+        let (n, relative) = (self.outcomes.n as f64, self.largest() / largest);
+        [n * relative, n * relative * relative]
     }
 
-    /// Σ (wY − mean)² over the cell.
-    fn spread(&self) -> f64 {
-        let squares = self.outcomes.variance.max(0.0) * (self.visitors() - 1.0);
-        self.weight() * self.weight() * squares
+    fn beyond(&self, predicted: f64) -> f64 {
+        self.outcomes.n as f64 * self.largest() * (self.outcomes.mean - predicted)
+    }
+
+    fn squares(&self, constant: f64, predicted: f64) -> f64 {
+        let (n, weight) = (self.outcomes.n as f64, self.largest());
+        let center = constant + weight * (self.outcomes.mean - predicted);
+        let within = self.outcomes.variance.max(0.0) * (n - 1.0);
+        n * center * center + weight * weight * within
+    }
+
+    fn model(&self) -> Modelled {
+        Modelled {
+            predicted: self.predicted,
+            expected: self.expected,
+        }
     }
 
     fn is_usable(&self) -> bool {
-        let weight = self.weight();
+        let weight = self.largest();
         self.outcomes.is_usable() && self.propensity > 0.0 && weight >= 0.0 && weight.is_finite()
     }
 }
 
 /// How much the logged visitors tell about the judged policy.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Overlap {
     /// Logged visitors.
     pub visitors: u64,
@@ -66,26 +115,23 @@ pub struct Overlap {
     pub effective: f64,
     /// The mean weight: near 1, unless the judged policy does what the logged one never did, or propensities are wrong.
     pub mean_weight: f64,
-    /// The largest weight of a visitor.
+    /// The largest weight of a visitor; where only weighted sums are kept, an upper bound of it.
     pub largest_weight: f64,
     /// The same as a share of all weight.
     pub largest_share: f64,
 }
 
 impl Overlap {
-    /// Of usable cells; `None` where no visitor has any weight.
-    fn of(cells: &[Cell]) -> Option<Self> {
-        let largest = cells.iter().map(Cell::weight).fold(0.0, f64::max);
-        // Relative to the largest, no weight overflows when squared.
-        let sum = |power: i32| -> f64 {
-            let relative = |cell: &Cell| (cell.weight() / largest).powi(power);
-            cells
-                .iter()
-                .map(|cell| cell.visitors() * relative(cell))
-                .sum()
-        };
-        let (first, second) = (sum(1), sum(2));
-        let visitors = cells.iter().map(|cell| cell.outcomes.n).sum();
+    /// Of usable groups; `None` where no visitor has any weight.
+    fn of<G: Group>(groups: &[G]) -> Option<Self> {
+        let largest = groups.iter().map(Group::largest).fold(0.0, f64::max);
+        let [mut first, mut second] = [0.0; 2];
+        for group in groups {
+            let [weights, squares] = group.weights(largest);
+            first += weights;
+            second += squares;
+        }
+        let visitors = groups.iter().map(Group::visitors).sum();
         (largest > 0.0).then(|| Self {
             visitors,
             effective: first * first / second,
@@ -120,7 +166,7 @@ pub enum Refusal {
 }
 
 /// The judged policy's mean per visitor, by three estimators.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Evaluation {
     /// How much the log tells.
     pub overlap: Overlap,
@@ -139,55 +185,71 @@ pub struct Evaluation {
 /// Judges a policy by the cells of a log, with z intervals of confidence 1 − `alpha`.
 ///
 /// Visitors whose action the policy never takes belong to the cells too, with the target 0.
+///
+/// # Errors
+/// [`Refusal`] where the log tells too little.
 pub fn evaluate(cells: &[Cell], alpha: f64) -> Result<Evaluation, Refusal> {
-    let cells: Vec<Cell> = cells
-        .iter()
-        .filter(|cell| cell.outcomes.n > 0)
-        .copied()
-        .collect();
-    if !cells.iter().all(Cell::is_usable) {
+    let mean = |cells: &[Cell]| {
+        let outcomes = |cell: &Cell| cell.outcomes.n as f64 * cell.outcomes.mean;
+        let visitors: f64 = cells.iter().map(|cell| cell.outcomes.n as f64).sum();
+        cells.iter().map(outcomes).sum::<f64>() / visitors
+    };
+    judged(cells, mean, alpha)
+}
+
+/// Judges a policy by groups whose visitors earned a mean of `logged`.
+fn judged<G: Group + Copy>(
+    groups: &[G],
+    logged: impl Fn(&[G]) -> f64,
+    alpha: f64,
+) -> Result<Evaluation, Refusal> {
+    let present = groups.iter().filter(|group| group.visitors() > 0);
+    let groups: Vec<G> = present.copied().collect();
+    if !groups.iter().all(Group::is_usable) {
         return Err(Refusal::Unusable);
     }
-    let overlap = Overlap::of(&cells).ok_or(Refusal::NoData)?;
+    let overlap = Overlap::of(&groups).ok_or(Refusal::NoData)?;
     if let Some(refusal) = overlap.refusal() {
         return Err(refusal);
     }
-    figures(&cells, overlap, alpha).ok_or(Refusal::Unusable)
+    figures(&groups, overlap, logged(&groups), alpha).ok_or(Refusal::Unusable)
 }
 
-fn figures(cells: &[Cell], overlap: Overlap, alpha: f64) -> Option<Evaluation> {
+fn figures<G: Group>(
+    groups: &[G],
+    overlap: Overlap,
+    logged: f64,
+    alpha: f64,
+) -> Option<Evaluation> {
     let visitors = overlap.visitors as f64;
-    let mean = |of: &dyn Fn(&Cell) -> f64| -> f64 {
-        let sum: f64 = cells.iter().map(|cell| cell.visitors() * of(cell)).sum();
-        sum / visitors
+    let mean = |of: &dyn Fn(&G) -> f64| groups.iter().map(of).sum::<f64>() / visitors;
+    // The mean of the terms expected + w(Y − predicted), with the error that their variance gives it.
+    let by_mean = |model: &dyn Fn(&G) -> Modelled| {
+        let center = mean(&|group| {
+            let of = model(group);
+            group.visitors() as f64 * of.expected + group.beyond(of.predicted)
+        });
+        let spread = mean(&|group| {
+            let of = model(group);
+            group.squares(of.expected - center, of.predicted)
+        });
+        Estimate::by_z(center, (spread / (visitors - 1.0)).sqrt(), alpha)
     };
-    // Σ (term − center)² over visitors: within cells, and between their means.
-    let spread = |of: &dyn Fn(&Cell) -> f64, center: f64| -> f64 {
-        let around = |cell: &Cell| cell.visitors() * (of(cell) - center).powi(2) + cell.spread();
-        cells.iter().map(around).sum()
+    let normalised = mean(&|group| group.beyond(0.0)) / overlap.mean_weight;
+    let spread = mean(&|group| group.squares(0.0, normalised));
+    let error = (spread / visitors).sqrt() / overlap.mean_weight;
+    let modelled = mean(&|group| group.visitors() as f64 * group.model().expected);
+    let none = Modelled {
+        predicted: 0.0,
+        expected: 0.0,
     };
-    let by_mean = |of: &dyn Fn(&Cell) -> f64| {
-        let center = mean(of);
-        let variance = spread(of, center) / (visitors - 1.0);
-        Estimate::by_z(center, (variance / visitors).sqrt(), alpha)
-    };
-    let scored = |cell: &Cell| cell.weight() * cell.outcomes.mean;
-    let normalised = mean(&scored) / overlap.mean_weight;
-    let beyond = |cell: &Cell| cell.weight() * (cell.outcomes.mean - normalised);
-    let error = spread(&beyond, 0.0).sqrt() / (visitors * overlap.mean_weight);
-    let (logged, modelled) = (
-        mean(&|cell| cell.outcomes.mean),
-        mean(&|cell| cell.expected),
-    );
-    let robust =
-        |cell: &Cell| cell.expected + cell.weight() * (cell.outcomes.mean - cell.predicted);
     (logged.is_finite() && modelled.is_finite()).then_some(Evaluation {
         overlap,
         logged,
         modelled,
-        ips: by_mean(&scored)?,
+        ips: by_mean(&|_| none)?,
         snips: Estimate::by_z(normalised, error, alpha)?,
-        doubly_robust: by_mean(&robust)?,
+        doubly_robust: by_mean(&Group::model)?,
     })
 }
 

@@ -18,7 +18,7 @@ const ORDER: &[&[&str]] = &[
     &["visitor"],
     &["fold"],
     &["report"],
-    &["plan"],
+    &["evaluate", "plan"],
     // From here on the shell.
     &["clock", "telemetry"],
     &["config"],

@@ -20,6 +20,7 @@ mod covariate;
 mod definitions;
 mod durability;
 mod evaluate;
+mod evaluate_experiment;
 mod guardrails;
 mod hillstrom;
 mod holdout;

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use super::super::{Failure, analyze};
-use super::EvaluateArgs;
+use super::Columns;
+use super::policy;
 use super::sheet::{Column, Row, Sheet};
 use crate::amount::Amount;
 use crate::moments::{Moments, Observation};
@@ -48,36 +49,26 @@ struct Named {
 ///
 /// # Errors
 /// The first mistake with its file, line and column.
-pub(super) fn read(args: &EvaluateArgs) -> Result<Input, Failure> {
-    let named = policy(&args.policy, args.context.is_some())?;
-    let log = log(args, &named)?;
+pub(super) fn read(file: &Path, policy: &Path, columns: &Columns<'_>) -> Result<Input, Failure> {
+    let named = named(policy, columns.context.is_some())?;
+    let log = log(file, columns, &named)?;
     Ok(Input {
         policy: named.policy,
         log,
     })
 }
 
-fn policy(file: &Path, by_context: bool) -> Result<Named, Failure> {
-    let sheet = Sheet::open(file)?;
-    let (arm, probability) = (sheet.column("arm")?, sheet.column("probability")?);
-    let context = by_context.then(|| sheet.column("context")).transpose()?;
-    if !by_context && sheet.has("context") {
-        let file = file.display();
-        return Err(Failure::usage(format!(
-            "{file} has a column \"context\": name that of the log with --context"
-        )));
-    }
+fn named(file: &Path, by_context: bool) -> Result<Named, Failure> {
     let (mut arms, mut contexts) = (Names::default(), Names::default());
     let mut probabilities = BTreeMap::new();
-    sheet.each(|row| {
+    policy::read(file, by_context, |stated| {
         let choice = Choice {
-            context: contexts.number(context_of(row, context.as_ref())?),
-            action: arms.number(row.text(&arm)?),
+            context: contexts.number(stated.context.unwrap_or_default()),
+            action: arms.number(stated.arm),
         };
-        let replaced = probabilities.insert(choice, row.probability(&probability)?);
-        match replaced {
+        match probabilities.insert(choice, stated.probability) {
             None => Ok(()),
-            Some(_) => Err(row.problem(&arm, "has its probability on an earlier line")),
+            Some(_) => Err(stated.problem("has its probability on an earlier line")),
         }
     })?;
     let policy = Policy::new(probabilities).map_err(|found| {
@@ -101,12 +92,12 @@ fn context_of<'r>(row: &Row<'r>, column: Option<&Column>) -> Result<&'r str, Fai
     column.map_or(Ok(""), |column| row.text(column))
 }
 
-fn log(args: &EvaluateArgs, named: &Named) -> Result<Log, Failure> {
-    let sheet = Sheet::open(&args.file)?;
-    let arm = sheet.column(&args.arm)?;
-    let propensity = sheet.column(&args.propensity)?;
-    let reward = sheet.column(&args.reward)?;
-    let context = args.context.as_deref().map(|name| sheet.column(name));
+fn log(file: &Path, columns: &Columns<'_>, named: &Named) -> Result<Log, Failure> {
+    let sheet = Sheet::open(file)?;
+    let arm = sheet.column(columns.arm)?;
+    let propensity = sheet.column(columns.propensity)?;
+    let reward = sheet.column(columns.reward)?;
+    let context = columns.context.map(|name| sheet.column(name));
     let context = context.transpose()?;
     let mut log = Log::default();
     sheet.each(|row| {

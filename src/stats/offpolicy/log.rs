@@ -58,8 +58,19 @@ impl Policy {
         self.0.get(&choice).copied()
     }
 
+    /// Whether the policy says what it does in a context.
+    pub fn knows(&self, context: u32) -> bool {
+        self.0.keys().any(|choice| choice.context == context)
+    }
+
+    /// The actions that it takes in some context.
+    pub fn actions(&self) -> BTreeSet<u32> {
+        let taken = self.0.iter().filter(|(_, probability)| **probability > 0.0);
+        taken.map(|(choice, _)| choice.action).collect()
+    }
+
     /// Σ probability · `of`(action) by context.
-    fn expected(&self, of: impl Fn(Choice) -> f64) -> BTreeMap<u32, f64> {
+    pub(super) fn expected(&self, of: impl Fn(Choice) -> f64) -> BTreeMap<u32, f64> {
         let mut sums = BTreeMap::new();
         for (choice, probability) in &self.0 {
             *sums.entry(choice.context).or_default() += probability * of(*choice);
@@ -80,11 +91,27 @@ pub struct Prior {
 impl Prior {
     /// Twenty visitors with the mean of the log, whose integers are 1/`unit`.
     pub fn of(log: &Log, unit: f64) -> Self {
-        let all = log.groups.values().fold(Moments::default(), |a, b| a + *b);
         Self {
             visitors: PRIOR_VISITORS,
-            mean: all.mean(unit).unwrap_or(0.0),
+            mean: log.mean(unit).unwrap_or(0.0),
         }
+    }
+}
+
+/// What each action is expected to earn, wherever it is taken.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Model {
+    prior: Prior,
+    unit: f64,
+    actions: BTreeMap<u32, Moments>,
+}
+
+impl Model {
+    pub(super) fn mean(&self, choice: Choice) -> f64 {
+        let own = self.actions.get(&choice.action).copied();
+        let own = own.unwrap_or_default();
+        let sum = own.y as f64 / self.unit + self.prior.visitors * self.prior.mean;
+        sum / (own.n as f64 + self.prior.visitors)
     }
 }
 
@@ -104,18 +131,29 @@ impl Log {
             .or_default() += outcomes;
     }
 
-    /// The cells of the log under a policy, in units of `unit` integers (10⁶ for amounts, 1 for counts).
-    pub fn cells(&self, policy: &Policy, prior: Prior, unit: f64) -> Vec<Cell> {
+    /// The mean outcome, in units of `unit` integers (10⁶ for amounts, 1 for counts); `None` without visitors.
+    pub fn mean(&self, unit: f64) -> Option<f64> {
+        let all = self.groups.values().fold(Moments::default(), |a, b| a + *b);
+        all.mean(unit)
+    }
+
+    /// The means of the log's actions, shrunken towards the prior; `unit` as in [`Log::mean`].
+    pub fn model(&self, prior: Prior, unit: f64) -> Model {
         let mut actions: BTreeMap<u32, Moments> = BTreeMap::new();
         for ((choice, _), outcomes) in &self.groups {
             *actions.entry(choice.action).or_default() += *outcomes;
         }
-        let model = |choice: Choice| {
-            let own = actions.get(&choice.action).copied().unwrap_or_default();
-            let sum = own.y as f64 / unit + prior.visitors * prior.mean;
-            sum / (own.n as f64 + prior.visitors)
-        };
-        let expected = policy.expected(model);
+        Model {
+            prior,
+            unit,
+            actions,
+        }
+    }
+
+    /// The cells of the log under a policy; `unit` as in [`Log::mean`].
+    pub fn cells(&self, policy: &Policy, prior: Prior, unit: f64) -> Vec<Cell> {
+        let model = self.model(prior, unit);
+        let expected = policy.expected(|choice| model.mean(choice));
         let cell = |((choice, propensity), outcomes): (&(Choice, u64), &Moments)| Cell {
             outcomes: Sample {
                 n: u64::try_from(outcomes.n).unwrap_or(0),
@@ -124,7 +162,7 @@ impl Log {
             },
             propensity: f64::from_bits(*propensity),
             target: policy.probability(*choice).unwrap_or(0.0),
-            predicted: model(*choice),
+            predicted: model.mean(*choice),
             expected: expected.get(&choice.context).copied().unwrap_or(0.0),
         };
         self.groups.iter().map(cell).collect()
@@ -132,14 +170,23 @@ impl Log {
 
     /// The share of the log's visitors to whom the policy would give an action that nobody in their context got.
     pub fn unsupported(&self, policy: &Policy) -> f64 {
-        let (mut visitors, mut taken) = (BTreeMap::<u32, f64>::new(), BTreeSet::new());
-        for ((choice, _), outcomes) in &self.groups {
-            *visitors.entry(choice.context).or_default() += outcomes.n as f64;
-            taken.insert(*choice);
-        }
-        let never = policy.expected(|choice| f64::from(u8::from(!taken.contains(&choice))));
-        let share = |(context, n): (&u32, &f64)| n * never.get(context).copied().unwrap_or(0.0);
-        let all: f64 = visitors.values().sum();
-        visitors.iter().map(share).sum::<f64>() / all.max(1.0)
+        let groups = self.groups.iter();
+        unsupported(
+            policy,
+            groups.map(|((choice, _), outcomes)| (*choice, outcomes.n)),
+        )
     }
+}
+
+/// The share of visitors to whom the policy would give an action that none of them in their context got.
+pub(super) fn unsupported(policy: &Policy, groups: impl Iterator<Item = (Choice, i64)>) -> f64 {
+    let (mut visitors, mut taken) = (BTreeMap::<u32, f64>::new(), BTreeSet::new());
+    for (choice, n) in groups.filter(|(_, n)| *n > 0) {
+        *visitors.entry(choice.context).or_default() += n as f64;
+        taken.insert(choice);
+    }
+    let never = policy.expected(|choice| f64::from(u8::from(!taken.contains(&choice))));
+    let share = |(context, n): (&u32, &f64)| n * never.get(context).copied().unwrap_or(0.0);
+    let all: f64 = visitors.values().sum();
+    visitors.iter().map(share).sum::<f64>() / all.max(1.0)
 }
