@@ -32,7 +32,7 @@ pub(super) use read::read;
 /// Longest text field, in characters.
 pub const MAX_TEXT_CHARS: usize = 2_000;
 /// Most variants of an experiment.
-pub const MAX_VARIANTS: usize = 50;
+pub const MAX_VARIANTS: usize = 100;
 /// Most metrics of an experiment.
 pub const MAX_METRICS: usize = 200;
 /// Most dimensions of an experiment.

@@ -135,7 +135,7 @@ fn variants_are_distinct_and_alike() {
         "variants[0].payload",
         Code::TooLarge,
     );
-    let many: Vec<_> = (0..51).map(|n| json!({"key": n.to_string()})).collect();
+    let many: Vec<_> = (0..101).map(|n| json!({"key": n.to_string()})).collect();
     assert_one(&[("/variants", json!(many))], "variants", Code::TooLarge);
     assert_one(&[("/variants", json!([]))], "variants", Code::Missing);
     let flag = json!([{"key": "on", "value": true}]);

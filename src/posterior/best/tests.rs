@@ -102,6 +102,17 @@ fn the_bandit_s_probabilities_match_the_reference() {
     }
 }
 
+/// A recommender's items: 34 to 80 arms of 2 to 1,300 clicks.
+#[test]
+fn many_arms_match_the_reference() {
+    for case in golden::cases(include_str!("../../../tests/golden/bandit_pbest_many.json")) {
+        let of = |name: &str| numbers(&case.input[name]);
+        let beta = |(a, b)| Posterior::Beta { a, b };
+        let arms: Vec<Posterior> = of("alpha").into_iter().zip(of("beta")).map(beta).collect();
+        case.check("p_best", &evaluate(&arms).prob_best);
+    }
+}
+
 #[test]
 fn two_arms_match_the_closed_form() {
     for (control, treatment) in [

@@ -7,9 +7,9 @@ use crate::cell::{PlainKey, Row, VisitorsKey};
 use crate::epoch::EpochNumber;
 use crate::moments::{Moments, Observation};
 
-/// 50 variants, 20 metrics, every variant with visitors.
+/// 100 variants, 20 metrics, every variant with visitors.
 fn full_size() -> Report {
-    let variants: Vec<Value> = (0..50)
+    let variants: Vec<Value> = (0..100)
         .map(|arm| json!({"key": format!("v{arm}"), "payload": arm}))
         .collect();
     let metrics: Vec<Value> = (0..20)
@@ -20,8 +20,8 @@ fn full_size() -> Report {
         .collect();
     let mut shop = Shop::two(&json!({"control": "v0", "variants": variants, "metrics": metrics}));
     shop.entry.epochs = Arc::default();
-    shop.open(&[1.0; 50], true);
-    for arm in 0..50 {
+    shop.open(&[1.0; 100], true);
+    for arm in 0..100 {
         shop.convert(&[(1, row(arm), 0, 100, i64::from(arm))]);
     }
     shop.report(None)
@@ -30,15 +30,15 @@ fn full_size() -> Report {
 #[test]
 fn an_experiment_of_full_size() {
     let report = full_size();
-    assert_eq!((report.variants.len(), report.metrics.len()), (50, 20));
+    assert_eq!((report.variants.len(), report.metrics.len()), (100, 20));
     let best = &report.metrics[19].variants;
-    assert!(best[49].prob_best > best[40].prob_best);
-    assert_eq!(report.metrics[0].comparisons.len(), 49);
+    assert!(best[99].prob_best > best[90].prob_best);
+    assert_eq!(report.metrics[0].comparisons.len(), 99);
 
     let rendered = csv::render(&report);
     let mut reader = ::csv::Reader::from_reader(rendered.as_bytes());
     let rows: Vec<_> = reader.records().map(Result::unwrap).collect();
-    assert_eq!(rows.len(), 50 * 20);
+    assert_eq!(rows.len(), 100 * 20);
     let header = reader.headers().unwrap();
     let cell = |line: usize, name: &str| {
         let position = header.iter().position(|column| column == name).unwrap();
@@ -49,10 +49,10 @@ fn an_experiment_of_full_size() {
         ("v0", "", "")
     );
     assert_eq!(
-        (cell(49, "variant"), cell(49, "baseline"), cell(49, "mean")),
-        ("v49", "v0", "0.49")
+        (cell(99, "variant"), cell(99, "baseline"), cell(99, "mean")),
+        ("v99", "v0", "0.99")
     );
-    assert_eq!(cell(999, "metric"), "m19");
+    assert_eq!(cell(1_999, "metric"), "m19");
 }
 
 fn revenue() -> Value {
