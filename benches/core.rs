@@ -14,16 +14,19 @@ use divan::Bencher;
 use upswing::allocation::{Allocation, Arm};
 use upswing::assign::decision::Trace;
 use upswing::assign::{Request, assign};
+use upswing::bandit::{Urgency, reallocate};
 use upswing::catalog::audience::Attributes;
 use upswing::catalog::experiment::Dimension;
+use upswing::catalog::metric::MetricIndex;
 use upswing::catalog::{Catalog, Entry, Source, read_json};
-use upswing::cell::{Cells, Facet, PlainKey, VisitorsKey, WeightedKey};
+use upswing::cell::{Cells, Facet, PlainKey, Row, VisitorsKey, WeightedKey};
 use upswing::engine::ledger::{Books, Ledger, State};
 use upswing::epoch::{Epoch, EpochNumber};
 use upswing::event::{Assigned, Defined, Event, Founded, Tracked};
 use upswing::fold::control::defined_entry;
 use upswing::id::{EventId, EventName, VisitorId};
 use upswing::moments::Weighted;
+use upswing::posterior::cohort::{self, Cohort};
 use upswing::posterior::{Posterior, best};
 use upswing::report::{Question, report};
 use upswing::store::Store;
@@ -43,15 +46,17 @@ fn now() -> Timestamp {
     Timestamp::parse("2026-11-22T12:00:00Z").unwrap()
 }
 
-/// Four variants and five metrics, with or without an audience.
-fn definition(audience: Option<&str>) -> String {
-    let variants: Vec<_> = ["control", "a", "b", "c"]
-        .map(|key| serde_json::json!({ "key": key, "payload": { "v": key } }))
-        .into();
+/// Variants and five metrics, with or without an audience.
+fn definition(variants: u16, audience: Option<&str>) -> String {
+    let variant = |arm| {
+        let key = format!("variant-{arm}");
+        serde_json::json!({ "key": key, "payload": { "v": key } })
+    };
+    let variants: Vec<_> = (0..variants).map(variant).collect();
     let mut definition = serde_json::json!({
         "key": "bench", "status": "running", "variants": variants,
         "dimensions": ["device"],
-        "allocation": { "policy": "thompson", "metric": "purchase" },
+        "allocation": { "policy": "thompson", "metric": "purchase", "model": "cohort" },
         "metrics": [
             { "key": "purchase", "event": "Order Completed", "kind": "conversion", "role": "goal" },
             { "key": "revenue", "event": "Order Completed", "kind": "sum", "property": "revenue" },
@@ -74,7 +79,7 @@ struct World {
 }
 
 impl World {
-    fn new(audience: Option<&str>) -> Self {
+    fn new(variants: u16, audience: Option<&str>) -> Self {
         let ledger = Ledger::new(Founded {
             seed: 1,
             zone: "UTC".into(),
@@ -85,7 +90,8 @@ impl World {
             ledger,
             books: Books::new(),
         };
-        let definition = serde_json::to_string(&read_json(&definition(audience)).unwrap()).unwrap();
+        let definition =
+            serde_json::to_string(&read_json(&definition(variants, audience)).unwrap()).unwrap();
         let defined = Defined {
             definition,
             source: Source::Api,
@@ -168,7 +174,7 @@ fn request<'a>(visitor: &'a str, attributes: &'a Attributes) -> Request<'a> {
 /// One new visitor's decision among four variants.
 #[divan::bench]
 fn assign_4_variants(bencher: Bencher<'_, '_>) {
-    let entry = World::new(None).entry();
+    let entry = World::new(4, None).entry();
     let attributes = Attributes::default();
     let mut visitor = 0_u64;
     bencher.bench_local(|| {
@@ -187,7 +193,7 @@ fn assign_4_variants(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn assign_4_variants_with_audience(bencher: Bencher<'_, '_>) {
     let audience = r#"visitor.country in ["DE", "AT"] && visitor.visits >= 2"#;
-    let entry = World::new(Some(audience)).entry();
+    let entry = World::new(4, Some(audience)).entry();
     let mut attributes = Attributes::default();
     attributes.insert("country", "AT".into()).unwrap();
     attributes.insert("visits", 3.into()).unwrap();
@@ -215,7 +221,7 @@ fn prob_best_of_4(bencher: Bencher<'_, '_>, trials: u64) {
 /// One reward of a visitor with five metrics, folded, encoded and written to memory; 256 a commit.
 #[divan::bench(sample_count = 20)]
 fn fold_256_rewards(bencher: Bencher<'_, '_>) {
-    let mut world = World::new(None);
+    let mut world = World::new(4, None);
     for visitor in 0..4_096 {
         let event = world.assigned(visitor);
         world.apply(&[event]);
@@ -233,7 +239,7 @@ fn fold_256_rewards(bencher: Bencher<'_, '_>) {
 /// A report of four variants and five metrics. Its cost does not depend on the number of visitors: cells are sums.
 #[divan::bench(sample_count = 50)]
 fn report_4_variants_5_metrics(bencher: Bencher<'_, '_>) {
-    let mut world = World::new(None);
+    let mut world = World::new(4, None);
     for visitor in 0..20_000 {
         let mut events = vec![world.assigned(visitor)];
         if visitor % 10 == 0 {
@@ -247,8 +253,8 @@ fn report_4_variants_5_metrics(bencher: Bencher<'_, '_>) {
 }
 
 /// An experiment after a thousand epochs whose weights moved.
-fn after_1000_epochs() -> (Entry, Cells) {
-    let mut world = World::new(None);
+fn after_1000_epochs(variants: u16) -> (Entry, Cells) {
+    let mut world = World::new(variants, None);
     for visitor in 0..20_000 {
         let mut events = vec![world.assigned(visitor)];
         if visitor % 10 == 0 {
@@ -262,7 +268,7 @@ fn after_1000_epochs() -> (Entry, Cells) {
     let (plain, visitors) = (cells.plain.clone(), cells.visitors.clone());
     for number in (2..=1_000).map(EpochNumber) {
         let weights =
-            (0..4).map(|arm| (Arm(arm), 1.0 + f64::from((u32::from(arm) + number.0) % 3)));
+            (0..variants).map(|arm| (Arm(arm), 1.0 + f64::from((u32::from(arm) + number.0) % 3)));
         Arc::make_mut(&mut entry.epochs).push(Epoch {
             number,
             allocation: Allocation::normalised(weights),
@@ -281,17 +287,67 @@ fn after_1000_epochs() -> (Entry, Cells) {
     (entry, cells)
 }
 
+/// Cohorts of as many visitors each, whose base rate and allocation move; every arm may be the best.
+fn cohorts(arms: u32, epochs: u32) -> Vec<Cohort> {
+    let cohort = |epoch: u32| {
+        let visitors = |arm: u32| f64::from(200 + 37 * ((5 * arm + 3 * epoch) % 11));
+        let season = 0.03 + 0.02 * f64::from(epoch % 7);
+        let converted = |arm: u32| {
+            let jitter = 1.0 + 0.1 * f64::from((arm * 7 + epoch * 13) % 5);
+            (visitors(arm) * season * jitter).round()
+        };
+        Cohort {
+            visitors: (0..arms).map(visitors).collect(),
+            converted: (0..arms).map(converted).collect(),
+            weight: 1.0,
+        }
+    };
+    (0..epochs).map(cohort).collect()
+}
+
+/// The posterior of ten log rates given a number of cohorts.
+#[divan::bench(args = [10, 1_000, 5_000], sample_count = 50)]
+fn posterior_of_10_rates(bencher: Bencher<'_, '_>, epochs: u32) {
+    let cohorts = cohorts(10, epochs);
+    bencher.bench(|| cohort::posterior(10, black_box(&cohorts)));
+}
+
+/// P(best) of correlated log rates, by the number of arms.
+#[divan::bench(args = [2, 4, 10, 20, 80], sample_count = 20)]
+fn prob_best_of_log_rates(bencher: Bencher<'_, '_>, arms: u32) {
+    let rates = cohort::posterior(arms as usize, &cohorts(arms, 30));
+    bencher.bench(|| black_box(&rates).prob_best());
+}
+
+/// The next allocation of a bandit among ten variants that compares them within a thousand epochs.
+#[divan::bench(sample_count = 50)]
+#[expect(clippy::cast_possible_truncation, reason = "small whole numbers")]
+fn reallocate_10_variants_1000_epochs(bencher: Bencher<'_, '_>) {
+    let (entry, mut cells) = after_1000_epochs(10);
+    for (epoch, cohort) in (1..).map(EpochNumber).zip(cohorts(10, 1_000)) {
+        let counts = cohort.visitors.iter().zip(&cohort.converted);
+        for (arm, (visitors, converted)) in (0..).map(Arm).zip(counts) {
+            let holdout = false;
+            let (row, metric) = (Row { arm, holdout }, MetricIndex(0));
+            let key = PlainKey { epoch, row, metric };
+            let sums = cells.plain.entry(key).or_default();
+            (sums.n, sums.y) = (*visitors as i64, *converted as i128);
+        }
+    }
+    bencher.bench(|| reallocate(&entry, black_box(&cells), now(), Urgency::Forced));
+}
+
 /// The report after a thousand epochs: every interval comes from the epochs.
 #[divan::bench(sample_count = 50)]
 fn report_of_1000_epochs(bencher: Bencher<'_, '_>) {
-    let (entry, cells) = after_1000_epochs();
+    let (entry, cells) = after_1000_epochs(4);
     bencher.bench(|| black_box(report(&Question::present(&entry, &cells, (now(), TODAY)))));
 }
 
 /// The same with breakdowns of three dimensions of fifty values and a timeline of sixty days.
 #[divan::bench(sample_count = 50)]
 fn report_of_1000_epochs_150_values_60_days(bencher: Bencher<'_, '_>) {
-    let (mut entry, mut cells) = after_1000_epochs();
+    let (mut entry, mut cells) = after_1000_epochs(4);
     let names = ["device", "country", "campaign"];
     let values: Vec<String> = (0..50).map(|value| format!("value {value}")).collect();
     entry.experiment.dimensions = names

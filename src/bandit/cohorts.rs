@@ -8,24 +8,31 @@ use crate::cell::{Cells, PlainKey};
 use crate::epoch::EpochNumber;
 use crate::posterior::cohort::Cohort;
 
-/// Visitors and conversions of the arms by epoch, each in full, without the holdout.
+/// Visitors and conversions of the arms by epoch, in order and each in full, without the holdout.
 pub(super) fn cohorts(
     cells: &Cells,
     metric: MetricIndex,
     arms: &[Arm],
-) -> BTreeMap<EpochNumber, Cohort> {
+) -> Vec<(EpochNumber, Cohort)> {
     let positions: BTreeMap<Arm, usize> = arms.iter().copied().zip(0..).collect();
-    let mut cohorts: BTreeMap<EpochNumber, Cohort> = BTreeMap::new();
+    let mut cohorts: Vec<(EpochNumber, Cohort)> = Vec::new();
     let own = |key: &PlainKey| key.metric == metric && !key.row.holdout;
     for (key, moments) in cells.plain.iter().filter(|(key, _)| own(key)) {
         let Some(position) = positions.get(&key.row.arm) else {
             continue;
         };
-        let cohort = cohorts.entry(key.epoch).or_insert_with(|| Cohort {
-            visitors: vec![0.0; arms.len()],
-            converted: vec![0.0; arms.len()],
-            weight: 1.0,
-        });
+        // Cells lie in the order of their epochs.
+        if cohorts.last().is_none_or(|(epoch, _)| *epoch != key.epoch) {
+            let empty = Cohort {
+                visitors: vec![0.0; arms.len()],
+                converted: vec![0.0; arms.len()],
+                weight: 1.0,
+            };
+            cohorts.push((key.epoch, empty));
+        }
+        let Some((_, cohort)) = cohorts.last_mut() else {
+            continue;
+        };
         cohort.visitors[*position] = moments.n.max(0) as f64;
         cohort.converted[*position] = moments.y.max(0) as f64;
     }

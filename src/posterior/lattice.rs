@@ -9,24 +9,36 @@
 //! Alone, the rule is wrong by up to 4e-4 where arms are known unequally well. So it also evaluates independent arms that
 //! are as close as can be, whose probabilities [`best`] has exactly, and the error it makes there is taken away: a control
 //! variate. An error that all arms share changes no difference, and the posterior of cohorts has little else beside.
+//!
+//! Against finer rules, cohorts of unequal allocations were wrong by at most 4e-5 (4 to 20 arms), and arms with a common
+//! factor of loadings from 0.4 to 0.6 by 8e-5 up to 8 arms, 1.4e-4 for 10 and for 80. Ten arms take 1.4 ms, 20 arms 10 ms
+//! and 80 arms 0.35 s.
 
 use super::cholesky::Cholesky;
 use super::cohort::LogRates;
+use super::normal::table::{TABLE, Table};
 use super::{Posterior, best, normal};
 
 /// Points of the lattice.
-const POINTS: u32 = 1_024;
+const POINTS: usize = 1_024;
 /// Points for more than [`FEW`] arms.
-const MANY_POINTS: u32 = 2_048;
+const MANY_POINTS: usize = 2_048;
 const FEW: usize = 10;
+/// Points that are worked on together, so that none waits for the steps of another.
+const LANES: usize = 32;
 /// An arm that some other beats with all but this probability has none to be the best.
-const NEGLIGIBLE: f64 = 1e-10;
+const NEGLIGIBLE: f64 = 1e-8;
+/// A difference whose bound is so many standard deviations away is no condition: 6e-16 lie beyond.
+const CERTAIN: f64 = 8.0;
 
 impl LogRates {
-    /// The probability by arm that its rate is the largest, to 1e-4 up to 20 arms; they sum to 1.
+    /// The probability by arm that its rate is the largest, to 1e-4 for cohorts up to 20 arms; they sum to 1.
     pub fn prob_best(&self) -> Vec<f64> {
-        let mut chances = self.by_lattice();
-        if chances.len() > 2 {
+        let arms = self.mean.len();
+        let points = if arms > FEW { MANY_POINTS } else { POINTS };
+        let lattice = Lattice::new(arms.saturating_sub(2), points);
+        let mut chances = self.by_lattice(&lattice);
+        if arms > 2 {
             let near = self.independent();
             let normal = |(arm, mean): (usize, &f64)| Posterior::Normal {
                 mean: *mean,
@@ -34,7 +46,7 @@ impl LogRates {
             };
             let arms: Vec<Posterior> = near.mean.iter().enumerate().map(normal).collect();
             let exact = best::evaluate(&arms).prob_best;
-            let errors = near.by_lattice().into_iter().zip(exact);
+            let errors = near.by_lattice(&lattice).into_iter().zip(exact);
             for (chance, (found, exact)) in chances.iter_mut().zip(errors) {
                 *chance = (*chance + exact - found).max(0.0);
             }
@@ -42,12 +54,9 @@ impl LogRates {
         normalised(chances)
     }
 
-    fn by_lattice(&self) -> Vec<f64> {
-        let arms = self.mean.len();
-        let generators = generators(arms.saturating_sub(2));
-        let points = if arms > FEW { MANY_POINTS } else { POINTS };
-        let best = |arm| Orthant::of(self, arm).probability(&generators, points);
-        normalised((0..arms).map(best).collect())
+    fn by_lattice(&self, lattice: &Lattice) -> Vec<f64> {
+        let best = |arm| Orthant::of(self, arm).probability(lattice);
+        normalised((0..self.mean.len()).map(best).collect())
     }
 
     /// The same without the covariances: their mean is an error that all arms share.
@@ -81,6 +90,28 @@ fn normalised(mut chances: Vec<f64>) -> Vec<f64> {
     chances
 }
 
+/// The points {i·√prime}, folded by the tent |2u − 1|.
+struct Lattice {
+    /// By dimension, the coordinates of all points.
+    tents: Vec<Vec<[f64; LANES]>>,
+    points: usize,
+}
+
+impl Lattice {
+    /// So many points, a multiple of [`LANES`].
+    fn new(dimensions: usize, points: usize) -> Self {
+        let tents = |generator: f64| {
+            let tent = |point: usize| (2.0 * (point as f64 * generator).fract() - 1.0).abs();
+            let lanes = |block| std::array::from_fn(|lane| tent(block * LANES + lane + 1));
+            (0..points / LANES).map(lanes).collect()
+        };
+        Self {
+            tents: generators(dimensions).into_iter().map(tents).collect(),
+            points,
+        }
+    }
+}
+
 /// √2, √3, √5, …: one generator per dimension.
 fn generators(dimensions: usize) -> Vec<f64> {
     let is_prime = |n: &u32| {
@@ -110,6 +141,7 @@ impl Orthant {
                 let sd = covariance(other, other).max(f64::MIN_POSITIVE).sqrt();
                 ((mean[arm] - mean[other]) / sd, sd, other)
             })
+            .filter(|(bound, _, _)| *bound < CERTAIN)
             .collect();
         others.sort_by(|a, b| a.0.total_cmp(&b.0));
         let correlation = |a: &(f64, f64, usize), b: &(f64, f64, usize)| {
@@ -127,7 +159,7 @@ impl Orthant {
         }
     }
 
-    fn probability(&self, generators: &[f64], points: u32) -> f64 {
+    fn probability(&self, lattice: &Lattice) -> f64 {
         let Some(tightest) = self.bounds.first().map(|bound| normal::sf(-bound)) else {
             return 1.0;
         };
@@ -138,26 +170,42 @@ impl Orthant {
             return tightest;
         }
         let mut y = Vec::with_capacity(self.bounds.len());
-        let points = 1..=points;
-        let count = f64::from(*points.end());
-        let values = points.map(|point| self.at(tightest, f64::from(point), generators, &mut y));
-        values.sum::<f64>() / count
+        let blocks = 0..lattice.points / LANES;
+        let values = blocks.map(|block| self.sum(tightest, lattice, block, &mut y));
+        values.sum::<f64>() / lattice.points as f64
     }
 
-    /// The integrand at a point of the lattice; `tightest` is the probability of the first difference.
-    fn at(&self, tightest: f64, point: f64, generators: &[f64], y: &mut Vec<f64>) -> f64 {
+    /// The integrand summed over a block of the lattice; `tightest` is the probability of the first difference.
+    fn sum(
+        &self,
+        tightest: f64,
+        lattice: &Lattice,
+        block: usize,
+        y: &mut Vec<[f64; LANES]>,
+    ) -> f64 {
+        let table: &Table = &TABLE;
         y.clear();
-        let (mut below, mut product) = (tightest, tightest);
+        let mut below = [tightest; LANES];
+        let mut products = below;
         let rest = self.factor.rows().iter().zip(&self.bounds).skip(1);
-        for ((row, bound), generator) in rest.zip(generators) {
-            let tent = (2.0 * (point * generator).fract() - 1.0).abs();
-            // Neither end of (0, 1): the quantile stays finite.
-            y.push(normal::quantile((tent * below).clamp(1e-300, 1.0 - 1e-16)));
-            let known: f64 = row.iter().zip(y.iter()).map(|(c, y)| c * y).sum();
-            below = normal::sf((known - bound) / row[y.len()]);
-            product *= below;
+        for ((row, bound), tents) in rest.zip(&lattice.tents) {
+            let tents = &tents[block];
+            y.push(std::array::from_fn(|lane| {
+                table.quantile(tents[lane] * below[lane])
+            }));
+            let mut room = [*bound; LANES];
+            for (c, y) in row.iter().zip(y.iter()) {
+                for (room, y) in room.iter_mut().zip(y) {
+                    *room -= c * y;
+                }
+            }
+            let scale = 1.0 / row[y.len()];
+            for lane in 0..LANES {
+                below[lane] = table.cdf(room[lane] * scale);
+                products[lane] *= below[lane];
+            }
         }
-        product
+        products.iter().sum()
     }
 }
 
@@ -281,7 +329,7 @@ mod tests {
             let expected = exact(&arms);
             prop_assert!(worst(&rates.prob_best(), &expected) < 1e-4);
             // The lattice alone, which nothing corrects here.
-            let error = worst(&rates.by_lattice(), &expected);
+            let error = worst(&rates.by_lattice(&Lattice::new(arms.len() - 2, if arms.len() > FEW { MANY_POINTS } else { POINTS })), &expected);
             prop_assert!(error < 6e-4, "{error}");
             let sum: f64 = rates.prob_best().iter().sum();
             prop_assert!((sum - 1.0).abs() < 1e-12);
@@ -299,7 +347,7 @@ mod tests {
         fn cohorts_match_a_lattice_of_many_points(counts in prop::collection::vec(prop::collection::vec(counts(), 6), 1..5)) {
             let cohorts: Vec<Cohort> = counts.into_iter().map(cohort).collect();
             let rates = posterior(6, &cohorts);
-            let fine = |arm| Orthant::of(&rates, arm).probability(&generators(4), 20_000);
+            let fine = |arm| Orthant::of(&rates, arm).probability(&Lattice::new(4, 20_480));
             let fine = normalised((0..6).map(fine).collect());
             let error = worst(&rates.prob_best(), &fine);
             prop_assert!(error < 5e-5, "{error}");

@@ -6,6 +6,8 @@ use std::f64::consts::SQRT_2;
 
 use statrs::function::erf::{erfc, erfc_inv};
 
+pub(super) mod table;
+
 /// P(Z > z) of the standard normal.
 pub fn sf(z: f64) -> f64 {
     0.5 * erfc(z / SQRT_2)

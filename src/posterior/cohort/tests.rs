@@ -128,9 +128,9 @@ proptest! {
             let (_, variance) = contrast(&rates, a, b);
             prop_assert!(variance.is_finite() && variance > 0.0 && variance < 2.0 + 1e-9, "{variance}");
         }
-        let informed: Vec<Informed> = cohorts.iter().filter_map(|cohort| Informed::new(4, cohort)).collect();
-        let scale: f64 = 1.0 + informed.iter().map(|cohort| cohort.total).sum::<f64>();
-        let (gradient, _) = slope(&rates.mean, &informed);
+        let likelihood = Likelihood::new(4, &cohorts);
+        let scale: f64 = 1.0 + likelihood.totals.iter().sum::<f64>();
+        let (gradient, _) = likelihood.slope(&rates.mean);
         prop_assert!(gradient.iter().all(|slope| slope.abs() < 1e-8 * scale), "{gradient:?}");
     }
 
