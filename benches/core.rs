@@ -14,7 +14,7 @@ use divan::Bencher;
 use upswing::allocation::{Allocation, Arm};
 use upswing::assign::decision::Trace;
 use upswing::assign::{Request, assign};
-use upswing::bandit::{Urgency, reallocate};
+use upswing::bandit::{Proposal, Urgency, reallocate};
 use upswing::catalog::audience::Attributes;
 use upswing::catalog::experiment::Dimension;
 use upswing::catalog::metric::MetricIndex;
@@ -323,18 +323,24 @@ fn prob_best_of_log_rates(bencher: Bencher<'_, '_>, arms: u32) {
 #[divan::bench(sample_count = 50)]
 #[expect(clippy::cast_possible_truncation, reason = "small whole numbers")]
 fn reallocate_10_variants_1000_epochs(bencher: Bencher<'_, '_>) {
-    let (entry, mut cells) = after_1000_epochs(10);
+    let (mut entry, mut cells) = after_1000_epochs(10);
     for (epoch, cohort) in (1..).map(EpochNumber).zip(cohorts(10, 1_000)) {
         let counts = cohort.visitors.iter().zip(&cohort.converted);
         for (arm, (visitors, converted)) in (0..).map(Arm).zip(counts) {
             let holdout = false;
             let (row, metric) = (Row { arm, holdout }, MetricIndex(0));
-            let key = PlainKey { epoch, row, metric };
+            let key = PlainKey { metric, epoch, row };
             let sums = cells.plain.entry(key).or_default();
             (sums.n, sums.y) = (*visitors as i64, *converted as i128);
         }
     }
-    bencher.bench(|| reallocate(&entry, black_box(&cells), now(), Urgency::Forced));
+    let ask = |entry: &Entry| reallocate(entry, black_box(&cells), now(), Urgency::Forced);
+    // The first answer freezes what inference takes from the past, once for all.
+    let Proposal::Open(epoch) = ask(&entry) else {
+        return;
+    };
+    Arc::make_mut(&mut entry.epochs).push(epoch);
+    bencher.bench(|| ask(&entry));
 }
 
 /// The report after a thousand epochs: every interval comes from the epochs.

@@ -34,7 +34,7 @@ use crate::epoch::receipt::Receipt;
 use crate::epoch::{Cause, Epoch, Era};
 use crate::time::{Timestamp, Window};
 use plug_in::plug_ins;
-use target::{Situation, evidence, is_burning_in, target};
+use target::{Situation, evidence, target};
 
 /// Least information since the last epoch that is worth a new one.
 const MIN_INFORMATION: u64 = 20;
@@ -215,7 +215,7 @@ fn epoch(entry: &Entry, cells: &Cells, now: Timestamp, opening: Opening) -> Epoc
         cause: opening.cause,
         receipt: opening.receipt,
         basis: cells.information,
-        plug_ins: plug_ins(entry, cells, is_burning_in(entry, cells)),
+        plug_ins: plug_ins(entry, cells),
         caps: entry
             .epoch()
             .map_or_else(Vec::new, |current| current.caps.clone()),

@@ -39,15 +39,15 @@ pub struct VisitorsKey {
     pub row: Row,
 }
 
-/// An epoch cell.
+/// An epoch cell. Those of a metric lie together, in the order of epochs: most questions are about one metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PlainKey {
+    /// The metric.
+    pub metric: MetricIndex,
     /// The epoch of the assignment.
     pub epoch: EpochNumber,
     /// The variant or holdout.
     pub row: Row,
-    /// The metric.
-    pub metric: MetricIndex,
 }
 
 /// What a weighted cell is about.
@@ -207,12 +207,24 @@ impl Cells {
         include: impl Fn(EpochNumber) -> bool,
     ) -> BTreeMap<Row, Moments> {
         let mut rows: BTreeMap<Row, Moments> = BTreeMap::new();
-        for (key, moments) in &self.plain {
-            if key.metric == metric && include(key.epoch) {
+        for (key, moments) in self.of_metric(metric) {
+            if include(key.epoch) {
                 *rows.entry(key.row).or_default() += *moments;
             }
         }
         rows
+    }
+
+    /// The epoch cells of a metric, in the order of epochs.
+    pub fn of_metric(&self, metric: MetricIndex) -> impl Iterator<Item = (&PlainKey, &Moments)> {
+        let row = Row {
+            arm: Arm(0),
+            holdout: false,
+        };
+        let epoch = EpochNumber(0);
+        let first = PlainKey { metric, epoch, row };
+        let from = self.plain.range(first..);
+        from.take_while(move |(key, _)| key.metric == metric)
     }
 
     /// What was learned from the visitors of an epoch and of later ones.

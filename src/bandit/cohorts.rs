@@ -16,8 +16,8 @@ pub(super) fn cohorts(
 ) -> Vec<(EpochNumber, Cohort)> {
     let positions: BTreeMap<Arm, usize> = arms.iter().copied().zip(0..).collect();
     let mut cohorts: Vec<(EpochNumber, Cohort)> = Vec::new();
-    let own = |key: &PlainKey| key.metric == metric && !key.row.holdout;
-    for (key, moments) in cells.plain.iter().filter(|(key, _)| own(key)) {
+    let drawn = |key: &PlainKey| !key.row.holdout;
+    for (key, moments) in cells.of_metric(metric).filter(|(key, _)| drawn(key)) {
         let Some(position) = positions.get(&key.row.arm) else {
             continue;
         };

@@ -27,8 +27,9 @@ pub(super) fn remembered(situation: Situation<'_>) -> Option<BTreeMap<Arm, Remem
     let metric = situation.bandit.metric;
     let ages = ages(&situation.entry.epochs, situation.now);
     let mut counts: BTreeMap<Arm, Vec<Aged>> = BTreeMap::new();
-    let drawn = |key: &PlainKey| key.metric == metric && !key.row.holdout;
-    for (key, moments) in situation.cells.plain.iter().filter(|(key, _)| drawn(key)) {
+    let drawn = |key: &PlainKey| !key.row.holdout;
+    let cells = situation.cells.of_metric(metric);
+    for (key, moments) in cells.filter(|(key, _)| drawn(key)) {
         counts.entry(key.row.arm).or_default().push(Aged {
             age: ages.get(&key.epoch).copied().unwrap_or(0.0),
             trials: moments.n.max(0) as f64,

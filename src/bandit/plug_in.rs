@@ -1,5 +1,6 @@
 //! What is frozen for inference when burn-in closes.
 
+use super::target::is_burning_in;
 use crate::catalog::Entry;
 use crate::catalog::metric::{Metric, MetricIndex, MetricKind};
 use crate::cell::Cells;
@@ -7,12 +8,12 @@ use crate::epoch::{Means, PlugIn};
 use crate::moments::Moments;
 
 /// One plug-in per metric: the pooled mean and variance of this moment, or what was frozen before, for ever.
-pub(super) fn plug_ins(entry: &Entry, cells: &Cells, is_burning_in: bool) -> Vec<PlugIn> {
+pub(super) fn plug_ins(entry: &Entry, cells: &Cells) -> Vec<PlugIn> {
     let current = entry.epoch().map(|epoch| &epoch.plug_ins);
     if let Some(frozen) = current.filter(|frozen| !frozen.is_empty()) {
         return frozen.clone();
     }
-    if is_burning_in {
+    if is_burning_in(entry, cells) {
         return Vec::new();
     }
     let metrics = &entry.experiment.metrics;

@@ -56,7 +56,7 @@ fn add(cells: &mut Cells, epoch: EpochNumber, arm: Arm, (n, x): (u64, u64)) {
         holdout: false,
     };
     let metric = MetricIndex(0);
-    let key = PlainKey { epoch, row, metric };
+    let key = PlainKey { metric, epoch, row };
     let of = |y| Moments::of(Observation { y, x: 0 });
     *cells.plain.entry(key).or_default() += times(n - x, of(0)) + times(x, of(1));
     cells.information += n + x;

@@ -328,7 +328,7 @@ impl Counted {
                 holdout: false,
             };
             for (metric, moments) in (0..).map(MetricIndex).zip(metrics) {
-                let key = PlainKey { epoch, row, metric };
+                let key = PlainKey { metric, epoch, row };
                 cells.plain.insert(key, *moments);
             }
             let key = VisitorsKey {

@@ -73,7 +73,7 @@ fn fill(cells: &mut Cells, (day, row): (Day, Row), (n, converted): (i64, i64)) {
         };
         *cells
             .plain
-            .entry(PlainKey { epoch, row, metric })
+            .entry(PlainKey { metric, epoch, row })
             .or_default() += Moments::of(value);
         let facet = Facet::Day(day);
         let key = WeightedKey {

@@ -177,7 +177,7 @@ fn ever_trips(seed: u64, rates: [f64; 3]) -> bool {
             for (metric, rate) in [(1, rate), (2, 0.3)] {
                 let with = Binomial::new(VISITORS, rate).unwrap().sample(&mut random);
                 let metric = MetricIndex(metric);
-                let key = PlainKey { epoch, row, metric };
+                let key = PlainKey { metric, epoch, row };
                 *shop.cells.plain.entry(key).or_default() +=
                     sums(with, CONVERTED) + sums(VISITORS - with, Observation::default());
             }

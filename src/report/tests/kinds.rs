@@ -74,7 +74,7 @@ fn buy(shop: &mut Shop, row: Row, n: i64, (buyers, spent): (i64, i64)) {
         let epoch = EpochNumber(1);
         shop.cells
             .plain
-            .insert(PlainKey { epoch, row, metric }, plain);
+            .insert(PlainKey { metric, epoch, row }, plain);
     }
     let key = VisitorsKey {
         epoch: EpochNumber(1),

@@ -141,7 +141,7 @@ impl Shop {
         {
             let plain =
                 times(with, || Moments::of(value)) + times(group.n - with, || Moments::of(without));
-            let key = PlainKey { epoch, row, metric };
+            let key = PlainKey { metric, epoch, row };
             *self.cells.plain.entry(key).or_default() += plain;
             let day = Facet::Day(Day(group.day));
             // Even days come on phones.
