@@ -3,13 +3,14 @@
 //! Two kinds (statistics R1): plain moments per epoch, for the posterior and for inference within constant
 //! propensities; weighted moments per day and per dimension value, for timelines and breakdowns. Their number grows
 //! with epochs + days + values, never with visitors. Beside them lies, for each metric whose cap is a percentile, a
-//! sketch of its visitors' totals (see [`crate::winsor`]). A set of cells is a group, so the change that one event makes has
-//! the same type as the whole.
+//! sketch of its visitors' totals (see [`crate::winsor`]), and for each conversion metric how many conversions came how long
+//! after the assignment. A set of cells is a group, so the change that one event makes has the same type as the whole.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::age::{AgeBucket, BUCKETS};
 use crate::allocation::Arm;
 use crate::catalog::metric::MetricIndex;
 use crate::epoch::{EpochNumber, Era};
@@ -96,6 +97,17 @@ pub struct SketchKey {
     pub bucket: i64,
 }
 
+/// Conversions of an age.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct DelayKey {
+    /// The metric, a conversion.
+    pub metric: MetricIndex,
+    /// The variant or holdout.
+    pub row: Row,
+    /// How long after the assignment the visitor first converted.
+    pub age: AgeBucket,
+}
+
 /// The cells of one experiment, or a change of them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Cells {
@@ -107,6 +119,8 @@ pub struct Cells {
     pub weighted: BTreeMap<WeightedKey, Weighted>,
     /// Totals by bucket, of visitors assigned while the cap was not frozen.
     pub sketches: BTreeMap<SketchKey, Tally>,
+    /// Converted visitors by the age of their first conversion.
+    pub delays: BTreeMap<DelayKey, Tally>,
     /// Assignments and counted rewards so far: what a tick compares to decide whether enough was learned.
     pub information: u64,
 }
@@ -131,6 +145,7 @@ impl Cells {
             plain: BTreeMap::new(),
             weighted: BTreeMap::new(),
             sketches: BTreeMap::new(),
+            delays: BTreeMap::new(),
             information: 0,
         }
     }
@@ -141,6 +156,7 @@ impl Cells {
         merge_map!(self.plain, &change.plain);
         merge_map!(self.weighted, &change.weighted);
         merge_map!(self.sketches, &change.sketches);
+        merge_map!(self.delays, &change.delays);
         self.information += change.information;
     }
 
@@ -150,6 +166,7 @@ impl Cells {
             && self.plain.is_empty()
             && self.weighted.is_empty()
             && self.sketches.is_empty()
+            && self.delays.is_empty()
             && self.information == 0
     }
 
@@ -243,6 +260,16 @@ impl Cells {
         let at = |bucket| SketchKey { metric, bucket };
         let buckets = self.sketches.range(at(i64::MIN)..=at(i64::MAX));
         buckets.map(|(key, tally)| (key.bucket, tally.n))
+    }
+
+    /// How many conversions of a metric came at each age, by row.
+    pub fn ages(&self, metric: MetricIndex) -> BTreeMap<Row, [f64; BUCKETS]> {
+        let mut rows = BTreeMap::new();
+        for (key, tally) in self.delays.iter().filter(|(key, _)| key.metric == metric) {
+            let ages = rows.entry(key.row).or_insert([0.0; BUCKETS]);
+            ages[key.age.position()] = tally.n.max(0) as f64;
+        }
+        rows
     }
 
     /// Weighted moments of a metric per row, summed over the cells whose facet `include` accepts.

@@ -40,6 +40,8 @@
 pub mod id;
 pub mod time;
 
+pub mod age;
+
 pub mod amount;
 pub mod winsor;
 

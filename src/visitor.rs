@@ -16,7 +16,7 @@ use crate::epoch::EpochNumber;
 use crate::event::REFUND;
 use crate::id::VisitorId;
 use crate::time::{DAY_MS, Day, Timestamp, Window, Zone};
-use attribution::{AMOUNT, Part, Span, event_steps};
+use attribution::{AMOUNT, Part, Span, event_steps, is_counted};
 
 /// Most events a record keeps; older ones are settled into totals per day.
 pub const MAX_EVENTS: usize = 256;
@@ -28,7 +28,7 @@ pub const REMEMBER: Window = Window::days(30);
 /// A visitor who was first seen longer than this before the assignment is returning.
 pub const RETURNS_AFTER: Window = Window::from_millis(30 * 60_000);
 
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// A visitor's name in the store: a keyed hash of the id. Keyed, because an unkeyed one can be forged to collide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -100,6 +100,8 @@ pub struct Settled {
     pub day: Day,
     /// The sum of the day's steps.
     pub total: i128,
+    /// The time of the first of its events that still counts.
+    pub first: Option<Timestamp>,
 }
 
 /// An event that a metric reads.
@@ -260,11 +262,13 @@ impl Record {
             for (metric, of) in (0..).map(MetricIndex).zip(&entry.experiment.metrics) {
                 for part in [Part::Reward, Part::History] {
                     let steps = event_steps(self, span, (of, part), event);
-                    own.extend(steps.into_iter().map(|(day, total)| Settled {
+                    let counts = is_counted(&steps);
+                    own.extend((0..).zip(steps).map(|(step, (day, total))| Settled {
                         metric,
                         part,
                         day,
                         total,
+                        first: (counts && step == 0).then_some(event.at),
                     }));
                 }
             }
@@ -276,7 +280,11 @@ impl Record {
                     (old.metric, old.part, old.day) == (new.metric, new.part, new.day)
                 };
                 match assignment.settled.iter_mut().find(same) {
-                    Some(old) => old.total += new.total,
+                    Some(old) => {
+                        old.total += new.total;
+                        let firsts = [old.first, new.first].into_iter().flatten();
+                        old.first = firsts.min();
+                    }
                     None => assignment.settled.push(new),
                 }
             }

@@ -38,6 +38,7 @@ pub fn load(store: &Store) -> Result<Option<(Ledger, Books)>, EngineError> {
             CellKey::Plain(at) => drop(cells.plain.insert(at, decode(&place, &value)?)),
             CellKey::Weighted(at) => drop(cells.weighted.insert(at, decode(&place, &value)?)),
             CellKey::Sketch(at) => drop(cells.sketches.insert(at, decode(&place, &value)?)),
+            CellKey::Delay(at) => drop(cells.delays.insert(at, decode(&place, &value)?)),
             CellKey::Information => cells.information = decode(&place, &value)?,
         }
     }

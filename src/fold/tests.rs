@@ -1,6 +1,7 @@
 //! The fold against golden sums, against itself in any order, and at its edges.
 
 mod caps;
+mod delay;
 mod guardrail;
 mod history;
 mod order;

@@ -4,10 +4,11 @@
 //! `l` frame · `v` visitor's record · `d` remembered event id · `a` cell · `e` epoch · `c` definition ·
 //! `s` lifecycle · `m` what is fixed or counted once.
 
+use crate::age::AgeBucket;
 use crate::allocation::Arm;
 use crate::catalog::Serial;
 use crate::catalog::metric::MetricIndex;
-use crate::cell::{Facet, PlainKey, Row, SketchKey, VisitorsKey, WeightedKey};
+use crate::cell::{DelayKey, Facet, PlainKey, Row, SketchKey, VisitorsKey, WeightedKey};
 use crate::epoch::{EpochNumber, Era};
 use crate::time::Day;
 use crate::visitor::VisitorKey;
@@ -38,6 +39,8 @@ pub enum CellKey {
     Weighted(WeightedKey),
     /// A bucket of a sketch.
     Sketch(SketchKey),
+    /// Conversions of an age.
+    Delay(DelayKey),
     /// The counter of assignments and rewards.
     Information,
 }
@@ -106,6 +109,12 @@ pub fn cell(serial: Serial, key: CellKey) -> Vec<u8> {
             bytes.extend(key.metric.0.to_be_bytes());
             bytes.extend((key.bucket.cast_unsigned() ^ (1 << 63)).to_be_bytes());
         }
+        CellKey::Delay(key) => {
+            bytes.push(6);
+            bytes.extend(key.metric.0.to_be_bytes());
+            push_row(&mut bytes, key.row);
+            bytes.extend(u8::try_from(key.age.position()).ok());
+        }
     }
     bytes.resize(CELL_BYTES, 0);
     bytes
@@ -144,6 +153,11 @@ pub fn parse_cell(bytes: &[u8]) -> Option<(Serial, CellKey)> {
         5 => CellKey::Sketch(SketchKey {
             metric: fields.metric()?,
             bucket: (fields.take().map(u64::from_be_bytes)? ^ (1 << 63)).cast_signed(),
+        }),
+        6 => CellKey::Delay(DelayKey {
+            metric: fields.metric()?,
+            row: fields.row()?,
+            age: AgeBucket::at(fields.u8()?),
         }),
         _ => return None,
     };
@@ -251,6 +265,11 @@ mod tests {
                 metric,
             }),
             CellKey::Sketch(SketchKey { metric, bucket: -1 }),
+            CellKey::Delay(DelayKey {
+                metric,
+                row,
+                age: AgeBucket::at(30),
+            }),
         ];
         for key in keys {
             let bytes = cell(Serial(7), key);

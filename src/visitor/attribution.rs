@@ -195,6 +195,29 @@ fn steps(
         .collect()
 }
 
+/// When a conversion metric first counted what it still counts; `None` if the visitor has not converted.
+pub(super) fn first_counted(
+    record: &Record,
+    span: Span<'_>,
+    (metric, index): (&Metric, MetricIndex),
+) -> Option<Timestamp> {
+    let settled = span.assignment.settled.iter();
+    let own = settled.filter(|of| of.metric == index && of.part == Part::Reward);
+    let settled = own.filter_map(|settled| settled.first).min();
+    let mut listed = record.events.iter();
+    let counts = |event: &&MetricEvent| {
+        is_counted(&event_steps(record, span, (metric, Part::Reward), event))
+    };
+    // The list is in order of time.
+    let first = listed.find(counts).map(|event| event.at);
+    settled.into_iter().chain(first).min()
+}
+
+/// Whether anything of an event is left after its refunds.
+pub(super) fn is_counted(steps: &[(Day, i128)]) -> bool {
+    steps.iter().map(|(_, step)| step).sum::<i128>() > 0
+}
+
 /// What one event, with the refunds of its order, adds to the total of a part of a metric, by day. Empty if it does not
 /// count.
 pub fn event_steps(

@@ -1,16 +1,18 @@
 //! What a visitor contributes to the cells: a pure function of the record, compared before and after a change.
 
-use super::attribution::{Path, path};
+use super::attribution::{Path, Span, first_counted, path};
 use super::{Record, signal};
+use crate::age::AgeBucket;
 use crate::catalog::metric::{Metric, MetricIndex, MetricKind};
 use crate::catalog::{Catalog, Serial};
 use crate::cell::{
-    Cells, Facet, NEW, PlainKey, RETURNING, Row, SketchKey, VISITOR_TYPE, VisitorsKey, WeightedKey,
+    Cells, DelayKey, Facet, NEW, PlainKey, RETURNING, Row, SketchKey, VISITOR_TYPE, VisitorsKey,
+    WeightedKey,
 };
 use crate::epoch::{EpochNumber, Era};
 use crate::event::REFUND;
 use crate::moments::{Moments, Observation, Tally, Visitors, Weighted};
-use crate::time::Zone;
+use crate::time::{Window, Zone};
 use crate::winsor::Percentile;
 
 /// What a record contributes for one assignment and metric (or, with no metric, the visitor itself).
@@ -27,6 +29,8 @@ pub struct Booking {
     path: Path,
     /// The percentile of the metric's cap, while it is not frozen.
     percentile: Option<Percentile>,
+    /// For a conversion metric: how long after the assignment the visitor converted.
+    age: Option<AgeBucket>,
 }
 
 /// Which bookings a change of the record can touch: a cheap way not to compute the others.
@@ -99,6 +103,7 @@ pub fn contribution(record: &Record, catalog: &Catalog, zone: &Zone, reach: Reac
             metric,
             path,
             percentile,
+            age: None,
         };
         if reach == Reach::Everything {
             let path = vec![(zone.day(assignment.at), Observation::default())];
@@ -111,11 +116,32 @@ pub fn contribution(record: &Record, catalog: &Catalog, zone: &Zone, reach: Reac
                 let unfrozen = span.cap(index).is_none();
                 let percentile = metric.kind.percentile().filter(|_| unfrozen);
                 let path = path(record, span, metrics, index);
-                bookings.push(booking(Some(index), path, percentile));
+                let age = age(record, span, (metric, index), &path);
+                let booking = booking(Some(index), path, percentile);
+                bookings.push(Booking { age, ..booking });
             }
         }
     }
     bookings
+}
+
+/// How long after the assignment the visitor converted, if the metric is a conversion and has come to anything.
+fn age(
+    record: &Record,
+    span: Span<'_>,
+    (metric, index): (&Metric, MetricIndex),
+    path: &Path,
+) -> Option<AgeBucket> {
+    let is_conversion = matches!(metric.kind, MetricKind::Conversion { .. });
+    let has_converted = path.last().is_some_and(|(_, last)| last.y > 0);
+    if !is_conversion || !has_converted {
+        return None;
+    }
+    let converted = first_counted(record, span, (metric, index))?;
+    let since = span.assignment.at.millis();
+    Some(AgeBucket::of(Window::from_millis(
+        converted.millis() - since,
+    )))
 }
 
 /// The change of cells between two contributions of a record, by experiment.
@@ -170,11 +196,7 @@ impl Booking {
             metric,
         };
         *cells.plain.entry(key).or_default() += if sign < 0 { -plain } else { plain };
-        let percentile = self.percentile.iter();
-        for bucket in percentile.filter_map(|percentile| percentile.bucket(last.y)) {
-            let key = SketchKey { metric, bucket };
-            *cells.sketches.entry(key).or_default() += Tally { n: sign };
-        }
+        self.tally(cells, (metric, last.y), sign);
         let mut yesterday = Weighted::default();
         for (day, observation) in &self.path {
             let today = Weighted::of(self.weight, *observation);
@@ -188,6 +210,20 @@ impl Booking {
                 Facet::Dimension { dimension, value },
                 signed(yesterday),
             );
+        }
+    }
+
+    /// Adds the visitor to the buckets of the total and of the age.
+    fn tally(&self, cells: &mut Cells, (metric, total): (MetricIndex, i64), sign: i64) {
+        let percentile = self.percentile.iter();
+        for bucket in percentile.filter_map(|percentile| percentile.bucket(total)) {
+            let key = SketchKey { metric, bucket };
+            *cells.sketches.entry(key).or_default() += Tally { n: sign };
+        }
+        if let Some(age) = self.age {
+            let row = self.row;
+            let key = DelayKey { metric, row, age };
+            *cells.delays.entry(key).or_default() += Tally { n: sign };
         }
     }
 

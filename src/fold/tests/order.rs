@@ -79,6 +79,10 @@ proptest! {
         sorted.cells.information = 0;
         other.cells.information = 0;
         prop_assert_eq!(&sorted.cells, &other.cells);
+        let ages = sorted.cells.ages(PURCHASE);
+        let aged = ages.values().flatten().sum::<f64>();
+        let converted = sorted.total(PURCHASE).y as f64;
+        prop_assert!((aged - converted).abs() < 0.5, "every conversion has an age");
         for facet in [REVENUE, AOV, CAPPED, KNOWN, VIEWING] {
             let plain = sorted.total(facet);
             let rows = sorted.cells.weighted(facet, |of| matches!(of, Facet::Day(_)));
