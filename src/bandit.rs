@@ -18,6 +18,7 @@ pub mod caps;
 mod cohorts;
 pub mod drift;
 mod limits;
+mod maturity;
 mod memory;
 mod plug_in;
 pub mod revert;

@@ -54,6 +54,8 @@ pub mod posterior;
 pub mod catalog;
 pub mod cell;
 
+pub mod delay;
+
 // The pure core.
 pub mod assign;
 pub mod bandit;

@@ -10,6 +10,7 @@ pub mod best;
 pub mod beta;
 mod cholesky;
 pub mod cohort;
+pub mod delay;
 pub mod discount;
 pub mod drift;
 pub mod effect;

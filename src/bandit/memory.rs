@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use super::maturity::Maturity;
 use super::target::Situation;
 use crate::allocation::Arm;
 use crate::catalog::experiment::Bandit;
@@ -22,7 +23,10 @@ pub(super) fn is_old(epoch: &Epoch, bandit: &Bandit, now: Timestamp) -> bool {
 }
 
 /// What is remembered of a conversion metric by variant, without the holdout; `None` where nothing is forgotten.
-pub(super) fn remembered(situation: Situation<'_>) -> Option<BTreeMap<Arm, Remembered>> {
+pub(super) fn remembered(
+    situation: Situation<'_>,
+    maturity: &Maturity,
+) -> Option<BTreeMap<Arm, Remembered>> {
     let half_life = situation.bandit.half_life?;
     let metric = situation.bandit.metric;
     let ages = ages(&situation.entry.epochs, situation.now);
@@ -32,7 +36,7 @@ pub(super) fn remembered(situation: Situation<'_>) -> Option<BTreeMap<Arm, Remem
     for (key, moments) in cells.filter(|(key, _)| drawn(key)) {
         counts.entry(key.row.arm).or_default().push(Aged {
             age: ages.get(&key.epoch).copied().unwrap_or(0.0),
-            trials: moments.n.max(0) as f64,
+            trials: moments.n.max(0) as f64 * maturity.share(key.epoch, key.row.arm),
             conversions: moments.y.max(0) as f64,
         });
     }

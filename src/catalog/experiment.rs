@@ -157,6 +157,16 @@ pub enum OnDrift {
     Forget,
 }
 
+/// What a bandit makes of conversions that take time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Delay {
+    /// It learns how long they take, and counts young visitors by the share of their conversions that has come.
+    Auto,
+    /// A visitor who has not converted yet counts as one who will not.
+    Ignore,
+}
+
 /// Settings of a bandit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Bandit {
@@ -176,6 +186,8 @@ pub struct Bandit {
     pub half_life: Option<Window>,
     /// What it does when what works has changed.
     pub on_drift: OnDrift,
+    /// What it makes of conversions that take time.
+    pub delay: Delay,
 }
 
 /// A measurable, time-bound goal.

@@ -23,8 +23,8 @@ mod read;
 pub(super) mod rules;
 
 pub use allocation::{
-    AllocationSpec, DEFAULT_BURN_IN, DEFAULT_FLOOR_TOTAL, DEFAULT_MODEL, DEFAULT_REFRESH,
-    PolicyName,
+    AllocationSpec, DEFAULT_BURN_IN, DEFAULT_DELAY, DEFAULT_FLOOR_TOTAL, DEFAULT_MODEL,
+    DEFAULT_REFRESH, PolicyName,
 };
 pub use looks::{DEFAULT_MIN_DAYS, LooksSpec, Spending};
 pub(super) use read::read;

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use super::super::maturity::{self, Learned, Maturity};
 use super::super::target::{Evidence, Situation};
 use super::super::{cohorts, memory};
 use super::{Estimate, Modelled};
 use crate::allocation::Arm;
 use crate::catalog::experiment::Model;
+use crate::cell::PlainKey;
 use crate::epoch::EpochNumber;
 use crate::posterior::cohort::{self, Cohort};
 use crate::posterior::discount::Remembered;
@@ -18,9 +20,48 @@ const MIN_CONVERSIONS: usize = 20;
 /// What is remembered of each variant, where the bandit forgets.
 type Memory = Option<BTreeMap<Arm, Remembered>>;
 
-/// What the model makes of the conversions.
+/// What the model makes of the conversions, by the delays that were learned.
 pub(super) fn modelled(situation: Situation<'_>) -> Modelled {
-    let memory = memory::remembered(situation);
+    let Some(learned) = maturity::learned(situation) else {
+        return matured(situation, &Maturity::default());
+    };
+    let Learned {
+        common,
+        own,
+        probability,
+        said,
+    } = learned;
+    let mut modelled = if probability < 1.0 {
+        matured(situation, &common)
+    } else {
+        matured(situation, &own)
+    };
+    if probability > 0.0 && probability < 1.0 {
+        let pairs = modelled.arms.iter_mut().zip(matured(situation, &own).arms);
+        for (estimate, other) in pairs {
+            *estimate = estimate.mixed(other, probability);
+        }
+    }
+    modelled.said += &said;
+    modelled
+}
+
+impl Estimate {
+    /// A mixture that is the other with this probability.
+    fn mixed(self, other: Self, probability: f64) -> Self {
+        let mix = |a: f64, b: f64| a + (b - a) * probability;
+        let between = probability * (1.0 - probability) * (self.mean - other.mean).powi(2);
+        Self {
+            mean: mix(self.mean, other.mean),
+            sd: (mix(self.sd.powi(2), other.sd.powi(2)) + between).sqrt(),
+            prob_best: mix(self.prob_best, other.prob_best),
+        }
+    }
+}
+
+/// What the model makes of the conversions, if trials count like this.
+fn matured(situation: Situation<'_>, maturity: &Maturity) -> Modelled {
+    let memory = memory::remembered(situation, maturity);
     let conversions = |seen: &Evidence| match &memory {
         Some(memory) => memory.get(&seen.arm).map_or(0.0, |known| known.conversions),
         None => seen.total() as f64,
@@ -36,9 +77,9 @@ pub(super) fn modelled(situation: Situation<'_>) -> Modelled {
         Model::Cohort => (false, " Compared within epochs.".to_owned()),
     };
     let arms = if is_pooled {
-        pooled(situation, &memory)
+        pooled(situation, &memory, maturity)
     } else {
-        within_epochs(situation)
+        within_epochs(situation, maturity)
     };
     let said = model + &still_known(situation, &memory);
     Modelled { arms, said }
@@ -58,14 +99,22 @@ fn still_known(situation: Situation<'_>, memory: &Memory) -> String {
 }
 
 /// By the Beta posteriors of all epochs together.
-fn pooled(situation: Situation<'_>, memory: &Memory) -> Vec<Estimate> {
+fn pooled(situation: Situation<'_>, memory: &Memory, maturity: &Maturity) -> Vec<Estimate> {
+    let exposures = exposures(situation, maturity);
     let posterior = |seen: &Evidence| {
-        let Some(memory) = memory else {
-            let conversions = u64::try_from(seen.total()).unwrap_or(0);
-            return Posterior::beta(conversions, seen.visitors());
+        let (conversions, trials) = if let Some(memory) = memory {
+            let known = memory.get(&seen.arm).copied().unwrap_or_default();
+            (known.conversions, known.trials)
+        } else {
+            let exposure = exposures.get(&seen.arm).copied().unwrap_or(0.0);
+            (seen.total() as f64, exposure)
         };
-        let known = memory.get(&seen.arm).copied().unwrap_or_default();
-        known.posterior()
+        // The variance of a logarithm is 1/x, so an uncertain exposure leaves so much of the counts.
+        let sure = 1.0 / (1.0 + conversions * maturity.variance(seen.arm));
+        Posterior::Beta {
+            a: 1.0 + conversions * sure,
+            b: 1.0 + (trials - conversions).max(0.0) * sure,
+        }
     };
     let posteriors: Vec<Posterior> = situation.arms.iter().map(posterior).collect();
     let chances = best::evaluate(&posteriors).prob_best;
@@ -77,9 +126,26 @@ fn pooled(situation: Situation<'_>, memory: &Memory) -> Vec<Estimate> {
     posteriors.iter().zip(chances).map(estimate).collect()
 }
 
+/// How many trials of each variant have shown what they come to.
+fn exposures(situation: Situation<'_>, maturity: &Maturity) -> BTreeMap<Arm, f64> {
+    let metric = situation.bandit.metric;
+    let drawn = |key: &PlainKey| !key.row.holdout;
+    let mut exposures = BTreeMap::new();
+    let cells = situation.cells.of_metric(metric);
+    for (key, moments) in cells.filter(|(key, _)| drawn(key)) {
+        let share = maturity.share(key.epoch, key.row.arm);
+        *exposures.entry(key.row.arm).or_insert(0.0) += moments.n.max(0) as f64 * share;
+    }
+    exposures
+}
+
 /// By the posterior of the ratios of rates.
-fn within_epochs(situation: Situation<'_>) -> Vec<Estimate> {
-    let rates = cohort::posterior(situation.arms.len(), &cohorts(situation));
+fn within_epochs(situation: Situation<'_>, maturity: &Maturity) -> Vec<Estimate> {
+    let cohorts = cohorts(situation, maturity);
+    let mut rates = cohort::posterior(situation.arms.len(), &cohorts);
+    for (position, seen) in situation.arms.iter().enumerate() {
+        rates.covariance[position][position] += maturity.variance(seen.arm);
+    }
     let estimate = |(arm, prob_best): (usize, f64)| {
         let ratio = rates.mean[arm].exp();
         Estimate {
@@ -92,8 +158,9 @@ fn within_epochs(situation: Situation<'_>) -> Vec<Estimate> {
     chances.map(estimate).collect()
 }
 
-/// What each epoch saw of the live variants, the older the lighter.
-fn cohorts(situation: Situation<'_>) -> Vec<Cohort> {
+/// What each epoch saw of the live variants, the older the lighter. Its visitors count relative to those of the most mature
+/// variant: only their ratio matters, and conversions never exceed them.
+fn cohorts(situation: Situation<'_>, maturity: &Maturity) -> Vec<Cohort> {
     let weights = memory::weights(situation);
     let weight = |epoch: &EpochNumber| {
         let weights = weights.as_ref()?;
@@ -101,9 +168,10 @@ fn cohorts(situation: Situation<'_>) -> Vec<Cohort> {
     };
     let arms: Vec<Arm> = situation.arms.iter().map(|seen| seen.arm).collect();
     let cohorts = cohorts::cohorts(situation.cells, situation.bandit.metric, &arms);
-    let weighed = |(epoch, cohort)| Cohort {
-        weight: weight(&epoch).unwrap_or(1.0),
-        ..cohort
+    let weighed = |(epoch, mut cohort): (EpochNumber, Cohort)| {
+        maturity.apply(epoch, &arms, &mut cohort);
+        cohort.weight = weight(&epoch).unwrap_or(1.0);
+        cohort
     };
     cohorts.into_iter().map(weighed).collect()
 }

@@ -4,7 +4,8 @@ use super::metric_index;
 use crate::catalog::experiment::{Bandit, OnDrift, Policy, Rule};
 use crate::catalog::mistake::Mistake;
 use crate::catalog::spec::{
-    DEFAULT_BURN_IN, DEFAULT_FLOOR_TOTAL, DEFAULT_MODEL, DEFAULT_REFRESH, PolicyName, Spec,
+    DEFAULT_BURN_IN, DEFAULT_DELAY, DEFAULT_FLOOR_TOTAL, DEFAULT_MODEL, DEFAULT_REFRESH,
+    PolicyName, Spec,
 };
 
 pub(super) fn policy(spec: &Spec) -> Result<Policy, Mistake> {
@@ -28,5 +29,6 @@ pub(super) fn policy(spec: &Spec) -> Result<Policy, Mistake> {
         refresh: allocation.refresh.unwrap_or(DEFAULT_REFRESH),
         half_life: allocation.half_life,
         on_drift: allocation.on_drift.unwrap_or(OnDrift::Notify),
+        delay: allocation.delay.unwrap_or(DEFAULT_DELAY),
     }))
 }

@@ -2,13 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::experiment::{Model, OnDrift};
+use crate::catalog::experiment::{Delay, Model, OnDrift};
 use crate::time::Window;
 
 /// Exploration that the live variants of a bandit share by default.
 pub const DEFAULT_FLOOR_TOTAL: f64 = 0.05;
 /// What a bandit believes by default.
 pub const DEFAULT_MODEL: Model = Model::Pooled;
+/// What a bandit makes of delayed conversions by default.
+pub const DEFAULT_DELAY: Delay = Delay::Auto;
 /// Visitors per variant before a bandit moves traffic, by default.
 pub const DEFAULT_BURN_IN: u64 = 100;
 /// Time between the epochs of a bandit, by default.
@@ -44,6 +46,9 @@ pub struct AllocationSpec {
     /// What a bandit does when what works has changed; absent tells.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub on_drift: Option<OnDrift>,
+    /// What a bandit makes of conversions that take time; absent learns how long they take.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delay: Option<Delay>,
 }
 
 impl AllocationSpec {
@@ -59,6 +64,7 @@ impl AllocationSpec {
             refresh: None,
             half_life: None,
             on_drift: None,
+            delay: None,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Reads `[allocation]`.
 
 use super::window;
-use crate::catalog::experiment::{Model, OnDrift};
+use crate::catalog::experiment::{Delay, Model, OnDrift};
 use crate::catalog::spec::form::{Choices, Form, Keys, Table};
 use crate::catalog::spec::{
     AllocationSpec, DEFAULT_BURN_IN, DEFAULT_FLOOR_TOTAL, DEFAULT_MODEL, DEFAULT_REFRESH,
@@ -18,6 +18,7 @@ const KEYS: Keys = Keys {
         "refresh",
         "half_life",
         "on_drift",
+        "delay",
         "model",
     ],
     later: &["prior", "context", "max_share", "max_step"],
@@ -33,6 +34,10 @@ const POLICY: Choices<PolicyName> = Choices {
 };
 const ON_DRIFT: Choices<OnDrift> = Choices {
     now: &[("notify", OnDrift::Notify), ("forget", OnDrift::Forget)],
+    later: &[],
+};
+const DELAY: Choices<Delay> = Choices {
+    now: &[("auto", Delay::Auto), ("ignore", Delay::Ignore)],
     later: &[],
 };
 const MODEL: Choices<Model> = Choices {
@@ -63,6 +68,7 @@ pub(super) fn allocation<'d>(form: &mut Form<'d>, root: &Table<'d>) -> Allocatio
         refresh: window(form, &table, "refresh"),
         half_life: window(form, &table, "half_life"),
         on_drift: form.choice(&table, "on_drift", &ON_DRIFT),
+        delay: form.choice(&table, "delay", &DELAY),
     };
     match policy {
         Some(PolicyName::Thompson | PolicyName::TopTwo) => {

@@ -20,6 +20,7 @@ impl Rules<'_> {
                     ("refresh", allocation.refresh.is_some()),
                     ("half_life", allocation.half_life.is_some()),
                     ("on_drift", allocation.on_drift.is_some()),
+                    ("delay", allocation.delay.is_some()),
                 ];
                 for (key, _) in given.into_iter().filter(|(_, given)| *given) {
                     let detail = "has no effect under policy = \"fixed\"; remove it, or use policy = \"thompson\"";

@@ -1,0 +1,137 @@
+//! How much of what its visitors will do has been done: trials count by the share of the conversions to come that has come,
+//! so who was assigned a moment ago is no failure.
+//!
+//! One curve for all variants would mislead a bandit whose best variant converts slowly: by the time its conversions come
+//! it has no traffic left. One curve per variant costs certainty where there is no difference. So both are believed, each
+//! with its probability ([`crate::posterior::delay::difference`]), and the chances of the variants are mixed accordingly.
+
+use std::collections::BTreeMap;
+
+use super::name;
+use super::target::Situation;
+use crate::allocation::Arm;
+use crate::catalog::experiment::Delay;
+use crate::cell::Row;
+use crate::delay::{Delays, delays};
+use crate::epoch::EpochNumber;
+use crate::posterior::cohort::Cohort;
+use crate::posterior::delay::Curve;
+
+/// A share of conversions above which nothing is worth correcting.
+const COMPLETE: f64 = 0.99;
+/// The probability below which the variants have one curve, and above the complement of which they have their own.
+const NEGLIGIBLE: f64 = 0.01;
+
+/// How much trials count.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Maturity {
+    shares: BTreeMap<(EpochNumber, Arm), f64>,
+    /// Variance of the logarithm of a variant's exposure.
+    variances: BTreeMap<Arm, f64>,
+}
+
+/// What was learned about delays.
+pub(super) struct Learned {
+    /// If all variants have one curve.
+    pub(super) common: Maturity,
+    /// If each has its own.
+    pub(super) own: Maturity,
+    /// The probability of the latter; 0 or 1 if that is nearly certain.
+    pub(super) probability: f64,
+    /// In plain sentences.
+    pub(super) said: String,
+}
+
+impl Maturity {
+    /// The share of the conversions to come that has come to an epoch's visitors of a variant.
+    pub(super) fn share(&self, epoch: EpochNumber, arm: Arm) -> f64 {
+        self.shares.get(&(epoch, arm)).copied().unwrap_or(1.0)
+    }
+
+    /// Counts an epoch's visitors relative to those of the most mature variant: only their ratio matters.
+    pub(super) fn apply(&self, epoch: EpochNumber, arms: &[Arm], cohort: &mut Cohort) {
+        let shares: Vec<f64> = arms.iter().map(|arm| self.share(epoch, *arm)).collect();
+        let most = shares.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
+        for (visitors, share) in cohort.visitors.iter_mut().zip(&shares) {
+            *visitors *= share / most;
+        }
+    }
+
+    /// Variance of the logarithm of a variant's exposure.
+    pub(super) fn variance(&self, arm: Arm) -> f64 {
+        self.variances.get(&arm).copied().unwrap_or(0.0)
+    }
+}
+
+/// What the ages of conversions say; `None` if they are to be ignored, too few, or come at once.
+pub(super) fn learned(situation: Situation<'_>) -> Option<Learned> {
+    if situation.bandit.delay == Delay::Ignore {
+        return None;
+    }
+    let arms: Vec<Arm> = situation.arms.iter().map(|seen| seen.arm).collect();
+    let row = |arm: &Arm| Row {
+        arm: *arm,
+        holdout: false,
+    };
+    let rows: Vec<Row> = arms.iter().map(row).collect();
+    let asked = (situation.bandit.metric, rows.as_slice());
+    let delays = delays(situation.entry, situation.cells, asked, situation.now)?;
+    let pairs = || delays.samples.iter().zip(&delays.curves);
+    let own: Vec<f64> = pairs()
+        .map(|(sample, curve)| Delays::reached_in_all(sample, curve))
+        .collect();
+    if own.iter().all(|share| *share >= COMPLETE) {
+        return None;
+    }
+    let found = delays.difference.map_or(0.0, |found| found.probability);
+    let probability = match found {
+        p if p < NEGLIGIBLE => 0.0,
+        p if p > 1.0 - NEGLIGIBLE => 1.0,
+        p => p,
+    };
+    let variance = |(sample, curve): (_, &Curve)| curve.log_variance(sample);
+    let variances = pairs().map(|(sample, curve)| variance((&sample.cohorts, curve)));
+    Some(Learned {
+        common: shares(situation, &delays, &arms, |_| &delays.common),
+        own: Maturity {
+            variances: arms.iter().copied().zip(variances).collect(),
+            ..shares(situation, &delays, &arms, |position| {
+                &delays.curves[position]
+            })
+        },
+        probability,
+        said: said(situation, &own, probability),
+    })
+}
+
+fn shares<'d>(
+    situation: Situation<'_>,
+    delays: &'d Delays,
+    arms: &[Arm],
+    curve: impl Fn(usize) -> &'d Curve,
+) -> Maturity {
+    let mut shares = BTreeMap::new();
+    for epoch in situation.entry.epochs.iter() {
+        for (position, arm) in arms.iter().enumerate() {
+            let share = delays.reached(epoch.number, curve(position));
+            shares.insert((epoch.number, *arm), share);
+        }
+    }
+    Maturity {
+        shares,
+        variances: BTreeMap::new(),
+    }
+}
+
+fn said(situation: Situation<'_>, own: &[f64], probability: f64) -> String {
+    let come = |(seen, share): (&super::target::Evidence, &f64)| {
+        let key = name(&situation.entry.experiment, seen.arm);
+        format!("{key} {:.0} %", share * 100.0)
+    };
+    let come: Vec<String> = situation.arms.iter().zip(own).map(come).collect();
+    format!(
+        " Conversions are delayed: of those to come, {} have come, and trials count by that; that the variants differ in it has a probability of {:.0} %.",
+        come.join(", "),
+        probability * 100.0
+    )
+}
