@@ -174,7 +174,7 @@ struct Opening {
 
 /// The allocation the bandit wants now.
 fn wanted(entry: &Entry, bandit: &Bandit, cells: &Cells, now: Timestamp) -> Opening {
-    let change = drift::noticed(entry, cells, bandit.metric);
+    let change = drift::noticed(entry, cells, (bandit.metric, now));
     let forgotten = change.filter(|_| bandit.on_drift == OnDrift::Forget);
     let recent = forgotten.map(|change| cells.since(change.since));
     let cells = recent.as_ref().unwrap_or(cells);

@@ -250,6 +250,9 @@ impl Cells {
         let later = self.plain.iter().filter(|(key, _)| key.epoch >= epoch);
         Self {
             plain: later.map(|(key, moments)| (*key, *moments)).collect(),
+            // How long conversions take is learned from all.
+            delays: self.delays.clone(),
+            visitors: self.visitors.clone(),
             information: self.information,
             ..Self::none()
         }

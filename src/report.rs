@@ -44,6 +44,7 @@ mod always;
 mod bayes;
 mod breakdown;
 mod capping;
+mod delay;
 mod design;
 mod figure;
 mod freshness;
@@ -64,6 +65,7 @@ mod weighted;
 
 pub use breakdown::dimensions;
 pub(crate) use breakdown::{dimension_position, dimension_value};
+pub use delay::{DelayReport, VariantDelay};
 pub use freshness::{Arriving, Freshness};
 pub use headline::{Evidence, Headline, Shown, View};
 pub use looks::Looks;
@@ -134,9 +136,7 @@ pub fn report(question: &Question<'_>) -> Report {
     let design = Design::new(entry, question.as_of, &assigned);
     let totals = Totals::asked(question);
     let traffic = traffic::Traffic::new(entry, &design, &assigned);
-    let mut metrics = metrics::all(&design, &totals);
-    multiplicity::metrics(&mut metrics);
-    interrupted::apply(question, &design, &mut metrics);
+    let mut metrics = compared(question, &design, &totals);
     let planned = planned_view(entry);
     let looks = shown(question, &design, &mut metrics, planned);
     let health = health(question, traffic.srm);
@@ -178,6 +178,15 @@ pub fn report(question: &Question<'_>) -> Report {
     }
 }
 
+/// The metrics, with what is to be said against them.
+fn compared(question: &Question<'_>, design: &Design<'_>, totals: &Totals) -> Vec<MetricReport> {
+    let mut metrics = metrics::all(design, totals);
+    multiplicity::metrics(&mut metrics);
+    interrupted::apply(question, design, &mut metrics);
+    delay::apply(question, design, &mut metrics);
+    metrics
+}
+
 fn health(question: &Question<'_>, srm: Srm) -> Health {
     Health {
         srm,
@@ -189,8 +198,9 @@ fn health(question: &Question<'_>, srm: Srm) -> Health {
 /// A change of the goal's rates relative to each other; past days are not kept by epoch.
 fn drift(question: &Question<'_>) -> Option<DriftReport> {
     let goal = question.entry.experiment.goal_metric()?;
+    let asked = (goal, question.as_of);
     let is_present = question.until.is_none();
-    let change = is_present.then(|| noticed(question.entry, question.cells, goal))??;
+    let change = is_present.then(|| noticed(question.entry, question.cells, asked))??;
     Some(DriftReport {
         since: change.at,
         evidence: change.evidence,

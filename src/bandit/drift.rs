@@ -4,6 +4,7 @@
 //! the search goes on for a later one.
 
 use super::cohorts::cohorts;
+use super::maturity::Maturity;
 use crate::allocation::Arm;
 use crate::catalog::Entry;
 use crate::catalog::metric::{MetricIndex, MetricKind};
@@ -24,8 +25,13 @@ pub struct Change {
     pub evidence: f64,
 }
 
-/// The last certain change of the ratios of the live variants' conversion rates.
-pub fn noticed(entry: &Entry, cells: &Cells, metric: MetricIndex) -> Option<Change> {
+/// The last certain change of the ratios of the live variants' conversion rates, as of now. Young visitors of a variant
+/// whose conversions take longer than the others' are no change: they count by what has come.
+pub fn noticed(
+    entry: &Entry,
+    cells: &Cells,
+    (metric, now): (MetricIndex, Timestamp),
+) -> Option<Change> {
     match &entry.experiment.metric(metric)?.kind {
         MetricKind::Conversion { .. } => {}
         MetricKind::Count { .. } | MetricKind::Sum { .. } | MetricKind::Ratio { .. } => {
@@ -38,8 +44,13 @@ pub fn noticed(entry: &Entry, cells: &Cells, metric: MetricIndex) -> Option<Chan
         epoch.is_some_and(|epoch| epoch.cause != Cause::Imported)
     };
     let by_epoch = cohorts(cells, metric, &arms).into_iter();
-    let (numbers, cohorts): (Vec<EpochNumber>, Vec<Cohort>) =
-        by_epoch.filter(|(number, _)| own(number)).unzip();
+    let maturity = Maturity::where_different(entry, cells, (metric, now), &arms);
+    let matured = |(number, mut cohort): (EpochNumber, Cohort)| {
+        maturity.apply(number, &arms, &mut cohort);
+        (number, cohort)
+    };
+    let by_epoch = by_epoch.filter(|(number, _)| own(number));
+    let (numbers, cohorts): (Vec<EpochNumber>, Vec<Cohort>) = by_epoch.map(matured).unzip();
     let mut from = 0;
     let mut last = None;
     while let Some(found) =

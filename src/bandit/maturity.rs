@@ -10,12 +10,15 @@ use std::collections::BTreeMap;
 use super::name;
 use super::target::Situation;
 use crate::allocation::Arm;
+use crate::catalog::Entry;
 use crate::catalog::experiment::Delay;
-use crate::cell::Row;
+use crate::catalog::metric::MetricIndex;
+use crate::cell::{Cells, Row};
 use crate::delay::{Delays, delays};
 use crate::epoch::EpochNumber;
 use crate::posterior::cohort::Cohort;
 use crate::posterior::delay::Curve;
+use crate::time::Timestamp;
 
 /// A share of conversions above which nothing is worth correcting.
 const COMPLETE: f64 = 0.99;
@@ -43,6 +46,20 @@ pub(super) struct Learned {
 }
 
 impl Maturity {
+    /// By the variants' own curves where they more likely differ than not, else in full.
+    pub(super) fn where_different(
+        entry: &Entry,
+        cells: &Cells,
+        (metric, now): (MetricIndex, Timestamp),
+        arms: &[Arm],
+    ) -> Self {
+        let delays = delays(entry, cells, (metric, &drawn(arms)), now);
+        let differ = |of: &Delays| of.difference.is_some_and(|found| found.probability > 0.5);
+        delays.filter(differ).map_or_else(Self::default, |delays| {
+            shares(entry, &delays, arms, |position| &delays.curves[position])
+        })
+    }
+
     /// The share of the conversions to come that has come to an epoch's visitors of a variant.
     pub(super) fn share(&self, epoch: EpochNumber, arm: Arm) -> f64 {
         self.shares.get(&(epoch, arm)).copied().unwrap_or(1.0)
@@ -69,11 +86,7 @@ pub(super) fn learned(situation: Situation<'_>) -> Option<Learned> {
         return None;
     }
     let arms: Vec<Arm> = situation.arms.iter().map(|seen| seen.arm).collect();
-    let row = |arm: &Arm| Row {
-        arm: *arm,
-        holdout: false,
-    };
-    let rows: Vec<Row> = arms.iter().map(row).collect();
+    let rows = drawn(&arms);
     let asked = (situation.bandit.metric, rows.as_slice());
     let delays = delays(situation.entry, situation.cells, asked, situation.now)?;
     let pairs = || delays.samples.iter().zip(&delays.curves);
@@ -92,10 +105,10 @@ pub(super) fn learned(situation: Situation<'_>) -> Option<Learned> {
     let variance = |(sample, curve): (_, &Curve)| curve.log_variance(sample);
     let variances = pairs().map(|(sample, curve)| variance((&sample.cohorts, curve)));
     Some(Learned {
-        common: shares(situation, &delays, &arms, |_| &delays.common),
+        common: shares(situation.entry, &delays, &arms, |_| &delays.common),
         own: Maturity {
             variances: arms.iter().copied().zip(variances).collect(),
-            ..shares(situation, &delays, &arms, |position| {
+            ..shares(situation.entry, &delays, &arms, |position| {
                 &delays.curves[position]
             })
         },
@@ -105,13 +118,13 @@ pub(super) fn learned(situation: Situation<'_>) -> Option<Learned> {
 }
 
 fn shares<'d>(
-    situation: Situation<'_>,
+    entry: &Entry,
     delays: &'d Delays,
     arms: &[Arm],
     curve: impl Fn(usize) -> &'d Curve,
 ) -> Maturity {
     let mut shares = BTreeMap::new();
-    for epoch in situation.entry.epochs.iter() {
+    for epoch in entry.epochs.iter() {
         for (position, arm) in arms.iter().enumerate() {
             let share = delays.reached(epoch.number, curve(position));
             shares.insert((epoch.number, *arm), share);
@@ -121,6 +134,15 @@ fn shares<'d>(
         shares,
         variances: BTreeMap::new(),
     }
+}
+
+/// The rows of visitors who were drawn.
+fn drawn(arms: &[Arm]) -> Vec<Row> {
+    let row = |arm: &Arm| Row {
+        arm: *arm,
+        holdout: false,
+    };
+    arms.iter().map(row).collect()
 }
 
 fn said(situation: Situation<'_>, own: &[f64], probability: f64) -> String {

@@ -59,6 +59,7 @@ impl Reader<'_> {
             direction: metric.direction,
             limit: metric.guard.map(|guard| guard.limit),
             cap: self.design.cap(index, metric),
+            delays: None,
             variants: rows
                 .map(|named| self.variant(index, named, &standings))
                 .collect(),

@@ -21,6 +21,7 @@ use crate::catalog::metric::{Direction, Role};
 use crate::stats::{Caveat, srm::Srm};
 use crate::time::Timestamp;
 
+use super::delay::DelayReport;
 use super::freshness::Freshness;
 use super::headline::Shown;
 use super::looks::Looks;
@@ -162,6 +163,9 @@ pub struct MetricReport {
     /// What a visitor's total is cut off at, in units of the metric; absent where it is not, or not yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cap: Option<f64>,
+    /// How long conversions take; absent where they come at once, are too few to tell, or are asked for as of an earlier day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delays: Option<DelayReport>,
     /// One row per row of [`Report::variants`], in the same order.
     pub variants: Vec<VariantMetric>,
     /// Every variant but the control against the control.

@@ -8,7 +8,7 @@ use super::{
     VariantMetric, VariantTraffic,
 };
 use crate::catalog::metric::{Direction, Role};
-use crate::stats::srm;
+use crate::stats::{Caveat, srm};
 
 pub(crate) mod cells;
 mod facets;
@@ -251,6 +251,7 @@ fn remarks(metric: &MetricReport) -> String {
         .comparisons
         .iter()
         .flat_map(|with| &with.caveats)
+        .filter(|caveat| **caveat != Caveat::DelaysDiffer)
         .collect();
     caveats.sort_unstable();
     caveats.dedup();
@@ -268,6 +269,10 @@ fn remarks(metric: &MetricReport) -> String {
             many => format!("{many} variants"),
         };
         out += &wrapped("  !", &format!("{names}: {}", caveat.explain()));
+    }
+    let delays = metric.delays.as_ref();
+    if let Some(warning) = delays.and_then(|of| of.warning.as_ref()) {
+        out += &wrapped("  !", warning);
     }
     for with in &metric.comparisons {
         if let Some(text) = guardrail(metric, with) {

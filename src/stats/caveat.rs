@@ -29,11 +29,13 @@ pub enum Caveat {
     DefinitionChanged,
     /// A cap by percentile is not frozen yet.
     CapPending,
+    /// Conversions take longer in some variants than in others.
+    DelaysDiffer,
 }
 
 impl Caveat {
     /// Every caveat, for documentation and tests.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::NoData,
         Self::TooFew,
         Self::Thin,
@@ -45,6 +47,7 @@ impl Caveat {
         Self::WindowInterrupted,
         Self::DefinitionChanged,
         Self::CapPending,
+        Self::DelaysDiffer,
     ];
 
     /// The stable code in snake case: what JSON carries.
@@ -61,6 +64,7 @@ impl Caveat {
             Self::WindowInterrupted => "window_interrupted",
             Self::DefinitionChanged => "definition_changed",
             Self::CapPending => "cap_pending",
+            Self::DelaysDiffer => "delays_differ",
         }
     }
 
@@ -91,6 +95,9 @@ impl Caveat {
             }
             Self::CapPending => {
                 "The cap waits for ten values above its percentile and as many buyers below it, so large values still count in full."
+            }
+            Self::DelaysDiffer => {
+                "Conversions take longer in some variants, so early figures favour the quicker ones."
             }
         }
     }

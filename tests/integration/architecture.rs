@@ -8,11 +8,13 @@ use std::path::{Path, PathBuf};
 const ORDER: &[&[&str]] = &[
     &["id"],
     &["time"],
+    &["age"],
     &["amount", "winsor"],
     &["moments", "allocation"],
     &["epoch", "posterior"],
     &["catalog"],
     &["cell"],
+    &["delay"],
     &["assign", "bandit", "stats"],
     &["event"],
     &["visitor"],
@@ -30,15 +32,7 @@ const ORDER: &[&[&str]] = &[
 ];
 
 /// Vocabulary that uses nothing of the crate at all.
-const ROOTS: &[&str] = &[
-    "id",
-    "time",
-    "amount",
-    "winsor",
-    "moments",
-    "allocation",
-    "posterior",
-];
+const ROOTS: &[&str] = &["id", "time", "amount", "winsor", "moments", "allocation"];
 
 /// First module of the shell.
 const SHELL: &str = "clock";

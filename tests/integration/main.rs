@@ -18,6 +18,7 @@ mod conclusion;
 mod control;
 mod covariate;
 mod definitions;
+mod delays;
 mod durability;
 mod evaluate;
 mod evaluate_experiment;

@@ -50,7 +50,7 @@ fn a_bandit_that_may_forget_follows_a_change() {
     assert!(weights[1] > 0.9, "{weights:?}");
     assert!(said.contains("only what came since counts"), "{said}");
     let (entry, cells) = played("forget", 20);
-    let change = noticed(&entry, &cells, MetricIndex(0)).unwrap();
+    let change = noticed(&entry, &cells, (MetricIndex(0), at(31 * DAY))).unwrap();
     let days = (change.at.millis() - at(0).millis()) / 1_000 / DAY;
     assert!((18..=22).contains(&days), "{days}");
 }
