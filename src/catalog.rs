@@ -11,7 +11,7 @@ pub mod mistake;
 pub mod spec;
 
 mod compile;
-mod document;
+pub(crate) mod document;
 mod holdout;
 mod layers;
 mod lifecycle;

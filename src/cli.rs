@@ -1,5 +1,5 @@
-//! The command line. `report`, `import`, `demo` and `evaluate --experiment` talk to a running server; `analyze`, `evaluate`, `check`,
-//! `plan` and `replay` open files.
+//! The command line. `report`, `import`, `demo` and `evaluate --experiment` talk to a running server; `analyze`, `evaluate`,
+//! `simulate`, `check`, `plan` and `replay` open files.
 //!
 //! Exit codes: 0 done, 1 the input has mistakes, 2 usage, 3 the store or log failed.
 
@@ -13,6 +13,7 @@ mod plan;
 mod replay;
 mod report;
 mod serve;
+mod simulate;
 mod watch;
 
 use std::io::Write;
@@ -59,6 +60,8 @@ enum Verb {
     Analyze(analyze::AnalyzeArgs),
     /// Say what another policy would have earned, from a log with propensities or from an experiment
     Evaluate(evaluate::EvaluateArgs),
+    /// Try policies on scenarios of made-up visitors; needs no server
+    Simulate(simulate::SimulateArgs),
     /// Play a shop's traffic against the server
     Demo(demo::DemoArgs),
     /// Rebuild the state from the log and compare it with the stored one
@@ -152,6 +155,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
             Ok(())
         }
         Some(Verb::Evaluate(args)) => evaluate::run(&client(), &args),
+        Some(Verb::Simulate(args)) => simulate::run(&args),
         Some(Verb::Demo(args)) => demo::run(&client(), &args),
         Some(Verb::Replay) => replay::run(&config),
     }

@@ -70,6 +70,8 @@ pub mod report;
 pub mod evaluate;
 pub mod plan;
 
+pub mod simulation;
+
 // The shell.
 pub mod clock;
 pub mod telemetry;

@@ -17,7 +17,7 @@ use crate::time::{Timestamp, Window};
 use crate::winsor::Percentile;
 
 mod allocation;
-mod form;
+pub(crate) mod form;
 mod looks;
 mod read;
 pub(super) mod rules;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::cell::OTHER;
-use one_by_one::{agrees, largest, near, terms};
+use one_by_one::{agrees, effective, largest, near, terms};
 use shop::{Paid, Shop, by_device, everywhere, share};
 
 fn visitors() -> impl Strategy<Value = Vec<Paid>> {
@@ -25,7 +25,7 @@ fn visitors() -> impl Strategy<Value = Vec<Paid>> {
         device,
         cents,
     });
-    prop::collection::vec(visitor, 350..500)
+    prop::collection::vec(visitor, 450..600)
 }
 
 proptest! {
@@ -44,6 +44,8 @@ proptest! {
             .map(|(paid, _)| (*paid, shop.served(*paid).get().recip()))
             .collect();
         let terms = terms(&exact, [policy, policy]);
+        // With fewer effective visitors it is refused.
+        prop_assume!(effective(&terms) > 101.0);
         let answer = shop.ask(&everywhere(policy), None).unwrap();
         agrees(&answer.judged, &terms);
         near(answer.judged.overlap.largest_weight, largest(&terms));
@@ -71,6 +73,7 @@ proptest! {
         }
         let policy = [[phone, 0.5, 0.5 - phone], [0.6 - desktop, desktop, 0.4]];
         let terms = terms(&shop.kept, policy);
+        prop_assume!(effective(&terms) > 101.0);
         let asked = by_device(&[("phone", policy[0]), ("desktop", policy[1])]);
         let answer = shop.ask(&asked, Some("device")).unwrap();
         agrees(&answer.judged, &terms);

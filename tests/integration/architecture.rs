@@ -21,6 +21,7 @@ const ORDER: &[&[&str]] = &[
     &["fold"],
     &["report"],
     &["evaluate", "plan"],
+    &["simulation"],
     // From here on the shell.
     &["clock", "telemetry"],
     &["config"],

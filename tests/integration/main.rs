@@ -35,4 +35,5 @@ mod policies;
 mod pressure;
 mod readme;
 mod rewards;
+mod simulate;
 mod verdict;

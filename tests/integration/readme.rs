@@ -27,7 +27,8 @@ fn shop() -> TestApp {
         &[],
     );
     let examples = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/experiments")).unwrap();
-    for example in examples.flatten() {
+    let files = examples.flatten().filter(|item| item.path().is_file());
+    for example in files {
         let text = std::fs::read_to_string(example.path()).unwrap();
         app.write_file(&example.file_name().into_string().unwrap(), &text);
     }

@@ -12,42 +12,42 @@ use crate::time::Timestamp;
 
 /// A table of the document, and where it is.
 #[derive(Clone)]
-pub(super) struct Table<'d> {
+pub(crate) struct Table<'d> {
     values: &'d Map<String, Value>,
-    pub(super) path: String,
+    pub(crate) path: String,
 }
 
 /// The keys of a table: those that are read, and those whose behaviour comes later.
-pub(super) struct Keys {
-    pub(super) known: &'static [&'static str],
-    pub(super) later: &'static [&'static str],
+pub(crate) struct Keys {
+    pub(crate) known: &'static [&'static str],
+    pub(crate) later: &'static [&'static str],
 }
 
 /// The values a key may have: those that work, and those that come later.
-pub(super) struct Choices<T: 'static> {
-    pub(super) now: &'static [(&'static str, T)],
-    pub(super) later: &'static [&'static str],
+pub(crate) struct Choices<T: 'static> {
+    pub(crate) now: &'static [(&'static str, T)],
+    pub(crate) later: &'static [&'static str],
 }
 
 /// Reads one document.
-pub(super) struct Form<'d> {
+pub(crate) struct Form<'d> {
     document: &'d Document,
     mistakes: Mistakes,
 }
 
 impl<'d> Form<'d> {
-    pub(super) fn new(document: &'d Document) -> Self {
+    pub(crate) fn new(document: &'d Document) -> Self {
         Self {
             document,
             mistakes: Mistakes::default(),
         }
     }
 
-    pub(super) fn finish(self) -> Mistakes {
+    pub(crate) fn finish(self) -> Mistakes {
         self.mistakes
     }
 
-    pub(super) fn root(&mut self, keys: &Keys) -> Table<'d> {
+    pub(crate) fn root(&mut self, keys: &Keys) -> Table<'d> {
         let table = Table {
             values: self.document.root(),
             path: String::new(),
@@ -56,7 +56,7 @@ impl<'d> Form<'d> {
         table
     }
 
-    pub(super) fn note(&mut self, path: &str, code: Code, detail: impl Into<String>) {
+    pub(crate) fn note(&mut self, path: &str, code: Code, detail: impl Into<String>) {
         let line = self.document.line(path);
         self.mistakes
             .add(Mistake::new(path, code, detail).on_line(line));
@@ -92,7 +92,7 @@ impl<'d> Form<'d> {
     }
 
     /// Notes a required key that is missing.
-    pub(super) fn require(&mut self, table: &Table<'_>, key: &str, what: &str) {
+    pub(crate) fn require(&mut self, table: &Table<'_>, key: &str, what: &str) {
         if !table.values.contains_key(key) {
             self.note(
                 &join(&table.path, key),
@@ -102,31 +102,31 @@ impl<'d> Form<'d> {
         }
     }
 
-    pub(super) fn text(&mut self, table: &Table<'d>, key: &str) -> Option<String> {
+    pub(crate) fn text(&mut self, table: &Table<'d>, key: &str) -> Option<String> {
         self.read(table, key, "a text", |value| {
             value.as_str().map(str::to_owned)
         })
     }
 
-    pub(super) fn number(&mut self, table: &Table<'d>, key: &str) -> Option<f64> {
+    pub(crate) fn number(&mut self, table: &Table<'d>, key: &str) -> Option<f64> {
         self.read(table, key, "a number", Value::as_f64)
     }
 
-    pub(super) fn truth(&mut self, table: &Table<'d>, key: &str) -> Option<bool> {
+    pub(crate) fn truth(&mut self, table: &Table<'d>, key: &str) -> Option<bool> {
         self.read(table, key, "true or false", Value::as_bool)
     }
 
-    pub(super) fn whole(&mut self, table: &Table<'d>, key: &str) -> Option<u64> {
+    pub(crate) fn whole(&mut self, table: &Table<'d>, key: &str) -> Option<u64> {
         self.read(table, key, "a whole number of at least 0", Value::as_u64)
     }
 
     /// Any value.
-    pub(super) fn value(&mut self, table: &Table<'d>, key: &str) -> Option<Value> {
+    pub(crate) fn value(&mut self, table: &Table<'d>, key: &str) -> Option<Value> {
         self.read(table, key, "a value", |value| Some(value.clone()))
     }
 
     /// A text that `parse` understands; its error follows the key.
-    pub(super) fn parsed<T, E: std::fmt::Display>(
+    pub(crate) fn parsed<T, E: std::fmt::Display>(
         &mut self,
         table: &Table<'d>,
         key: &str,
@@ -147,7 +147,7 @@ impl<'d> Form<'d> {
     }
 
     /// A time: RFC 3339, a date for its midnight in UTC, or milliseconds since 1970.
-    pub(super) fn instant(&mut self, table: &Table<'d>, key: &str) -> Option<Timestamp> {
+    pub(crate) fn instant(&mut self, table: &Table<'d>, key: &str) -> Option<Timestamp> {
         if let Some(ms) = table.values.get(key).and_then(Value::as_i64) {
             return match Timestamp::from_millis(ms) {
                 Ok(instant) => Some(instant),
@@ -166,7 +166,7 @@ impl<'d> Form<'d> {
         })
     }
 
-    pub(super) fn choice<T: Copy>(
+    pub(crate) fn choice<T: Copy>(
         &mut self,
         table: &Table<'d>,
         key: &str,
@@ -192,7 +192,7 @@ impl<'d> Form<'d> {
         None
     }
 
-    pub(super) fn table(&mut self, table: &Table<'d>, key: &str, keys: &Keys) -> Option<Table<'d>> {
+    pub(crate) fn table(&mut self, table: &Table<'d>, key: &str, keys: &Keys) -> Option<Table<'d>> {
         let values = self.read(table, key, "a table", Value::as_object)?;
         let table = Table {
             values,
@@ -203,7 +203,7 @@ impl<'d> Form<'d> {
     }
 
     /// The items of a list, each with its path.
-    pub(super) fn items(&mut self, table: &Table<'d>, key: &str) -> Vec<(String, &'d Value)> {
+    pub(crate) fn items(&mut self, table: &Table<'d>, key: &str) -> Vec<(String, &'d Value)> {
         let items = self.read(table, key, "a list", Value::as_array);
         let path = join(&table.path, key);
         let numbered = items.into_iter().flatten().enumerate();
@@ -213,7 +213,7 @@ impl<'d> Form<'d> {
     }
 
     /// The tables of a list of tables.
-    pub(super) fn tables(&mut self, table: &Table<'d>, key: &str, keys: &Keys) -> Vec<Table<'d>> {
+    pub(crate) fn tables(&mut self, table: &Table<'d>, key: &str, keys: &Keys) -> Vec<Table<'d>> {
         let mut tables = Vec::new();
         for (path, item) in self.items(table, key) {
             tables.extend(self.as_table(path, item, keys));
@@ -221,7 +221,7 @@ impl<'d> Form<'d> {
         tables
     }
 
-    pub(super) fn as_table(
+    pub(crate) fn as_table(
         &mut self,
         path: String,
         item: &'d Value,
@@ -241,7 +241,7 @@ impl<'d> Form<'d> {
     }
 
     /// The numbers of a list of whole numbers.
-    pub(super) fn wholes(&mut self, table: &Table<'d>, key: &str) -> Vec<u32> {
+    pub(crate) fn wholes(&mut self, table: &Table<'d>, key: &str) -> Vec<u32> {
         let mut wholes = Vec::new();
         for (path, item) in self.items(table, key) {
             match item.as_u64().and_then(|whole| u32::try_from(whole).ok()) {
@@ -257,7 +257,7 @@ impl<'d> Form<'d> {
     }
 
     /// The texts of a list of texts.
-    pub(super) fn texts(&mut self, table: &Table<'d>, key: &str) -> Vec<String> {
+    pub(crate) fn texts(&mut self, table: &Table<'d>, key: &str) -> Vec<String> {
         let mut texts = Vec::new();
         for (path, item) in self.items(table, key) {
             match item.as_str() {
@@ -274,16 +274,16 @@ impl<'d> Form<'d> {
 }
 
 impl Table<'_> {
-    pub(super) fn has(&self, key: &str) -> bool {
+    pub(crate) fn has(&self, key: &str) -> bool {
         self.values.contains_key(key)
     }
 
-    pub(super) fn holds_table(&self, key: &str) -> bool {
+    pub(crate) fn holds_table(&self, key: &str) -> bool {
         self.values.get(key).is_some_and(Value::is_object)
     }
 }
 
-pub(super) fn described(value: &Value) -> &'static str {
+pub(crate) fn described(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "true or false",

@@ -90,3 +90,10 @@ pub(super) fn agrees(judged: &Judged, terms: &[Term]) {
 pub(super) fn largest(terms: &[Term]) -> f64 {
     terms.iter().map(|term| term.weight).fold(0.0, f64::max)
 }
+
+/// How many visitors of equal weight they are worth.
+pub(super) fn effective(terms: &[Term]) -> f64 {
+    let total: f64 = terms.iter().map(|term| term.weight).sum();
+    let squares: f64 = terms.iter().map(|term| term.weight.powi(2)).sum();
+    total * total / squares
+}

@@ -1,0 +1,207 @@
+//! Runs that are small enough for a test, and scenarios with mistakes.
+
+use super::*;
+use crate::catalog::mistake::Code;
+
+const EXPERIMENT: &str = r#"
+[experiment]
+key = "shop"
+variants = [{ key = "old" }, { key = "new" }]
+[experiment.allocation]
+policy = "thompson"
+metric = "purchase"
+burn_in = 0
+[[experiment.metrics]]
+key = "purchase"
+event = "Order"
+kind = "conversion"
+role = "goal"
+"#;
+
+fn scenario(truth: &str) -> Scenario {
+    let traffic = "[traffic]\nvisitors = 4000\nper_day = 1000\nbatch = 250\nlooks = 4";
+    let policies = "[[policies]]\nname = \"bandit\"\n[[policies]]\nname = \"even\"\nallocation = { policy = \"fixed\" }";
+    let text = format!("{traffic}\n[truth]\n{truth}\n{policies}\n{EXPERIMENT}");
+    read(&text).unwrap()
+}
+
+fn better() -> Scenario {
+    scenario(r#"variants = [{ key = "old", rate = 0.1 }, { key = "new", rate = 0.2 }]"#)
+}
+
+fn delayed() -> Scenario {
+    scenario(
+        r#"variants = [{ key = "old", rate = 0.1, delay = "6h" }, { key = "new", rate = 0.2, delay = "6h" }]"#,
+    )
+}
+
+#[test]
+fn a_seed_is_a_run() {
+    let scenario = better();
+    assert_eq!(play(&scenario, 7), play(&scenario, 7));
+    assert_ne!(play(&scenario, 7), play(&scenario, 8));
+}
+
+#[test]
+fn a_policy_does_the_same_whoever_runs_beside_it() {
+    let both = better();
+    let mut alone = both.clone();
+    assert!(alone.keep("even"));
+    let (together, single) = (play(&both, 3), play(&alone, 3));
+    assert_eq!(together.policies[1], single.policies[0]);
+    assert_eq!(together.thompson, single.thompson);
+}
+
+#[test]
+fn visitors_convert_alike_whatever_policies_do() {
+    let scenario = delayed();
+    let mut batch = Batch::default();
+    let mut arrivals = Arrivals::new(&scenario, 5);
+    let (mut rates, mut upward) = ([0.0; 2], true);
+    while arrivals.fill(&mut batch) {
+        for (visitor, rewards) in batch.iter() {
+            assert!(rewards[0] < rewards[1]);
+            for (variant, rate) in rates.iter_mut().enumerate() {
+                *rate += f64::from(u8::from(visitor.order_on(variant).is_some())) / 4000.0;
+            }
+            upward &= visitor.order_on(0).is_none() || visitor.order_on(1).is_some();
+        }
+    }
+    assert!(
+        upward,
+        "who converts on the worse variant converts on the better one"
+    );
+    assert!(
+        (rates[0] - 0.1).abs() < 0.02 && (rates[1] - 0.2).abs() < 0.02,
+        "{rates:?}"
+    );
+}
+
+#[test]
+fn an_even_split_loses_half_of_the_difference() {
+    let runs: Vec<Run> = (0..3).map(|seed| play(&better(), seed)).collect();
+    let summary = summary(&better(), &runs);
+    let of = |name: &str| {
+        let mut all = summary.policies.iter();
+        all.find(|policy| policy.policy == name).unwrap()
+    };
+    for name in ["uniform", "even"] {
+        assert!(
+            (of(name).regret.value - 200.0).abs() < 12.0,
+            "{:?}",
+            of(name).regret
+        );
+    }
+    let bandit = of("bandit");
+    assert!(
+        bandit.to_uniform.unwrap().value < 0.6,
+        "{:?}",
+        bandit.to_uniform
+    );
+    assert!((bandit.right.value - 1.0).abs() < 1e-9);
+    let last = bandit.curve.last().unwrap();
+    assert_eq!(last.visitors, 4000);
+    assert!((last.regret - bandit.regret.value).abs() < 1e-9);
+    let [moving, even] = ["bandit", "even"].map(|name| of(name).report.as_ref().unwrap());
+    assert!(moving.epochs > 2.0 && (even.epochs - 1.0).abs() < 1e-9);
+    let shown = even.coverage.is_some() && (even.shown - 1.0).abs() < 1e-9;
+    assert!(shown && even.excluded.is_some(), "{even:?}");
+}
+
+#[test]
+fn conversions_come_when_they_are_due() {
+    let scenario = delayed();
+    let run = play(&scenario, 1);
+    let at_once = play(&better(), 1);
+    assert_eq!(
+        run.uniform.curve, at_once.uniform.curve,
+        "regret is about choices"
+    );
+    let (slow, fast) = (&run.policies[0].course, &at_once.policies[0].course);
+    assert!(slow.regret > fast.regret, "{} {}", slow.regret, fast.regret);
+}
+
+#[test]
+fn a_change_is_found_by_its_visitors() {
+    let changed = scenario(
+        "variants = [{ key = \"old\", rate = 0.1 }, { key = \"new\", rate = 0.2 }]\n\
+         changes = [{ at = 1000, variant = \"old\", rate = 0.5 }]",
+    );
+    let runs: Vec<Run> = (0..2).map(|seed| play(&changed, seed)).collect();
+    let summary = summary(&changed, &runs);
+    let bandit = summary.policies.iter().find(|of| of.policy == "bandit");
+    let bandit = bandit.unwrap();
+    let (half, most) = (bandit.half_after.unwrap(), bandit.most_after.unwrap());
+    assert!(half <= most && most < 3000, "{half} {most}");
+    assert!(
+        bandit.report.as_ref().unwrap().coverage.is_none(),
+        "there is no one lift"
+    );
+}
+
+#[test]
+fn order_values_have_their_means() {
+    let laws = [
+        Law::Constant,
+        Law::Lognormal(1.0),
+        Law::Weibull(0.7),
+        Law::Weibull(3.0),
+    ];
+    for law in laws {
+        let value = OrderValue {
+            law,
+            mean: 60.0,
+            wholesale: 0.25,
+            wholesale_factor: 3.0,
+        };
+        let n = 200_000;
+        let uniform = |i: u32| (f64::from(i) + 0.5) / f64::from(n);
+        let drawn = |i: u32| value.at(uniform(i), f64::from(i % 4) / 4.0);
+        let mean = (0..n).map(drawn).sum::<f64>() / f64::from(n);
+        assert!((value.mean() - 90.0).abs() < 1e-9);
+        assert!((mean / 90.0 - 1.0).abs() < 5e-3, "{law:?}: {mean}");
+    }
+}
+
+#[test]
+fn all_mistakes_are_told_with_their_keys() {
+    let text = format!(
+        "[traffic]\nvisitors = 0\nper_day = 10\n\
+         [truth]\nvariants = [{{ key = \"old\", rate = 1.5 }}, {{ key = \"nwe\", rate = 0.1 }}]\nseason = 3\n\
+         [[policies]]\nname = \"a\"\nallocation = {{ floor_totl = 0.1 }}\n\
+         [[policies]]\nname = \"a\"\n{EXPERIMENT}"
+    );
+    let mistakes = read(&text).unwrap_err();
+    let found: Vec<(&str, Code)> = mistakes
+        .iter()
+        .map(|of| (of.key.as_str(), of.code))
+        .collect();
+    for expected in [
+        ("traffic.visitors", Code::Invalid),
+        ("traffic.batch", Code::Missing),
+        ("truth.variants[0].rate", Code::Invalid),
+        ("truth.variants[1].key", Code::UnknownReference),
+        ("truth.season", Code::UnknownKey),
+        ("policies[0].allocation.floor_totl", Code::UnknownKey),
+        ("policies[1].name", Code::Duplicate),
+    ] {
+        assert!(found.contains(&expected), "{expected:?} in {found:?}");
+    }
+    assert!(mistakes.iter().all(|of| of.line.is_some()), "{mistakes:?}");
+}
+
+#[test]
+fn a_mistake_of_the_experiment_is_told_once() {
+    let text = format!(
+        "[traffic]\nvisitors = 10\nper_day = 10\nbatch = 5\n\
+         [truth]\nvariants = [{{ key = \"old\", rate = 0.1 }}, {{ key = \"new\", rate = 0.1 }}]\n\
+         [[policies]]\nname = \"a\"\n[[policies]]\nname = \"b\"\n{}",
+        EXPERIMENT.replace("role = \"goal\"", "roel = \"goal\"")
+    );
+    let mistakes = read(&text).unwrap_err();
+    let keys: Vec<&str> = mistakes.iter().map(|of| of.key.as_str()).collect();
+    let unknown = keys
+        .iter()
+        .filter(|key| **key == "experiment.metrics[0].roel");
+    assert_eq!(unknown.count(), 1, "{keys:?}");
+}

@@ -1,0 +1,304 @@
+//! A policy on the visitors of a run: the server's own functions, with the clock of the scenario.
+//!
+//! Every visitor is drawn by [`assign`], and what happened is folded by [`fold`] from the same events that the server
+//! logs; epochs open as the engine opens them on a tick. Nothing is stored: a visitor's record is kept only until the
+//! visitor's last event.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::convert::Infallible;
+
+use super::looks::Looks;
+use super::scenario::{Candidate, Scenario};
+use super::tally::Tally;
+use super::visitors::{Batch, Order, Visitor, arrival};
+use super::{Course, Outcome, best};
+use crate::allocation::{Arm, Propensity};
+use crate::assign::decision::Trace;
+use crate::assign::{Request, assign};
+use crate::bandit::{self, Proposal, Urgency};
+use crate::catalog::audience::Attributes;
+use crate::catalog::{Catalog, Entry, Serial};
+use crate::cell::Cells;
+use crate::epoch::Epoch;
+use crate::event::{Assigned, Event, Tracked};
+use crate::fold::{Delta, View, fold};
+use crate::id::{EventId, VisitorId};
+use crate::time::{Timestamp, Zone};
+use crate::visitor::{Record, VisitorKey};
+
+/// The first instant of every run, a Monday.
+pub(super) fn start() -> Timestamp {
+    Timestamp::from_millis(START_MS).unwrap_or_else(|_| Timestamp::earliest())
+}
+
+/// 2026-01-05T00:00:00Z.
+const START_MS: i64 = 1_767_571_200_000;
+/// Seed of the keyed hashes of visitors.
+const HASH_SEED: u64 = 1;
+
+/// The state of a server with one experiment, in memory.
+struct State {
+    catalog: Catalog,
+    zone: Zone,
+    records: HashMap<VisitorKey, Record>,
+    /// All cells up to the last call of the policy.
+    cells: Cells,
+    /// What has changed since.
+    fresh: Cells,
+}
+
+impl View for State {
+    type Error = Infallible;
+
+    fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    fn zone(&self) -> &Zone {
+        &self.zone
+    }
+
+    fn seed(&self) -> u64 {
+        HASH_SEED
+    }
+
+    fn record(&self, visitor: VisitorKey) -> Result<Option<Record>, Infallible> {
+        Ok(self.records.get(&visitor).cloned())
+    }
+
+    fn remembers(&self, _: VisitorKey, _: u64) -> Result<bool, Infallible> {
+        Ok(false)
+    }
+}
+
+impl State {
+    /// Folds an event and takes its delta over; the visitor's record is kept if more events will come.
+    fn take(&mut self, event: &Event, now: Timestamp, is_last: bool) {
+        let Ok(delta) = fold(self, event, now);
+        let Delta {
+            record,
+            cells,
+            entry,
+            ..
+        } = delta;
+        for (_, change) in &cells {
+            self.fresh.merge(change);
+        }
+        if let Some(entry) = entry {
+            self.catalog.put(entry);
+        }
+        if let Some((visitor, record)) = record {
+            if is_last {
+                self.records.remove(&visitor);
+            } else {
+                self.records.insert(visitor, record);
+            }
+        }
+    }
+
+    fn settle(&mut self) {
+        self.cells.merge(&self.fresh);
+        self.fresh = Cells::default();
+    }
+}
+
+/// A conversion that is still to come.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Due {
+    at: Timestamp,
+    /// Orders conversions of one instant.
+    number: u64,
+    visitor: VisitorId,
+    properties: String,
+}
+
+/// A policy on the visitors of a run.
+pub(super) struct Trial<'s> {
+    scenario: &'s Scenario,
+    candidate: &'s Candidate,
+    serial: Serial,
+    state: State,
+    nothing: Attributes,
+    due: BinaryHeap<Reverse<Due>>,
+    scheduled: u64,
+    tally: Tally,
+    looks: Looks,
+}
+
+impl<'s> Trial<'s> {
+    pub(super) fn new(scenario: &'s Scenario, candidate: &'s Candidate) -> Self {
+        let traffic = &scenario.traffic;
+        let mut catalog = Catalog::default();
+        catalog.put(candidate.entry.clone());
+        Self {
+            scenario,
+            candidate,
+            serial: candidate.entry.serial,
+            state: State {
+                catalog,
+                zone: Zone::utc(),
+                records: HashMap::new(),
+                cells: Cells::default(),
+                fresh: Cells::default(),
+            },
+            nothing: Attributes::default(),
+            due: BinaryHeap::new(),
+            scheduled: 0,
+            tally: Tally::new(traffic.visitors, traffic.batch, scenario.objective.sign),
+            looks: Looks::new(scenario, &candidate.entry),
+        }
+    }
+
+    fn entry(&self) -> &Entry {
+        let entry = self.state.catalog.by_serial(self.serial);
+        entry.map_or(&self.candidate.entry, AsRef::as_ref)
+    }
+
+    /// Serves a batch, then asks the policy for an epoch.
+    pub(super) fn serve(&mut self, batch: &Batch) {
+        for (visitor, rewards) in batch.iter() {
+            self.deliver(visitor.at);
+            let arm = self.assign(visitor);
+            self.tally.count(usize::from(arm.0), rewards);
+        }
+        self.tally.mark(false);
+        let now = arrival(&self.scenario.traffic, self.tally.visitors());
+        self.deliver(now);
+        self.state.settle();
+        self.reallocate(now);
+        if self.looks.is_due(self.tally.visitors()) {
+            let entry = self.state.catalog.by_serial(self.serial);
+            let entry = entry.map_or(&self.candidate.entry, AsRef::as_ref);
+            self.looks.look(entry, &self.state.cells, now);
+        }
+    }
+
+    /// Assigns a visitor, and schedules the conversion if there is one.
+    fn assign(&mut self, visitor: &Visitor) -> Arm {
+        let request = Request {
+            visitor: visitor.id.as_str(),
+            session: None,
+            attributes: &self.nothing,
+            forced: None,
+            bot: false,
+            held_globally: false,
+            now: visitor.at,
+        };
+        let entry = self.entry();
+        let decision = assign(entry, &request, None, &mut Trace::default());
+        let variant = usize::from(decision.arm.0);
+        let order = visitor.order_on(variant);
+        if let (Some(epoch), Some(propensity)) = (decision.epoch, decision.propensity) {
+            let event = Event::Assigned(Assigned {
+                visitor: visitor.id.clone(),
+                session: None,
+                experiment: entry.experiment.key.clone(),
+                arm: decision.arm,
+                holdout: decision.holdout,
+                epoch,
+                propensity,
+                at: visitor.at,
+                dimensions: vec![None; entry.experiment.dimensions.len()],
+            });
+            self.state.take(&event, visitor.at, order.is_none());
+        }
+        if let Some(order) = order {
+            self.schedule(visitor, order, variant);
+        }
+        decision.arm
+    }
+
+    fn schedule(&mut self, visitor: &Visitor, order: &Order, variant: usize) {
+        let property = self.scenario.objective.property.as_ref();
+        let properties = property.map_or_else(String::new, |name| {
+            let value = order.value(self.scenario, variant);
+            serde_json::json!({ name.as_str(): format!("{value:.6}") }).to_string()
+        });
+        let delay = order.delay(self.scenario, variant);
+        let due = Due {
+            at: delay
+                .filter(|_| self.candidate.delayed)
+                .map_or(visitor.at, |delay| visitor.at.plus(delay)),
+            number: self.scheduled,
+            visitor: visitor.id.clone(),
+            properties,
+        };
+        self.scheduled += 1;
+        if due.at == visitor.at {
+            self.convert(due);
+        } else {
+            self.due.push(Reverse(due));
+        }
+    }
+
+    /// Folds the conversions that have come by now.
+    fn deliver(&mut self, now: Timestamp) {
+        while self.due.peek().is_some_and(|due| due.0.at <= now) {
+            if let Some(Reverse(due)) = self.due.pop() {
+                self.convert(due);
+            }
+        }
+    }
+
+    fn convert(&mut self, due: Due) {
+        let Ok(id) = EventId::parse("1") else { return };
+        let event = Event::Tracked(Tracked {
+            visitor: due.visitor,
+            id,
+            name: self.scenario.objective.event.clone(),
+            at: due.at,
+            properties: due.properties,
+        });
+        self.state.take(&event, due.at, true);
+    }
+
+    /// Opens the epoch that a cap, or else the policy, wants now: what the engine does on a tick.
+    fn reallocate(&mut self, now: Timestamp) {
+        let cells = &self.state.cells;
+        let frozen = bandit::caps::freeze(self.entry(), cells, now);
+        let urgency = self.scenario.traffic.urgency;
+        let epoch = frozen.or_else(|| proposed(self.entry(), cells, now, urgency));
+        if let Some(epoch) = epoch {
+            let experiment = self.entry().experiment.key.clone();
+            let event = Event::Opened { experiment, epoch };
+            self.state.take(&event, now, true);
+        }
+    }
+
+    /// What came of it: the choice is the variant with the largest share that the policy wants at the end; intervals are
+    /// those after the last conversion.
+    pub(super) fn finish(mut self) -> Outcome {
+        self.tally.mark(true);
+        let now = arrival(&self.scenario.traffic, self.tally.visitors());
+        let wanted = proposed(self.entry(), &self.state.cells, now, Urgency::Forced);
+        let epoch = wanted.as_ref().or_else(|| self.entry().epoch());
+        let share = |variant: usize| {
+            let arm = u16::try_from(variant).ok().map(Arm);
+            let propensity = arm.and_then(|arm| epoch?.allocation.propensity(arm));
+            propensity.map_or(0.0, Propensity::get)
+        };
+        let choice = best((0..self.scenario.truth.variants.len()).map(share));
+        let last = self.due.iter().map(|due| due.0.at).max();
+        let end = last.map_or(now, |last| last.max(now));
+        self.deliver(end);
+        self.state.settle();
+        let covered = self.looks.coverage(self.entry(), &self.state.cells, end);
+        let epochs = self.entry().epochs.len();
+        let (regret, curve) = self.tally.finish();
+        let course = Course {
+            regret,
+            curve,
+            choice,
+        };
+        self.looks.finish(course, covered, epochs)
+    }
+}
+
+/// The epoch that the policy proposes.
+fn proposed(entry: &Entry, cells: &Cells, now: Timestamp, urgency: Urgency) -> Option<Epoch> {
+    match bandit::reallocate(entry, cells, now, urgency) {
+        Proposal::Open(epoch) => Some(epoch),
+        Proposal::Keep(_) => None,
+    }
+}
