@@ -249,8 +249,9 @@ fn dimension_values(
 pub const MAX_VALUES: usize = 50;
 
 fn with_seen(entry: &Entry, seen: Option<Vec<Vec<String>>>) -> Option<Entry> {
+    let seen = seen?;
     let mut entry = Entry::clone(entry);
-    entry.lifecycle.seen = seen?;
+    entry.lifecycle.seen = seen;
     Some(entry)
 }
 
