@@ -56,14 +56,12 @@ impl Allocation {
         Self(weights)
     }
 
-    /// Mixes `shares` (Σ = 1) with an equal share for everyone: `p = f + (1 − K·f)·share`, f = `floor_total`/K.
-    ///
-    /// Additive, because clipping and renormalising changes the order of arms. Rounded to 10⁻⁶ (the rest goes to the
-    /// largest), so that every machine gets the same weights; a live variant has 10⁻⁶ at least.
-    pub fn floored(shares: &[(Arm, f64)], floor_total: f64) -> Self {
+    /// Shares (Σ = 1) rounded to 10⁻⁶ (the rest goes to the largest), so that every machine gets the same weights; a
+    /// live variant has 10⁻⁶ at least.
+    pub fn rounded(shares: impl IntoIterator<Item = (Arm, f64)>) -> Self {
         let round = |share: f64| ((share * 1e6).round() / 1e6).max(LEAST_SHARE);
-        let mixed = mixed(shares, floor_total);
-        let mut weights: Vec<_> = mixed.map(|(arm, share)| (arm, round(share))).collect();
+        let shares = shares.into_iter();
+        let mut weights: Vec<_> = shares.map(|(arm, share)| (arm, round(share))).collect();
         let rest = 1.0 - weights.iter().map(|(_, weight)| weight).sum::<f64>();
         if let Some((_, largest)) = weights.iter_mut().max_by(|a, b| a.1.total_cmp(&b.1)) {
             *largest = ((*largest + rest) * 1e6).round() / 1e6;
@@ -120,11 +118,13 @@ impl Allocation {
     }
 }
 
-/// `shares` with an additive floor.
-fn mixed(shares: &[(Arm, f64)], floor_total: f64) -> impl Iterator<Item = (Arm, f64)> {
+/// Mixes `shares` (Σ = 1) with an equal share for everyone: `p = f + (1 − K·f)·share`, f = `floor_total`/K.
+///
+/// Additive, because clipping and renormalising changes the order of arms.
+pub fn floored(shares: &[f64], floor_total: f64) -> Vec<f64> {
     let floor = floor_total / shares.len().max(1) as f64;
-    let mix = move |(arm, share): &(Arm, f64)| (*arm, floor + (1.0 - floor_total) * share);
-    shares.iter().map(mix)
+    let mix = |share: &f64| floor + (1.0 - floor_total) * share;
+    shares.iter().map(mix).collect()
 }
 
 /// The shares of top-two Thompson sampling from P(best), Σ = 1: the best variant is drawn, and with probability
@@ -178,11 +178,9 @@ mod tests {
             case.check("ttts_beta_07", &top_two(&prob_best, 0.7));
             for floor in ["0.01", "0.05", "0.1"] {
                 let total = floor.parse::<f64>().unwrap() * prob_best.len() as f64;
-                let floored: Vec<f64> = mixed(&arms(&prob_best), total)
-                    .map(|(_, share)| share)
-                    .collect();
+                let floored = floored(&prob_best, total);
                 case.check(&format!("additive_floor_{floor}"), &floored);
-                let rounded = Allocation::floored(&arms(&prob_best), total);
+                let rounded = Allocation::rounded(arms(&floored));
                 let exact = Allocation::normalised(arms(&floored));
                 assert!(rounded.distance(&exact) < 3e-6, "{}", case.name);
             }
@@ -238,7 +236,7 @@ mod tests {
             prop_assume!(raw.iter().sum::<f64>() > 0.0);
             let total: f64 = raw.iter().sum();
             let shares: Vec<_> = raw.iter().map(|share| share / total).collect();
-            let allocation = Allocation::floored(&arms(&shares), floor_total);
+            let allocation = Allocation::rounded(arms(&floored(&shares, floor_total)));
             prop_assert!((allocation.iter().map(|(_, w)| w).sum::<f64>() - 1.0).abs() < 1e-9);
             let floor = floor_total / shares.len() as f64;
             prop_assert!(allocation.iter().all(|(_, w)| w >= floor - 2e-5));

@@ -8,11 +8,11 @@ pub mod bot;
 pub mod bucket;
 pub mod decision;
 
-use crate::allocation::{Arm, Propensity};
+use crate::allocation::{Allocation, Arm, Propensity};
 use crate::catalog::audience::Attributes;
 use crate::catalog::experiment::{Experiment, Policy, Status, Unit};
 use crate::catalog::{Entry, Scope};
-use crate::epoch::{Epoch, EpochNumber};
+use crate::epoch::{Cause, Epoch, EpochNumber};
 use crate::time::Timestamp;
 use bucket::unit_interval;
 use decision::{Decision, Reason, Trace};
@@ -201,14 +201,23 @@ fn kept(
             is_new: false,
         });
     }
-    let epoch = entry.epoch()?;
-    let arm = bucket::rendezvous(&epoch.allocation, |arm| {
+    let allocation = redrawn_from(entry)?;
+    let arm = bucket::rendezvous(allocation, |arm| {
         variant_draw("reassign:", experiment, arm, unit(experiment, request))
     })?;
     trace.step(Reason::Reassigned, true, || {
         format!("served variant {} from now on, counted nowhere new", arm.0)
     });
     Some(outside_epochs(arm, Reason::Reassigned))
+}
+
+/// What a unit whose variant was retired is drawn from: the allocation with which the live variants began, so that it
+/// keeps what it is served as weights move, until that is retired, too.
+fn redrawn_from(entry: &Entry) -> Option<&Allocation> {
+    let current = entry.epoch()?;
+    let own = |epoch: &&Epoch| epoch.era == current.era && epoch.cause != Cause::Imported;
+    let first = entry.epochs.iter().find(own);
+    first.map(|epoch| &epoch.allocation)
 }
 
 /// Rules 7–9: whether the unit stays outside, by independent draws and by the audience.

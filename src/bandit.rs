@@ -17,12 +17,15 @@ mod belief;
 pub mod caps;
 mod cohorts;
 pub mod drift;
+mod guardrail;
 mod limits;
 mod maturity;
 mod memory;
+mod newcomer;
 mod plug_in;
 pub mod revert;
 mod shares;
+pub mod stop;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -88,23 +91,26 @@ pub fn opened_by_change(
         Some(before) if !before.is_running() => (Cause::Resumed, "Resumed.".to_owned()),
         Some(_) => return None,
     };
-    let allocation = match (&after.experiment.policy, after.epoch()) {
+    let opening = match (&after.experiment.policy, after.epoch()) {
         (Policy::Bandit(_), Some(held)) if cause == Cause::Resumed && revert::is_held(after) => {
-            held.allocation.clone()
+            Opening {
+                allocation: held.allocation.clone(),
+                cause,
+                receipt: receipt.into(),
+            }
         }
-        (Policy::Bandit(bandit), Some(_)) => wanted(after, bandit, cells, now).allocation,
-        (Policy::Bandit(_) | Policy::Fixed, _) => after.experiment.starting_allocation(),
-    };
-    Some(epoch(
-        after,
-        cells,
-        now,
-        Opening {
-            allocation,
+        (Policy::Bandit(bandit), Some(_)) => {
+            let mut wanted = wanted(after, bandit, cells, None, now);
+            wanted.receipt.sentence = format!("{receipt} {}", wanted.receipt.sentence);
+            Opening { cause, ..wanted }
+        }
+        (Policy::Bandit(_) | Policy::Fixed, _) => Opening {
+            allocation: after.experiment.starting_allocation(),
             cause,
             receipt: receipt.into(),
         },
-    ))
+    };
+    Some(epoch(after, cells, now, opening))
 }
 
 /// Whether policy, weights, holdout or live variants differ.
@@ -146,7 +152,7 @@ pub fn reallocate(entry: &Entry, cells: &Cells, now: Timestamp, urgency: Urgency
             ));
         }
     }
-    let mut target = wanted(entry, bandit, cells, now);
+    let mut target = wanted(entry, bandit, cells, Some(&current.allocation), now);
     let distance = target.allocation.distance(&current.allocation);
     let least = match urgency {
         Urgency::Tick => MIN_DISTANCE,
@@ -172,11 +178,16 @@ struct Opening {
     receipt: Receipt,
 }
 
-/// The allocation the bandit wants now.
-fn wanted(entry: &Entry, bandit: &Bandit, cells: &Cells, now: Timestamp) -> Opening {
+/// The allocation the bandit wants now, at most a step away from the one it moves.
+fn wanted(
+    entry: &Entry,
+    bandit: &Bandit,
+    cells: &Cells,
+    from: Option<&Allocation>,
+    now: Timestamp,
+) -> Opening {
     let change = drift::noticed(entry, cells, (bandit.metric, now));
-    let forgotten = change.filter(|_| bandit.on_drift == OnDrift::Forget);
-    let recent = forgotten.map(|change| cells.since(change.since));
+    let recent = recent(bandit, change, cells);
     let cells = recent.as_ref().unwrap_or(cells);
     let arms = evidence(entry, bandit, cells);
     let mut opening = target(Situation {
@@ -184,12 +195,19 @@ fn wanted(entry: &Entry, bandit: &Bandit, cells: &Cells, now: Timestamp) -> Open
         bandit,
         cells,
         arms: &arms,
+        from,
         now,
     });
     if let Some(change) = change {
         opening.receipt.sentence += &told(change, bandit.on_drift);
     }
     opening
+}
+
+/// What came since a change of what works, where what came before is forgotten.
+fn recent(bandit: &Bandit, change: Option<drift::Change>, cells: &Cells) -> Option<Cells> {
+    let forgotten = change.filter(|_| bandit.on_drift == OnDrift::Forget);
+    forgotten.map(|change| cells.since(change.since))
 }
 
 fn told(change: drift::Change, on_drift: OnDrift) -> String {

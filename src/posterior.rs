@@ -19,6 +19,7 @@ mod lift;
 pub mod nig;
 pub mod normal;
 mod panel;
+pub mod stratified;
 pub mod student;
 mod sweep;
 

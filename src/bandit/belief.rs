@@ -1,11 +1,13 @@
 //! What a bandit believes: which variant is best with what probability, by the model of its metric.
 
-mod rate;
+pub(super) mod rate;
 
 use super::name;
 use super::target::Situation;
 use crate::allocation::Propensity;
 use crate::epoch::receipt;
+use crate::posterior::cohort::LogRates;
+use crate::posterior::{Posterior, best};
 
 /// What the bandit believes, and what that rests on.
 pub(super) struct Belief {
@@ -13,6 +15,32 @@ pub(super) struct Belief {
     pub(super) arms: Vec<receipt::Belief>,
     /// In plain sentences.
     pub(super) said: String,
+    ratios: Option<LogRates>,
+}
+
+impl Belief {
+    /// The probability that no variant is better than this one by more than such a share: that to be the best with its
+    /// logarithm raised by ln(1 + share) (value remaining, Scott 2010; statistics R7). By the joint posterior of the
+    /// logarithms where the model has one, else as if they were independent normals; never less than that to be the
+    /// best. `None` where a mean is not positive.
+    pub(super) fn prob_near_best(&self, champion: usize, share: f64) -> Option<f64> {
+        let raised = share.ln_1p();
+        let near = if let Some(ratios) = &self.ratios {
+            let mut ratios = ratios.clone();
+            *ratios.mean.get_mut(champion)? += raised;
+            ratios.prob_best()
+        } else {
+            let log = |(at, of): (usize, &receipt::Belief)| {
+                let raised = if at == champion { raised } else { 0.0 };
+                let log = (of.mean > 0.0).then(|| of.mean.ln())?;
+                Posterior::normal(log + raised, of.sd / of.mean)
+            };
+            let logs = self.arms.iter().enumerate().map(log);
+            best::evaluate(&logs.collect::<Option<Vec<_>>>()?).prob_best
+        };
+        let best = self.arms.get(champion)?.prob_best;
+        near.get(champion).map(|near| near.max(best))
+    }
 }
 
 /// What a model says.
@@ -21,6 +49,8 @@ struct Modelled {
     arms: Vec<Estimate>,
     /// What is to be said about the model.
     said: String,
+    /// The joint posterior of the logarithms, where the variants' are not independent.
+    ratios: Option<LogRates>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -32,7 +62,7 @@ struct Estimate {
 
 /// What the model of the bandit makes of the cells; the older the lighter, if it forgets.
 pub(super) fn belief(situation: Situation<'_>) -> Belief {
-    let Modelled { arms, said } = rate::modelled(situation);
+    let Modelled { arms, said, ratios } = rate::modelled(situation);
     let (experiment, current) = (&situation.entry.experiment, situation.entry.epoch());
     let before = |arm| current.and_then(|epoch| epoch.allocation.propensity(arm));
     let pairs = situation.arms.iter().zip(&arms);
@@ -55,5 +85,5 @@ pub(super) fn belief(situation: Situation<'_>) -> Belief {
     };
     let facts: Vec<String> = arms.iter().map(fact).collect();
     let said = format!("Conversions per visitor: {}.{said}", facts.join("; "));
-    Belief { arms, said }
+    Belief { arms, said, ratios }
 }

@@ -14,5 +14,17 @@ pub(super) fn shares(rule: Rule, prob_best: &[f64]) -> (Vec<f64>, &'static str) 
             top_two(prob_best, LEADING),
             " Half of the traffic goes to the likely best, half to its challengers.",
         ),
+        Rule::Greedy => (
+            greedy(prob_best),
+            " All but epsilon goes to the likely best.",
+        ),
     }
+}
+
+/// Everything for the likely best, the first of equals.
+fn greedy(prob_best: &[f64]) -> Vec<f64> {
+    let best = prob_best.iter().copied().fold(0.0, f64::max);
+    let leader = prob_best.iter().position(|chance| *chance >= best);
+    let share = |arm| if Some(arm) == leader { 1.0 } else { 0.0 };
+    (0..prob_best.len()).map(share).collect()
 }

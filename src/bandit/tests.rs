@@ -3,7 +3,10 @@
 mod caps;
 mod delay;
 mod drift;
+mod guardrail;
+mod newcomer;
 mod promotion;
+mod stop;
 
 use std::sync::Arc;
 

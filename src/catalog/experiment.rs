@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::audience::Audience;
 use super::metric::{Metric, MetricIndex};
-use super::spec::Spec;
+use super::spec::{Spec, StopSpec};
 use crate::allocation::{Allocation, Arm};
 use crate::id::{ExperimentKey, LayerKey, VariantKey};
 use crate::time::{Timestamp, Window};
@@ -134,6 +134,8 @@ pub enum Rule {
     Thompson,
     /// Top-two Thompson sampling: the likely best and its challengers get half of the traffic each.
     TopTwo,
+    /// Epsilon-greedy: the likely best gets everything but the floor, which is epsilon.
+    Greedy,
 }
 
 /// What a bandit believes about conversion rates.
@@ -178,6 +180,14 @@ pub struct Bandit {
     pub metric: MetricIndex,
     /// Exploration shared by the live variants, in (0, 1].
     pub floor_total: f64,
+    /// Most of the traffic that a variant gets, at least 1/K.
+    pub max_share: Option<f64>,
+    /// Most of the traffic that an epoch moves, in total variation.
+    pub max_step: Option<f64>,
+    /// The probability of harm to a guardrail at which a variant is held at the floor.
+    pub guardrail_hold: Option<f64>,
+    /// When it ends by itself; `None`: never.
+    pub stop: Option<StopSpec>,
     /// The starting weights hold until every variant has so many visitors.
     pub burn_in: u64,
     /// At most one new epoch per so much time.
@@ -209,6 +219,7 @@ impl Policy {
             Self::Bandit(bandit) => match bandit.rule {
                 Rule::Thompson => "thompson",
                 Rule::TopTwo => "top-two",
+                Rule::Greedy => "epsilon-greedy",
             },
         }
     }

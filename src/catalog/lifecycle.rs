@@ -127,6 +127,12 @@ impl Lifecycle {
         trips.find(|trip| self.halted && trip.action == OnTrip::Pause && trip.at >= self.since)
     }
 
+    /// Since when it has been searching: it first ran, or was started again after its comparison was frozen.
+    pub fn searching_since(&self) -> Option<Timestamp> {
+        let thawed = self.frozen.last().and_then(|frozen| frozen.until);
+        thawed.or(self.started_at)
+    }
+
     fn freeze(&mut self, from: Timestamp) {
         self.frozen.push(Frozen { from, until: None });
     }
@@ -139,6 +145,8 @@ pub struct Conclusion {
     pub winner: Option<Arm>,
     /// To whom.
     pub scope: Scope,
+    /// Why, in one sentence with numbers, where a bandit ended by itself.
+    pub reason: Option<String>,
 }
 
 /// Who is served the winner of a concluded experiment.

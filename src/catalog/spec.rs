@@ -21,13 +21,15 @@ pub(crate) mod form;
 mod looks;
 mod read;
 pub(super) mod rules;
+mod stop;
 
 pub use allocation::{
-    AllocationSpec, DEFAULT_BURN_IN, DEFAULT_DELAY, DEFAULT_FLOOR_TOTAL, DEFAULT_MODEL,
-    DEFAULT_REFRESH, PolicyName,
+    AllocationSpec, DEFAULT_BURN_IN, DEFAULT_DELAY, DEFAULT_EPSILON, DEFAULT_FLOOR_TOTAL,
+    DEFAULT_MODEL, DEFAULT_REFRESH, PolicyName,
 };
 pub use looks::{DEFAULT_MIN_DAYS, LooksSpec, Spending};
 pub(super) use read::read;
+pub use stop::StopSpec;
 
 /// Longest text field, in characters.
 pub const MAX_TEXT_CHARS: usize = 2_000;

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{Failure, say};
 use crate::engine::files;
 
-/// Checks the files of a directory.
+/// Checks the files of a directory; what is valid but has a price is noted.
 ///
 /// # Errors
 /// The mistakes, each with file, line and key.
@@ -23,6 +23,9 @@ pub(super) fn run(directory: &Path) -> Result<(), Failure> {
     }
     for (file, spec) in &files.specs {
         say(&format!("{file}: {} is valid", spec.key));
+        for (key, notice) in spec.allocation.notices(spec.variants.len()) {
+            say(&format!("{file}: note: allocation.{key} {notice}"));
+        }
     }
     Ok(())
 }

@@ -22,6 +22,8 @@ use crate::time::Timestamp;
 
 use super::ledger::Books;
 
+mod tick;
+
 /// What can be asked.
 #[derive(Debug, Clone)]
 pub enum Command {
@@ -157,6 +159,7 @@ pub fn decide(command: &Command, state: State<'_>) -> Result<Decided, CommandErr
             let conclusion = Conclusion {
                 winner,
                 scope: *scope,
+                reason: None,
             };
             state.transition(experiment, Transition::Conclude(conclusion))
         }
@@ -267,6 +270,7 @@ impl<'a> State<'a> {
             transition: Transition::Conclude(Conclusion {
                 winner: None,
                 scope: Scope::Everyone,
+                reason: None,
             }),
             at: self.now,
         };

@@ -74,6 +74,9 @@ fn show(entry: &Entry) -> Value {
             .and_then(|arm| entry.experiment.variant(arm))
             .map(|variant| variant.key.as_str());
         shown["conclusion"] = json!({ "winner": winner, "scope": conclusion.scope });
+        if let Some(reason) = &conclusion.reason {
+            shown["conclusion"]["reason"] = json!(reason);
+        }
     }
     if let Some(trip) = lifecycle.halted_by() {
         shown["pause"] = json!({ "cause": "harm", "receipt": trip.receipt });

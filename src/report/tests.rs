@@ -9,6 +9,7 @@ mod kinds;
 mod moving;
 mod replay;
 mod shop;
+mod stopped;
 mod timeline;
 mod verdict;
 mod weighted;

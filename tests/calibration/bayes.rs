@@ -2,7 +2,7 @@
 
 use rand::rngs::StdRng;
 use rand_distr::{Beta, Distribution};
-use upswing::allocation::{Allocation, Arm, Propensity};
+use upswing::allocation::{Allocation, Arm, floored};
 use upswing::posterior::{Posterior, best};
 
 use crate::figure::{Band, Figure};
@@ -28,10 +28,9 @@ fn thompson(random: &mut StdRng) -> Seen {
     let mut counts = [[0_u64; 2]; ARMS];
     for _ in 0..BATCHES {
         let prob_best = best::evaluate(&posteriors(&counts)).prob_best;
-        let shares: Vec<(Arm, f64)> = (0..).map(Arm).zip(prob_best).collect();
-        let allocation = Allocation::floored(&shares, FLOOR_TOTAL);
-        let of = |(arm, _): &(Arm, f64)| allocation.propensity(*arm).map_or(0.0, Propensity::get);
-        let propensities: Vec<f64> = shares.iter().map(of).collect();
+        let shares = floored(&prob_best, FLOOR_TOTAL);
+        let allocation = Allocation::rounded((0..).map(Arm).zip(shares));
+        let propensities: Vec<f64> = allocation.iter().map(|(_, share)| share).collect();
         let drawn = multinomial(random, BATCH, &propensities);
         for ((count, n), rate) in counts.iter_mut().zip(&drawn).zip(rates) {
             let converted = binomial(random, *n, rate);

@@ -111,7 +111,7 @@ fn a_definition_of_the_api_is_refused_with_all_its_mistakes() {
     app.put_experiment(&fixed("hero"));
     let mut wrong = with(fixed("hero"), "holdout", json!(2));
     wrong["metrics"][0]["kind"] = json!("conversation");
-    wrong["allocation"] = json!({ "policy": "epsilon-greedy" });
+    wrong["allocation"] = json!({ "policy": "softmax" });
     let body = app
         .put("/api/v1/experiments/hero", &wrong)
         .problem(422, "invalid_definition");

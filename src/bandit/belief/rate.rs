@@ -10,7 +10,7 @@ use crate::allocation::Arm;
 use crate::catalog::experiment::Model;
 use crate::cell::PlainKey;
 use crate::epoch::EpochNumber;
-use crate::posterior::cohort::{self, Cohort};
+use crate::posterior::cohort::{self, Cohort, LogRates};
 use crate::posterior::discount::Remembered;
 use crate::posterior::{Posterior, best};
 
@@ -76,13 +76,14 @@ fn matured(situation: Situation<'_>, maturity: &Maturity) -> Modelled {
         ),
         Model::Cohort => (false, " Compared within epochs.".to_owned()),
     };
-    let arms = if is_pooled {
-        pooled(situation, &memory, maturity)
+    let (arms, ratios) = if is_pooled {
+        (pooled(situation, &memory, maturity), None)
     } else {
-        within_epochs(situation, maturity)
+        let (arms, ratios) = within_epochs(situation, maturity);
+        (arms, Some(ratios))
     };
     let said = model + &still_known(situation, &memory);
-    Modelled { arms, said }
+    Modelled { arms, said, ratios }
 }
 
 /// What is left of the counts, where the bandit forgets.
@@ -140,7 +141,7 @@ fn exposures(situation: Situation<'_>, maturity: &Maturity) -> BTreeMap<Arm, f64
 }
 
 /// By the posterior of the ratios of rates.
-fn within_epochs(situation: Situation<'_>, maturity: &Maturity) -> Vec<Estimate> {
+fn within_epochs(situation: Situation<'_>, maturity: &Maturity) -> (Vec<Estimate>, LogRates) {
     let cohorts = cohorts(situation, maturity);
     let mut rates = cohort::posterior(situation.arms.len(), &cohorts);
     for (position, seen) in situation.arms.iter().enumerate() {
@@ -155,7 +156,7 @@ fn within_epochs(situation: Situation<'_>, maturity: &Maturity) -> Vec<Estimate>
         }
     };
     let chances = rates.prob_best().into_iter().enumerate();
-    chances.map(estimate).collect()
+    (chances.map(estimate).collect(), rates)
 }
 
 /// What each epoch saw of the live variants, the older the lighter. Its visitors count relative to those of the most mature

@@ -50,16 +50,24 @@ fn run(model: &str, seed: u64) -> f64 {
     weights(entry.epoch().unwrap())[1]
 }
 
-fn add(cells: &mut Cells, epoch: EpochNumber, arm: Arm, (n, x): (u64, u64)) {
+pub(super) fn add(cells: &mut Cells, epoch: EpochNumber, arm: Arm, counts: (u64, u64)) {
+    add_of(cells, (epoch, arm, MetricIndex(0)), counts);
+    cells.information += counts.0 + counts.1;
+}
+
+/// So many visitors of an epoch and a variant, and how many of them a conversion metric counts.
+pub(super) fn add_of(
+    cells: &mut Cells,
+    (epoch, arm, metric): (EpochNumber, Arm, MetricIndex),
+    (n, x): (u64, u64),
+) {
     let row = Row {
         arm,
         holdout: false,
     };
-    let metric = MetricIndex(0);
     let key = PlainKey { metric, epoch, row };
     let of = |y| Moments::of(Observation { y, x: 0 });
     *cells.plain.entry(key).or_default() += times(n - x, of(0)) + times(x, of(1));
-    cells.information += n + x;
 }
 
 /// n times the same, by doubling.

@@ -4,8 +4,8 @@ use super::metric_index;
 use crate::catalog::experiment::{Bandit, OnDrift, Policy, Rule};
 use crate::catalog::mistake::Mistake;
 use crate::catalog::spec::{
-    DEFAULT_BURN_IN, DEFAULT_DELAY, DEFAULT_FLOOR_TOTAL, DEFAULT_MODEL, DEFAULT_REFRESH,
-    PolicyName, Spec,
+    DEFAULT_BURN_IN, DEFAULT_DELAY, DEFAULT_EPSILON, DEFAULT_FLOOR_TOTAL, DEFAULT_MODEL,
+    DEFAULT_REFRESH, PolicyName, Spec,
 };
 
 pub(super) fn policy(spec: &Spec) -> Result<Policy, Mistake> {
@@ -14,17 +14,26 @@ pub(super) fn policy(spec: &Spec) -> Result<Policy, Mistake> {
         PolicyName::Fixed => return Ok(Policy::Fixed),
         PolicyName::Thompson => Rule::Thompson,
         PolicyName::TopTwo => Rule::TopTwo,
+        PolicyName::EpsilonGreedy => Rule::Greedy,
     };
     let per_variant = allocation
         .floor
         .map(|floor| floor * spec.variants.len() as f64);
+    let floor_total = match rule {
+        Rule::Thompson | Rule::TopTwo => per_variant
+            .or(allocation.floor_total)
+            .unwrap_or(DEFAULT_FLOOR_TOTAL),
+        Rule::Greedy => allocation.epsilon.unwrap_or(DEFAULT_EPSILON),
+    };
     Ok(Policy::Bandit(Bandit {
         rule,
         model: allocation.model.unwrap_or(DEFAULT_MODEL),
         metric: metric_index(spec, "allocation.metric", allocation.metric.as_ref())?,
-        floor_total: per_variant
-            .or(allocation.floor_total)
-            .unwrap_or(DEFAULT_FLOOR_TOTAL),
+        floor_total,
+        max_share: allocation.max_share,
+        max_step: allocation.max_step,
+        guardrail_hold: allocation.guardrail_hold,
+        stop: allocation.stop,
         burn_in: allocation.burn_in.unwrap_or(DEFAULT_BURN_IN),
         refresh: allocation.refresh.unwrap_or(DEFAULT_REFRESH),
         half_life: allocation.half_life,

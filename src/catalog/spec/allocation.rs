@@ -2,17 +2,22 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::stop::StopSpec;
 use crate::catalog::experiment::{Delay, Model, OnDrift};
 use crate::time::Window;
 
 /// Exploration that the live variants of a bandit share by default.
 pub const DEFAULT_FLOOR_TOTAL: f64 = 0.05;
+/// A share per variant below which intervals of losing variants get wide.
+const THIN_FLOOR: f64 = 0.01;
 /// What a bandit believes by default.
 pub const DEFAULT_MODEL: Model = Model::Pooled;
 /// What a bandit makes of delayed conversions by default.
 pub const DEFAULT_DELAY: Delay = Delay::Auto;
 /// Visitors per variant before a bandit moves traffic, by default.
 pub const DEFAULT_BURN_IN: u64 = 100;
+/// Share of traffic that epsilon-greedy explores with, by default.
+pub const DEFAULT_EPSILON: f64 = 0.1;
 /// Time between the epochs of a bandit, by default.
 pub const DEFAULT_REFRESH: Window = Window::from_millis(60_000);
 
@@ -34,6 +39,21 @@ pub struct AllocationSpec {
     /// Exploration per live variant, instead of `floor_total`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub floor: Option<f64>,
+    /// Exploration shared by the live variants under epsilon-greedy, which has no other floor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub epsilon: Option<f64>,
+    /// Most of the traffic that a variant gets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_share: Option<f64>,
+    /// Most of the traffic that an epoch moves, in total variation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_step: Option<f64>,
+    /// The probability of harm to a guardrail at which a variant is held at the floor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guardrail_hold: Option<f64>,
+    /// When a bandit ends by itself; absent: never.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stop: Option<StopSpec>,
     /// Visitors per variant before a bandit moves traffic.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub burn_in: Option<u64>,
@@ -60,12 +80,40 @@ impl AllocationSpec {
             metric: None,
             floor_total: None,
             floor: None,
+            epsilon: None,
+            max_share: None,
+            max_step: None,
+            guardrail_hold: None,
+            stop: None,
             burn_in: None,
             refresh: None,
             half_life: None,
             on_drift: None,
             delay: None,
         }
+    }
+}
+
+impl AllocationSpec {
+    /// What is legal but has a price, by key and in words, for so many variants.
+    ///
+    /// A floor is what keeps a variant that loses comparable: its intervals widen like 1/√floor (statistics §15).
+    pub fn notices(&self, variants: usize) -> Vec<(&'static str, String)> {
+        let count = variants.max(1) as f64;
+        let total = self.floor_total.map(|total| ("floor_total", total / count));
+        let epsilon = self.epsilon.map(|epsilon| ("epsilon", epsilon / count));
+        let own = self.floor.map(|floor| ("floor", floor));
+        let floor = own.or(epsilon).or(total);
+        let is_thin =
+            |(_, floor): &(&str, f64)| *floor < THIN_FLOOR && *floor * count < DEFAULT_FLOOR_TOTAL;
+        let say = |(key, floor): (&'static str, f64)| {
+            let percent = (floor * 1e6).round() / 1e4;
+            let text = format!(
+                "leaves a variant that loses {percent} % of the traffic, so its lift gets a wide interval, about as 1/√floor; floor_total = {DEFAULT_FLOOR_TOTAL} keeps it useful"
+            );
+            (key, text)
+        };
+        floor.into_iter().filter(is_thin).map(say).collect()
     }
 }
 
@@ -79,4 +127,6 @@ pub enum PolicyName {
     Thompson,
     /// Top-two Thompson sampling.
     TopTwo,
+    /// The likely best, but for a share that explores.
+    EpsilonGreedy,
 }

@@ -165,6 +165,7 @@ fn spec(form: &mut Form<'_>) -> Spec {
         "variants",
         "at least one variant, the first being the control",
     );
+    let shortest = min_days(form, &root);
     Spec {
         key: form.text(&root, "key").unwrap_or_default(),
         name: form.text(&root, "name"),
@@ -191,10 +192,10 @@ fn spec(form: &mut Form<'_>) -> Spec {
         currency: form.text(&root, "currency"),
         control: form.text(&root, "control"),
         variants: each(form, &root, ("variants", &VARIANT), variant),
-        allocation: allocation(form, &root),
+        allocation: allocation(form, &root, shortest),
         metrics: each(form, &root, ("metrics", &METRIC), metric),
         goal: goal(form, &root),
-        min_days: min_days(form, &root),
+        min_days: shortest,
         looks: looks(form, &root),
     }
 }

@@ -64,7 +64,7 @@ fn what_comes_later_is_known_and_refused() {
         "variants[0].cost",
         later,
     );
-    for key in ["prior", "context", "max_share", "max_step"] {
+    for key in ["prior", "context"] {
         let allocation = json!({"policy": "thompson", "metric": "purchase", key: 1});
         assert_one(
             &[("/allocation", allocation)],

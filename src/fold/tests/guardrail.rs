@@ -79,6 +79,7 @@ fn only_what_runs_or_was_halted_trips() {
     let conclusion = crate::catalog::Conclusion {
         winner: None,
         scope: crate::catalog::Scope::Everyone,
+        reason: None,
     };
     world.apply(&moved(Transition::Conclude(conclusion), 5));
     assert_eq!(

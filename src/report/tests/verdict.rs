@@ -11,14 +11,14 @@ use crate::epoch::Epochs;
 use crate::moments::{Moments, Observation};
 
 /// Visitors and orders of both variants on the days from the first on.
-fn run(shop: &mut Shop, days: std::ops::Range<i32>, (n, a, b): (i64, i64, i64)) {
+pub(super) fn run(shop: &mut Shop, days: std::ops::Range<i32>, (n, a, b): (i64, i64, i64)) {
     for day in days {
         shop.convert(&[(1, row(0), day, n, a), (1, row(1), day, n, b)]);
     }
 }
 
 /// Ten days up to now.
-const RECENT: std::ops::Range<i32> = 20..30;
+pub(super) const RECENT: std::ops::Range<i32> = 20..30;
 
 fn codes(report: &Report) -> Vec<ReasonCode> {
     report.verdict.reasons.iter().map(|of| of.code).collect()

@@ -145,20 +145,31 @@ impl Case<'_> {
 
     /// What a verdict means where the experiment no longer runs.
     pub(super) fn closed(&self, verdict: Verdict) -> Verdict {
-        let (text, is_over) = match self.facts.question.entry.lifecycle.status {
+        let lifecycle = &self.facts.question.entry.lifecycle;
+        let conclusion = lifecycle.conclusion.as_ref();
+        let own = conclusion.and_then(|conclusion| conclusion.reason.clone());
+        let (text, is_over) = match lifecycle.status {
             Status::Draft | Status::Running => return verdict,
             Status::Paused => ("It is paused and takes no new visitors.", false),
             Status::Concluded => ("It was concluded.", true),
         };
         let mut verdict = verdict;
-        if is_over && verdict.decision == Decision::KeepRunning {
+        let is_open = matches!(
+            verdict.decision,
+            Decision::KeepRunning | Decision::StopFutile
+        );
+        if is_over && is_open && own.is_some() {
+            verdict.headline = self.stopped(&verdict.headline);
+        } else if is_over && verdict.decision == Decision::KeepRunning {
+            verdict.headline = words::undecided_at_the_end(&verdict.headline);
+        }
+        if is_over && is_open {
             verdict.decision = Decision::StopFutile;
             verdict.days_left = None;
-            verdict.headline = words::undecided_at_the_end(&verdict.headline);
         }
         verdict.reasons.push(Reason {
             code: ReasonCode::NotRunning,
-            text: text.to_owned(),
+            text: own.filter(|_| is_over).unwrap_or_else(|| text.to_owned()),
         });
         verdict
     }

@@ -127,6 +127,30 @@ impl Case<'_> {
         })
     }
 
+    /// A headline without a difference, where the bandit stopped because none was worth the search: whoever has no other
+    /// reason takes the cheapest choice (statistics R7).
+    pub(super) fn stopped(&self, headline: &str) -> String {
+        let entry = self.facts.question.entry;
+        let conclusion = entry.lifecycle.conclusion.as_ref();
+        let winner = conclusion.and_then(|conclusion| conclusion.winner);
+        let key = |arm| {
+            let variant = entry.experiment.variant(arm);
+            variant.map_or("?", |variant| variant.key.as_str())
+        };
+        let control = label(key(entry.experiment.control));
+        let served = match winner.filter(|arm| *arm != entry.experiment.control) {
+            Some(arm) => {
+                let winner = capitalised(key(arm));
+                format!(
+                    "{winner} is served, and {control}, which needs no change, is the cheapest choice."
+                )
+            }
+            None => format!("{control}, the cheapest choice, is served."),
+        };
+        let found = finding(headline);
+        format!("{found}. There is no measurable difference: the bandit stopped. {served}")
+    }
+
     /// What to do.
     fn todo(&self, verdict: &Verdict, lead: &Rival<'_>) -> String {
         let control = label(&lead.with.baseline);
@@ -342,8 +366,15 @@ pub(super) fn risk(metric: &MetricReport, with: &ComparisonReport) -> String {
 
 /// A headline that asked to wait, once there is no more waiting.
 pub(super) fn undecided_at_the_end(headline: &str) -> String {
-    let found = headline
+    format!(
+        "{}. It was concluded before this was decided.",
+        finding(headline)
+    )
+}
+
+/// The first sentence of a headline, without its full stop.
+fn finding(headline: &str) -> &str {
+    headline
         .split_once(". ")
-        .map_or(headline, |(found, _)| found);
-    format!("{found}. It was concluded before this was decided.")
+        .map_or(headline, |(found, _)| found)
 }

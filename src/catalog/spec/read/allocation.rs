@@ -3,9 +3,10 @@
 use super::window;
 use crate::catalog::experiment::{Delay, Model, OnDrift};
 use crate::catalog::spec::form::{Choices, Form, Keys, Table};
+use crate::catalog::spec::stop::stop;
 use crate::catalog::spec::{
-    AllocationSpec, DEFAULT_BURN_IN, DEFAULT_FLOOR_TOTAL, DEFAULT_MODEL, DEFAULT_REFRESH,
-    PolicyName,
+    AllocationSpec, DEFAULT_BURN_IN, DEFAULT_EPSILON, DEFAULT_FLOOR_TOTAL, DEFAULT_MODEL,
+    DEFAULT_REFRESH, PolicyName,
 };
 
 const KEYS: Keys = Keys {
@@ -14,6 +15,11 @@ const KEYS: Keys = Keys {
         "metric",
         "floor_total",
         "floor",
+        "epsilon",
+        "max_share",
+        "max_step",
+        "guardrail_hold",
+        "stop",
         "burn_in",
         "refresh",
         "half_life",
@@ -21,7 +27,7 @@ const KEYS: Keys = Keys {
         "delay",
         "model",
     ],
-    later: &["prior", "context", "max_share", "max_step"],
+    later: &["prior", "context"],
 };
 
 const POLICY: Choices<PolicyName> = Choices {
@@ -29,8 +35,9 @@ const POLICY: Choices<PolicyName> = Choices {
         ("fixed", PolicyName::Fixed),
         ("thompson", PolicyName::Thompson),
         ("top-two", PolicyName::TopTwo),
+        ("epsilon-greedy", PolicyName::EpsilonGreedy),
     ],
-    later: &["epsilon-greedy", "contextual"],
+    later: &["contextual"],
 };
 const ON_DRIFT: Choices<OnDrift> = Choices {
     now: &[("notify", OnDrift::Notify), ("forget", OnDrift::Forget)],
@@ -52,7 +59,12 @@ const MODEL: Choices<Model> = Choices {
     ],
 };
 
-pub(super) fn allocation<'d>(form: &mut Form<'d>, root: &Table<'d>) -> AllocationSpec {
+/// `shortest` is the definition's `min_days`.
+pub(super) fn allocation<'d>(
+    form: &mut Form<'d>,
+    root: &Table<'d>,
+    shortest: u32,
+) -> AllocationSpec {
     let fixed = AllocationSpec::fixed();
     let Some(table) = form.table(root, "allocation", &KEYS) else {
         return fixed;
@@ -64,28 +76,30 @@ pub(super) fn allocation<'d>(form: &mut Form<'d>, root: &Table<'d>) -> Allocatio
         metric: form.text(&table, "metric"),
         floor_total: form.number(&table, "floor_total"),
         floor: form.number(&table, "floor"),
+        epsilon: form.number(&table, "epsilon"),
+        max_share: form.number(&table, "max_share"),
+        max_step: form.number(&table, "max_step"),
+        guardrail_hold: form.number(&table, "guardrail_hold"),
+        stop: stop(form, &table, shortest),
         burn_in: form.whole(&table, "burn_in"),
         refresh: window(form, &table, "refresh"),
         half_life: window(form, &table, "half_life"),
         on_drift: form.choice(&table, "on_drift", &ON_DRIFT),
         delay: form.choice(&table, "delay", &DELAY),
     };
-    match policy {
-        Some(PolicyName::Thompson | PolicyName::TopTwo) => {
-            let shared = if table.has("floor") {
-                None
-            } else {
-                Some(DEFAULT_FLOOR_TOTAL)
-            };
-            AllocationSpec {
-                model: given.model.or(Some(DEFAULT_MODEL)),
-                floor_total: given.floor_total.or(shared),
-                burn_in: given.burn_in.or(Some(DEFAULT_BURN_IN)),
-                refresh: given.refresh.or(Some(DEFAULT_REFRESH)),
-                ..given
-            }
-        }
-        None if table.has("policy") => fixed,
-        Some(PolicyName::Fixed) | None => given,
+    let (shared, epsilon) = match policy {
+        Some(PolicyName::Thompson | PolicyName::TopTwo) if table.has("floor") => (None, None),
+        Some(PolicyName::Thompson | PolicyName::TopTwo) => (Some(DEFAULT_FLOOR_TOTAL), None),
+        Some(PolicyName::EpsilonGreedy) => (None, Some(DEFAULT_EPSILON)),
+        None if table.has("policy") => return fixed,
+        Some(PolicyName::Fixed) | None => return given,
+    };
+    AllocationSpec {
+        model: given.model.or(Some(DEFAULT_MODEL)),
+        floor_total: given.floor_total.or(shared),
+        epsilon: given.epsilon.or(epsilon),
+        burn_in: given.burn_in.or(Some(DEFAULT_BURN_IN)),
+        refresh: given.refresh.or(Some(DEFAULT_REFRESH)),
+        ..given
     }
 }

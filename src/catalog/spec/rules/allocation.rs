@@ -1,10 +1,13 @@
 //! Rules of `[allocation]`.
 
 use super::Rules;
-use crate::catalog::metric::Direction;
+use crate::catalog::metric::{Direction, Role};
 use crate::catalog::mistake::Code;
 use crate::catalog::spec::{AllocationSpec, KindName, PolicyName};
 use crate::time::Window;
+
+/// Least traffic that an epoch may be held to move: twice what opens one.
+const MIN_STEP: f64 = 0.01;
 
 impl Rules<'_> {
     pub(super) fn allocation(&mut self) {
@@ -16,6 +19,11 @@ impl Rules<'_> {
                     ("metric", allocation.metric.is_some()),
                     ("floor_total", allocation.floor_total.is_some()),
                     ("floor", allocation.floor.is_some()),
+                    ("epsilon", allocation.epsilon.is_some()),
+                    ("max_share", allocation.max_share.is_some()),
+                    ("max_step", allocation.max_step.is_some()),
+                    ("guardrail_hold", allocation.guardrail_hold.is_some()),
+                    ("stop", allocation.stop.is_some()),
                     ("burn_in", allocation.burn_in.is_some()),
                     ("refresh", allocation.refresh.is_some()),
                     ("half_life", allocation.half_life.is_some()),
@@ -27,7 +35,7 @@ impl Rules<'_> {
                     self.note(&format!("allocation.{key}"), Code::Conflict, detail);
                 }
             }
-            PolicyName::Thompson => self.bandit(allocation),
+            PolicyName::Thompson | PolicyName::EpsilonGreedy => self.bandit(allocation),
             PolicyName::TopTwo => {
                 if self.spec.variants.len() == 2 {
                     let detail = "splits two variants evenly for ever; use policy = \"thompson\", or add a third variant";
@@ -40,6 +48,10 @@ impl Rules<'_> {
 
     fn bandit(&mut self, allocation: &AllocationSpec) {
         self.floors(allocation);
+        self.exploration(allocation);
+        self.steps(allocation);
+        self.hold(allocation);
+        self.stop();
         if let Some(half_life) = allocation
             .half_life
             .filter(|given| *given < Window::days(1))
@@ -74,6 +86,74 @@ impl Rules<'_> {
                 "\"{key}\": a bandit on a metric that is no conversion, or that is to decrease, is not supported yet; name a conversion metric with direction = \"increase\""
             );
             self.note("allocation.metric", Code::NotSupportedYet, detail);
+        }
+    }
+
+    /// Epsilon is the floor of epsilon-greedy, and of nothing else.
+    fn exploration(&mut self, allocation: &AllocationSpec) {
+        let greedy = allocation.policy == PolicyName::EpsilonGreedy;
+        let floors = [
+            ("floor_total", allocation.floor_total),
+            ("floor", allocation.floor),
+        ];
+        for (key, _) in floors
+            .into_iter()
+            .filter(|(_, floor)| greedy && floor.is_some())
+        {
+            let detail = "has no effect under policy = \"epsilon-greedy\", which explores with epsilon; remove it";
+            self.note(&format!("allocation.{key}"), Code::Conflict, detail);
+        }
+        let Some(epsilon) = allocation.epsilon else {
+            return;
+        };
+        if !greedy {
+            let detail =
+                "belongs to policy = \"epsilon-greedy\"; other bandits explore with floor_total";
+            self.note("allocation.epsilon", Code::Conflict, detail);
+        } else if !(0.0..=1.0).contains(&epsilon) {
+            let detail = format!("must lie between 0 and 1, not {epsilon}");
+            self.invalid("allocation.epsilon", detail);
+        }
+    }
+
+    /// How far and how fast traffic may move.
+    fn steps(&mut self, allocation: &AllocationSpec) {
+        let count = self.spec.variants.len().max(1) as f64;
+        if let Some(most) = allocation.max_share
+            && !(most * count >= 1.0 && most <= 1.0)
+        {
+            let detail = format!(
+                "must be at most 1 and, times {count} variants, at least 1, not {most}: all traffic goes somewhere"
+            );
+            self.invalid("allocation.max_share", detail);
+        }
+        if let Some(step) = allocation.max_step
+            && !(MIN_STEP..=1.0).contains(&step)
+        {
+            let detail = format!(
+                "must lie between {MIN_STEP} and 1, not {step}: it is the traffic that one epoch may move"
+            );
+            self.invalid("allocation.max_step", detail);
+        }
+    }
+
+    /// The probability of harm that holds a variant, and that there is something to harm.
+    fn hold(&mut self, allocation: &AllocationSpec) {
+        let Some(hold) = allocation.guardrail_hold else {
+            return;
+        };
+        if !(hold > 0.5 && hold < 1.0) {
+            let detail = format!(
+                "must lie between 0.5 and 1, not {hold}: it is the probability of harm that holds a variant at the floor"
+            );
+            self.invalid("allocation.guardrail_hold", detail);
+        }
+        let mut metrics = self.spec.metrics.iter();
+        if !metrics.any(|metric| metric.role == Role::Guardrail)
+            && !self.is_broken("metrics", "role")
+        {
+            let detail = "needs a metric with role = \"guardrail\"; add one, or remove it";
+            self.note("allocation.guardrail_hold", Code::Conflict, detail);
         }
     }
 
