@@ -11,7 +11,7 @@ use super::name;
 use super::target::{Evidence, Situation};
 use crate::allocation::Arm;
 use crate::catalog::metric::{Direction, Metric, MetricIndex, MetricKind, Role};
-use crate::cell::Row;
+use crate::cell::{PlainKey, Row};
 use crate::epoch::EpochNumber;
 use crate::moments::Moments;
 use crate::posterior::stratified::{self, Group, Stratum};
@@ -133,10 +133,12 @@ fn difference(
         MetricKind::Conversion { .. } | MetricKind::Count { .. } | MetricKind::Sum { .. } => 0.0,
     };
     let group = |epoch: EpochNumber, row: Row| {
-        let mut found = own().filter(|(key, _)| key.epoch == epoch && key.row == row);
-        found
-            .next()
-            .and_then(|(_, moments)| linearised(moments, ratio))
+        let metric = index;
+        let moments = situation
+            .cells
+            .plain
+            .get(&PlainKey { metric, epoch, row })?;
+        linearised(moments, ratio)
     };
     let epochs = of(both[1]).map(|(key, _)| key.epoch);
     let strata = epochs.filter_map(|epoch| {

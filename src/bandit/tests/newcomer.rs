@@ -52,18 +52,23 @@ fn a_newcomer_begins_with_half_of_an_equal_share_and_the_others_keep_their_propo
     );
     // With 500 visitors and no conversion at all it gets what it deserves, with many at most an equal share.
     let entry = opened(after, epoch);
-    add(&mut cells, EpochNumber(3), Arm(3), (500, 0));
+    let joins = |cells: &mut Cells, counts| {
+        for arm in (0..3).map(Arm) {
+            add(cells, EpochNumber(3), arm, (500, 30));
+        }
+        add(cells, EpochNumber(3), Arm(3), counts);
+    };
+    joins(&mut cells, (500, 0));
     let share = |cells: &Cells| match reallocate(&entry, cells, at(200), Urgency::Forced) {
         Proposal::Open(epoch) => weights(&epoch)[3],
         Proposal::Keep(why) => panic!("{why}"),
     };
     assert!(share(&cells) < 0.03, "{}", share(&cells));
-    add(&mut cells, EpochNumber(3), Arm(3), (0, 0));
     let mut lucky = learned().1;
-    add(&mut lucky, EpochNumber(3), Arm(3), (500, 100));
+    joins(&mut lucky, (500, 100));
     assert!((share(&lucky) - 0.25).abs() < 1e-5, "{}", share(&lucky));
     let mut sure = learned().1;
-    add(&mut sure, EpochNumber(3), Arm(3), (1_000, 200));
+    joins(&mut sure, (1_000, 200));
     assert!(share(&sure) > 0.9, "{}", share(&sure));
 }
 

@@ -11,7 +11,7 @@ pub const DEFAULT_FLOOR_TOTAL: f64 = 0.05;
 /// A share per variant below which intervals of losing variants get wide.
 const THIN_FLOOR: f64 = 0.01;
 /// What a bandit believes by default.
-pub const DEFAULT_MODEL: Model = Model::Pooled;
+pub const DEFAULT_MODEL: Model = Model::Cohort;
 /// What a bandit makes of delayed conversions by default.
 pub const DEFAULT_DELAY: Delay = Delay::Auto;
 /// Visitors per variant before a bandit moves traffic, by default.

@@ -21,15 +21,15 @@ fn a_half_life_is_a_bandit_s_and_at_least_a_day() {
 }
 
 #[test]
-fn a_bandit_compares_within_epochs_if_told_so() {
+fn a_bandit_compares_within_epochs_unless_told_otherwise() {
     let model = |allocation: serde_json::Value| {
         let spec = read_json(&changed(&[("/allocation", allocation)])).unwrap();
         spec.allocation.model
     };
     let thompson = json!({"policy": "thompson", "metric": "purchase"});
-    assert_eq!(model(thompson), Some(Model::Pooled));
-    let cohort = json!({"policy": "thompson", "metric": "purchase", "model": "cohort"});
-    assert_eq!(model(cohort), Some(Model::Cohort));
+    assert_eq!(model(thompson), Some(Model::Cohort));
+    let pooled = json!({"policy": "thompson", "metric": "purchase", "model": "pooled"});
+    assert_eq!(model(pooled), Some(Model::Pooled));
     assert_eq!(model(json!({"policy": "fixed"})), None);
     let fixed = json!({"policy": "fixed", "model": "pooled"});
     assert_one(
