@@ -238,6 +238,7 @@ fn epoch(entry: &Entry, cells: &Cells, now: Timestamp, opening: Opening) -> Epoc
         caps: entry
             .epoch()
             .map_or_else(Vec::new, |current| current.caps.clone()),
+        order_caps: caps::order_caps(entry, cells),
         label: None,
         propensity_known: true,
     }

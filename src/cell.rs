@@ -2,9 +2,10 @@
 //!
 //! Two kinds (statistics R1): plain moments per epoch, for the posterior and for inference within constant
 //! propensities; weighted moments per day and per dimension value, for timelines and breakdowns. Their number grows
-//! with epochs + days + values, never with visitors. Beside them lies, for each metric whose cap is a percentile, a
-//! sketch of its visitors' totals (see [`crate::winsor`]), and for each conversion metric how many conversions came how long
-//! after the assignment. A set of cells is a group, so the change that one event makes has the same type as the whole.
+//! with epochs + days + values, never with visitors. Of a sum, epochs also keep its orders, for bandits. Beside them lies,
+//! for each metric whose cap is a percentile, a sketch of its visitors' totals (see [`crate::winsor`]), and for each
+//! conversion metric how many conversions came how long after the assignment. A set of cells is a group, so the change that
+//! one event makes has the same type as the whole.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +15,7 @@ use crate::age::{AgeBucket, BUCKETS};
 use crate::allocation::Arm;
 use crate::catalog::metric::MetricIndex;
 use crate::epoch::{EpochNumber, Era};
-use crate::moments::{Moments, Tally, Visitors, Weighted};
+use crate::moments::{Moments, Orders, Tally, Visitors, Weighted};
 use crate::time::Day;
 
 /// Days of traffic that are averaged.
@@ -115,6 +116,8 @@ pub struct Cells {
     pub visitors: BTreeMap<VisitorsKey, Visitors>,
     /// Plain moments by epoch.
     pub plain: BTreeMap<PlainKey, Moments>,
+    /// Of each sum, what visitors with any spent, by epoch.
+    pub orders: BTreeMap<PlainKey, Orders>,
     /// Weighted moments by day and by dimension value.
     pub weighted: BTreeMap<WeightedKey, Weighted>,
     /// Totals by bucket, of visitors assigned while the cap was not frozen.
@@ -143,6 +146,7 @@ impl Cells {
         Self {
             visitors: BTreeMap::new(),
             plain: BTreeMap::new(),
+            orders: BTreeMap::new(),
             weighted: BTreeMap::new(),
             sketches: BTreeMap::new(),
             delays: BTreeMap::new(),
@@ -154,6 +158,7 @@ impl Cells {
     pub fn merge(&mut self, change: &Self) {
         merge_map!(self.visitors, &change.visitors);
         merge_map!(self.plain, &change.plain);
+        merge_map!(self.orders, &change.orders);
         merge_map!(self.weighted, &change.weighted);
         merge_map!(self.sketches, &change.sketches);
         merge_map!(self.delays, &change.delays);
@@ -164,6 +169,7 @@ impl Cells {
     pub fn is_empty(&self) -> bool {
         self.visitors.is_empty()
             && self.plain.is_empty()
+            && self.orders.is_empty()
             && self.weighted.is_empty()
             && self.sketches.is_empty()
             && self.delays.is_empty()

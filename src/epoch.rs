@@ -94,6 +94,9 @@ pub struct Epoch {
     /// Frozen cap per metric, in micro-units: what its visitors' totals are cut off at, whatever the sketch says later
     /// (R16). Empty while none is frozen, and for imported history.
     pub caps: Vec<Option<i64>>,
+    /// For each sum the amount, in micro-units, above which a visitor's value counts as that for a bandit, and for it alone.
+    /// Empty while none is frozen, and for imported history.
+    pub order_caps: Vec<Option<i64>>,
     /// For imported history: the exporter's epoch number, if given.
     pub label: Option<u64>,
     /// Whether the allocation is known to be the one that drew the visitors (false: import without an allocation).
@@ -104,6 +107,11 @@ impl Epoch {
     /// The cap frozen for a metric, in micro-units.
     pub fn cap(&self, metric: usize) -> Option<i64> {
         self.caps.get(metric).copied().flatten()
+    }
+
+    /// The cap frozen for a bandit on a metric, in micro-units.
+    pub fn order_cap(&self, metric: usize) -> Option<i64> {
+        self.order_caps.get(metric).copied().flatten()
     }
 
     /// The unconditional propensity of being served a variant: control is served to the holdout too,
@@ -210,6 +218,7 @@ mod tests {
             basis: 0,
             plug_ins: vec![],
             caps: vec![],
+            order_caps: vec![],
             label: None,
             propensity_known: true,
         }

@@ -83,6 +83,19 @@ group! {
 }
 
 group! {
+    /// What visitors who bought spent in all: the values of a sum that are not zero, each cut off at a multiple of their
+    /// mean, so that a bandit learns neither from zeros nor from a reseller's order what an order is worth.
+    Orders {
+        /// Visitors with a value other than zero.
+        n: i64,
+        /// Σ of the values, cut off.
+        y: i128,
+        /// Σ of their squares.
+        yy: Wide,
+    }
+}
+
+group! {
     /// Plain moments of an epoch cell: the visitors of one variant in one epoch.
     Moments {
         /// Visitors.
@@ -198,6 +211,16 @@ impl Moments {
         }
         let centred = second.0 * I256::from(n) - I256::from(first) * I256::from(other);
         Some(centred.as_f64() / (n as f64 * (n - 1) as f64))
+    }
+}
+
+impl Orders {
+    /// Those of one visitor, with what lies beyond ±`cap` counted as that; none for a value of zero.
+    pub fn of(y: i64, cap: Option<i64>) -> Self {
+        let cap = cap.unwrap_or(i64::MAX).max(0);
+        let y = i128::from(y.clamp(-cap, cap));
+        let (n, yy) = (i64::from(y != 0), Wide::product(y, y));
+        Self { n, y, yy }
     }
 }
 

@@ -3,8 +3,8 @@
 //! A conversion rate has a Beta posterior under the uniform prior Beta(1, 1). A mean per visitor has Student's t of a
 //! normal-inverse-gamma model ([`nig`]), or where only its standard error is known the normal of a flat prior: by the
 //! central limit theorem both stay consistent for any distribution of revenue, where a log-normal model converged to the
-//! wrong arm. What follows from a set of posteriors is in [`best`]. Where the level of all rates moves, [`cohort`] has the
-//! posterior of their ratios, and [`drift`] says whether those have changed, too.
+//! wrong arm; [`hurdle`] takes a visitor's revenue apart. What follows from a set of posteriors is in [`best`]. Where the
+//! level of all rates moves, [`cohort`] has the posterior of their ratios, and [`drift`] says whether those have changed, too.
 
 pub mod best;
 pub mod beta;
@@ -14,6 +14,7 @@ pub mod delay;
 pub mod discount;
 pub mod drift;
 pub mod effect;
+pub mod hurdle;
 mod lattice;
 mod lift;
 pub mod nig;
@@ -93,6 +94,22 @@ impl Posterior {
             Self::StudentT { mean, scale, df } => Self::StudentT {
                 mean: factor * mean,
                 scale: factor.abs() * scale,
+                df,
+            },
+        }
+    }
+
+    /// The posterior of the mean less a constant; a Beta's as the normal of the same standard deviation.
+    #[must_use]
+    pub fn less(&self, by: f64) -> Self {
+        match *self {
+            Self::Beta { .. } | Self::Normal { .. } => Self::Normal {
+                mean: self.mean() - by,
+                sd: self.sd(),
+            },
+            Self::StudentT { mean, scale, df } => Self::StudentT {
+                mean: mean - by,
+                scale,
                 df,
             },
         }

@@ -1,10 +1,13 @@
 //! What a bandit believes: which variant is best with what probability, by the model of its metric.
 
-pub(super) mod rate;
+mod rate;
+mod value;
 
 use super::name;
 use super::target::Situation;
 use crate::allocation::Propensity;
+use crate::catalog::experiment::Model;
+use crate::catalog::metric::Direction;
 use crate::epoch::receipt;
 use crate::posterior::cohort::LogRates;
 use crate::posterior::{Posterior, best};
@@ -15,7 +18,10 @@ pub(super) struct Belief {
     pub(super) arms: Vec<receipt::Belief>,
     /// In plain sentences.
     pub(super) said: String,
+    /// The logarithms, more being better.
     ratios: Option<LogRates>,
+    /// What means are multiplied by so that more is better.
+    sign: f64,
 }
 
 impl Belief {
@@ -33,7 +39,7 @@ impl Belief {
             let log = |(at, of): (usize, &receipt::Belief)| {
                 let raised = if at == champion { raised } else { 0.0 };
                 let log = (of.mean > 0.0).then(|| of.mean.ln())?;
-                Posterior::normal(log + raised, of.sd / of.mean)
+                Posterior::normal(self.sign * log + raised, of.sd / of.mean)
             };
             let logs = self.arms.iter().enumerate().map(log);
             best::evaluate(&logs.collect::<Option<Vec<_>>>()?).prob_best
@@ -49,7 +55,7 @@ struct Modelled {
     arms: Vec<Estimate>,
     /// What is to be said about the model.
     said: String,
-    /// The joint posterior of the logarithms, where the variants' are not independent.
+    /// The joint posterior of the logarithms, more being better, where the variants' are not independent.
     ratios: Option<LogRates>,
 }
 
@@ -62,15 +68,22 @@ struct Estimate {
 
 /// What the model of the bandit makes of the cells; the older the lighter, if it forgets.
 pub(super) fn belief(situation: Situation<'_>) -> Belief {
-    let Modelled { arms, said, ratios } = rate::modelled(situation);
     let (experiment, current) = (&situation.entry.experiment, situation.entry.epoch());
+    let Modelled { arms, said, ratios } = match situation.bandit.model {
+        Model::Pooled | Model::Cohort => rate::modelled(situation),
+        Model::Hurdle => value::hurdle(situation),
+        Model::Gamma => value::gamma(situation),
+        Model::Normal => value::normal(situation),
+    };
+    let metric = experiment.metric(situation.bandit.metric);
+    let unit = metric.map_or(1.0, |metric| metric.kind.unit());
     let before = |arm| current.and_then(|epoch| epoch.allocation.propensity(arm));
     let pairs = situation.arms.iter().zip(&arms);
     let arms: Vec<receipt::Belief> = pairs
         .map(|(seen, estimate)| receipt::Belief {
             arm: seen.arm,
             visitors: seen.visitors(),
-            total: seen.total() as f64,
+            total: seen.total() as f64 / unit,
             mean: estimate.mean,
             sd: estimate.sd,
             prob_best: estimate.prob_best,
@@ -84,6 +97,33 @@ pub(super) fn belief(situation: Situation<'_>) -> Belief {
         format!("{key} {x}/{n}, best with {percent:.1} %")
     };
     let facts: Vec<String> = arms.iter().map(fact).collect();
-    let said = format!("Conversions per visitor: {}.{said}", facts.join("; "));
-    Belief { arms, said, ratios }
+    let what = match situation.bandit.model {
+        Model::Pooled | Model::Cohort => "Conversions per visitor",
+        Model::Hurdle | Model::Gamma | Model::Normal => "Total per visitors",
+    };
+    let least = match direction(situation) {
+        Direction::Increase => "",
+        Direction::Decrease => " Less is better.",
+    };
+    let said = format!("{what}: {}.{least}{said}", facts.join("; "));
+    Belief {
+        arms,
+        said,
+        ratios,
+        sign: sign(situation),
+    }
+}
+
+/// Which direction of the bandit's metric is good.
+fn direction(situation: Situation<'_>) -> Direction {
+    let metric = situation.entry.experiment.metric(situation.bandit.metric);
+    metric.map_or(Direction::Increase, |metric| metric.direction)
+}
+
+/// What the metric is multiplied by so that more is better.
+fn sign(situation: Situation<'_>) -> f64 {
+    match direction(situation) {
+        Direction::Increase => 1.0,
+        Direction::Decrease => -1.0,
+    }
 }

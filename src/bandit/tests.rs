@@ -7,6 +7,7 @@ mod guardrail;
 mod newcomer;
 mod promotion;
 mod stop;
+mod value;
 
 use std::sync::Arc;
 

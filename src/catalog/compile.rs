@@ -223,6 +223,7 @@ fn revision(
         payload: Arc::from(given.payload.to_string()),
         value: given.value.as_ref().map(Value::to_string).map(Arc::from),
         weight: given.weight.unwrap_or(1.0) / total,
+        cost: given.cost.unwrap_or(0.0),
         live: true,
     })
 }

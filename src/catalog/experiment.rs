@@ -114,6 +114,8 @@ pub struct Variant {
     pub value: Option<Arc<str>>,
     /// Its share under a fixed split, or the starting share of a bandit; Σ over live variants = 1.
     pub weight: f64,
+    /// What it costs per assigned visitor, in the currency of the revenue that a bandit maximises.
+    pub cost: f64,
     /// Whether it still takes visitors.
     pub live: bool,
 }
@@ -138,14 +140,20 @@ pub enum Rule {
     Greedy,
 }
 
-/// What a bandit believes about conversion rates.
+/// What a bandit believes about its metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Model {
-    /// Their ratios stay while their level may move from epoch to epoch: promotions, weekends and delays mislead nobody.
+    /// Conversion rates: their ratios stay while their level may move from epoch to epoch: promotions, weekends and delays mislead nobody.
     Cohort,
-    /// They stay: all epochs are one sample.
+    /// Conversion rates stay: all epochs are one sample.
     Pooled,
+    /// Revenue is a rate of orders, as under [`Model::Cohort`], times a mean order value that stays.
+    Hurdle,
+    /// Counts have a rate per visitor whose ratios stay, and vary by a common factor more than Poisson's.
+    Gamma,
+    /// A mean per visitor, or a ratio by the delta method, stays: all epochs are one sample.
+    Normal,
 }
 
 /// What a bandit does when what works has changed.
@@ -174,9 +182,9 @@ pub enum Delay {
 pub struct Bandit {
     /// How it makes shares.
     pub rule: Rule,
-    /// What it believes about conversion rates.
+    /// What it believes about its metric.
     pub model: Model,
-    /// The conversion metric it maximises.
+    /// The metric it maximises, or minimises if it is to decrease.
     pub metric: MetricIndex,
     /// Exploration shared by the live variants, in (0, 1].
     pub floor_total: f64,

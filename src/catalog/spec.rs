@@ -25,7 +25,7 @@ mod stop;
 
 pub use allocation::{
     AllocationSpec, DEFAULT_BURN_IN, DEFAULT_DELAY, DEFAULT_EPSILON, DEFAULT_FLOOR_TOTAL,
-    DEFAULT_MODEL, DEFAULT_REFRESH, PolicyName,
+    DEFAULT_REFRESH, PolicyName, default_model, models,
 };
 pub use looks::{DEFAULT_MIN_DAYS, LooksSpec, Spending};
 pub(super) use read::read;
@@ -165,6 +165,9 @@ pub struct VariantSpec {
     /// Its share, relative to the other weights; absent is an equal share.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weight: Option<f64>,
+    /// What it costs per assigned visitor, such as a gift; absent is nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost: Option<f64>,
 }
 
 /// A metric.

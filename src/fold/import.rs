@@ -134,6 +134,7 @@ fn imported_epoch(epochs: &Epochs, allocation: Allocation, imported: &Imported) 
         basis: 0,
         plug_ins: Vec::new(),
         caps: Vec::new(),
+        order_caps: Vec::new(),
         label: imported.label,
         propensity_known: known,
     }

@@ -40,6 +40,18 @@ impl Nig {
         })
     }
 
+    /// The empirical-Bayes prior of a bandit: all arms have the pooled mean until as many visitors as `k` say otherwise, and
+    /// the pooled variance for the first ten of them. `None` where nothing varies, or where `k` is no positive number.
+    pub fn pooled(mean: f64, variance: f64, k: f64) -> Option<Self> {
+        let is_proper = mean.is_finite() && variance.is_finite() && variance > 0.0;
+        (is_proper && k.is_finite() && k > 0.0).then_some(Self {
+            m: mean,
+            k,
+            a: 5.0,
+            b: 5.0 * variance,
+        })
+    }
+
     /// The posterior after `n` visitors with this mean and this sum of squares about it: k' = k + n, m' = (km + n·mean)/k',
     /// a' = a + n/2, b' = b + squares/2 + kn(mean − m)²/2k' (Murphy 2007, section 6).
     #[must_use]

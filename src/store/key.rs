@@ -35,6 +35,8 @@ pub enum CellKey {
     Visitors(VisitorsKey),
     /// Moments of an epoch.
     Plain(PlainKey),
+    /// The orders of an epoch.
+    Orders(PlainKey),
     /// Weighted moments of a day or dimension value.
     Weighted(WeightedKey),
     /// A bucket of a sketch.
@@ -86,12 +88,8 @@ pub fn cell(serial: Serial, key: CellKey) -> Vec<u8> {
             bytes.extend(day_bytes(key.day));
             push_row(&mut bytes, key.row);
         }
-        CellKey::Plain(key) => {
-            bytes.push(2);
-            bytes.extend(key.epoch.0.to_be_bytes());
-            push_row(&mut bytes, key.row);
-            bytes.extend(key.metric.0.to_be_bytes());
-        }
+        CellKey::Plain(key) => push_plain(&mut bytes, 2, key),
+        CellKey::Orders(key) => push_plain(&mut bytes, 7, key),
         CellKey::Weighted(key) => {
             match key.facet {
                 Facet::Day(day) => {
@@ -133,11 +131,8 @@ pub fn parse_cell(bytes: &[u8]) -> Option<(Serial, CellKey)> {
             day: fields.day()?,
             row: fields.row()?,
         }),
-        2 => CellKey::Plain(PlainKey {
-            epoch: EpochNumber(fields.u32()?),
-            row: fields.row()?,
-            metric: fields.metric()?,
-        }),
+        2 => CellKey::Plain(fields.plain()?),
+        7 => CellKey::Orders(fields.plain()?),
         3 => {
             let facet = Facet::Day(fields.day()?);
             CellKey::Weighted(fields.weighted(facet)?)
@@ -180,6 +175,13 @@ fn push_row(bytes: &mut Vec<u8>, row: Row) {
     bytes.push(u8::from(row.holdout));
 }
 
+fn push_plain(bytes: &mut Vec<u8>, kind: u8, key: PlainKey) {
+    bytes.push(kind);
+    bytes.extend(key.epoch.0.to_be_bytes());
+    push_row(bytes, key.row);
+    bytes.extend(key.metric.0.to_be_bytes());
+}
+
 struct Fields<'a>(&'a [u8]);
 
 impl Fields<'_> {
@@ -212,6 +214,14 @@ impl Fields<'_> {
         })
     }
 
+    fn plain(&mut self) -> Option<PlainKey> {
+        Some(PlainKey {
+            epoch: EpochNumber(self.u32()?),
+            row: self.row()?,
+            metric: self.metric()?,
+        })
+    }
+
     fn weighted(&mut self, facet: Facet) -> Option<WeightedKey> {
         Some(WeightedKey {
             facet,
@@ -237,6 +247,11 @@ mod tests {
             holdout: true,
         };
         let (metric, era) = (MetricIndex(5), Era(2));
+        let plain = PlainKey {
+            epoch: EpochNumber(9),
+            row,
+            metric,
+        };
         let keys = [
             CellKey::Information,
             CellKey::Visitors(VisitorsKey {
@@ -244,11 +259,8 @@ mod tests {
                 day: Day(-3),
                 row,
             }),
-            CellKey::Plain(PlainKey {
-                epoch: EpochNumber(9),
-                row,
-                metric,
-            }),
+            CellKey::Plain(plain),
+            CellKey::Orders(plain),
             CellKey::Weighted(WeightedKey {
                 facet: Facet::Day(Day(20_000)),
                 era,

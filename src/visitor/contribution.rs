@@ -9,9 +9,9 @@ use crate::cell::{
     Cells, DelayKey, Facet, NEW, PlainKey, RETURNING, Row, SketchKey, VISITOR_TYPE, VisitorsKey,
     WeightedKey,
 };
-use crate::epoch::{EpochNumber, Era};
+use crate::epoch::{Epoch, EpochNumber, Era};
 use crate::event::REFUND;
-use crate::moments::{Moments, Observation, Tally, Visitors, Weighted};
+use crate::moments::{Moments, Observation, Orders, Tally, Visitors, Weighted};
 use crate::time::{Window, Zone};
 use crate::winsor::Percentile;
 
@@ -31,6 +31,8 @@ pub struct Booking {
     percentile: Option<Percentile>,
     /// For a conversion metric: how long after the assignment the visitor converted.
     age: Option<AgeBucket>,
+    /// Of a sum, what a bandit learns of the visitor's orders.
+    orders: Orders,
 }
 
 /// Which bookings a change of the record can touch: a cheap way not to compute the others.
@@ -79,24 +81,16 @@ pub fn contribution(record: &Record, catalog: &Catalog, zone: &Zone, reach: Reac
         let Some(entry) = catalog.by_serial(assignment.experiment) else {
             continue;
         };
-        let era = entry
-            .epochs
-            .get(assignment.epoch)
-            .map_or(Era(0), |epoch| epoch.era);
-        let row = Row {
-            arm: assignment.arm,
-            holdout: assignment.holdout,
-        };
-        let visitor_type = if record.is_returning(assignment) {
-            RETURNING
-        } else {
-            NEW
-        };
+        let epoch = entry.epochs.get(assignment.epoch);
+        let era = epoch.map_or(Era(0), |epoch| epoch.era);
+        let (arm, holdout) = (assignment.arm, assignment.holdout);
+        let is_returning = record.is_returning(assignment);
+        let visitor_type = if is_returning { RETURNING } else { NEW };
         let booking = |metric, path, percentile| Booking {
             serial: assignment.experiment,
             epoch: assignment.epoch,
             era,
-            row,
+            row: Row { arm, holdout },
             weight: assignment.weight,
             dimensions: assignment.dimensions.clone(),
             visitor_type,
@@ -104,6 +98,7 @@ pub fn contribution(record: &Record, catalog: &Catalog, zone: &Zone, reach: Reac
             path,
             percentile,
             age: None,
+            orders: Orders::default(),
         };
         if reach == Reach::Everything {
             let path = vec![(zone.day(assignment.at), Observation::default())];
@@ -117,8 +112,13 @@ pub fn contribution(record: &Record, catalog: &Catalog, zone: &Zone, reach: Reac
                 let percentile = metric.kind.percentile().filter(|_| unfrozen);
                 let path = path(record, span, metrics, index);
                 let age = age(record, span, (metric, index), &path);
+                let orders = orders(&metric.kind, &path, epoch, index);
                 let booking = booking(Some(index), path, percentile);
-                bookings.push(Booking { age, ..booking });
+                bookings.push(Booking {
+                    age,
+                    orders,
+                    ..booking
+                });
             }
         }
     }
@@ -142,6 +142,20 @@ fn age(
     Some(AgeBucket::of(Window::from_millis(
         converted.millis() - since,
     )))
+}
+
+/// The orders behind the value at the end of a path, if the metric is a sum.
+fn orders(kind: &MetricKind, path: &Path, epoch: Option<&Epoch>, index: MetricIndex) -> Orders {
+    match kind {
+        MetricKind::Sum { .. } => {
+            let cap = epoch.and_then(|epoch| epoch.order_cap(usize::from(index.0)));
+            let value = path.last().map_or(0, |(_, last)| last.y);
+            Orders::of(value, cap)
+        }
+        MetricKind::Conversion { .. } | MetricKind::Count { .. } | MetricKind::Ratio { .. } => {
+            Orders::default()
+        }
+    }
 }
 
 /// The change of cells between two contributions of a record, by experiment.
@@ -196,6 +210,10 @@ impl Booking {
             metric,
         };
         *cells.plain.entry(key).or_default() += if sign < 0 { -plain } else { plain };
+        if !self.orders.is_zero() {
+            let orders = self.orders;
+            *cells.orders.entry(key).or_default() += if sign < 0 { -orders } else { orders };
+        }
         self.tally(cells, (metric, last.y), sign);
         let mut yesterday = Weighted::default();
         for (day, observation) in &self.path {

@@ -34,6 +34,7 @@ mod plan;
 mod policies;
 mod pressure;
 mod readme;
+mod revenue;
 mod rewards;
 mod simulate;
 mod verdict;

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use super::super::maturity::{self, Learned, Maturity};
 use super::super::target::{Evidence, Situation};
 use super::super::{cohorts, memory};
-use super::{Estimate, Modelled};
+use super::{Estimate, Modelled, direction, sign};
 use crate::allocation::Arm;
 use crate::catalog::experiment::Model;
+use crate::catalog::metric::Direction;
 use crate::cell::PlainKey;
 use crate::epoch::EpochNumber;
 use crate::posterior::cohort::{self, Cohort, LogRates};
@@ -74,7 +75,9 @@ fn matured(situation: Situation<'_>, maturity: &Maturity) -> Modelled {
             true,
             format!(" Up to {enough} conversions all epochs count as one sample."),
         ),
-        Model::Cohort => (false, " Compared within epochs.".to_owned()),
+        Model::Cohort | Model::Hurdle | Model::Gamma | Model::Normal => {
+            (false, " Compared within epochs.".to_owned())
+        }
     };
     let (arms, ratios) = if is_pooled {
         (pooled(situation, &memory, maturity), None)
@@ -102,13 +105,14 @@ fn still_known(situation: Situation<'_>, memory: &Memory) -> String {
 /// By the Beta posteriors of all epochs together.
 fn pooled(situation: Situation<'_>, memory: &Memory, maturity: &Maturity) -> Vec<Estimate> {
     let exposures = exposures(situation, maturity);
+    let scale = room(situation, &exposures);
     let posterior = |seen: &Evidence| {
         let (conversions, trials) = if let Some(memory) = memory {
             let known = memory.get(&seen.arm).copied().unwrap_or_default();
             (known.conversions, known.trials)
         } else {
             let exposure = exposures.get(&seen.arm).copied().unwrap_or(0.0);
-            (seen.total() as f64, exposure)
+            (seen.total() as f64, scale * exposure)
         };
         // The variance of a logarithm is 1/x, so an uncertain exposure leaves so much of the counts.
         let sure = 1.0 / (1.0 + conversions * maturity.variance(seen.arm));
@@ -118,13 +122,30 @@ fn pooled(situation: Situation<'_>, memory: &Memory, maturity: &Maturity) -> Vec
         }
     };
     let posteriors: Vec<Posterior> = situation.arms.iter().map(posterior).collect();
-    let chances = best::evaluate(&posteriors).prob_best;
+    let wanted: Vec<Posterior> = match direction(situation) {
+        Direction::Increase => posteriors.clone(),
+        Direction::Decrease => posteriors.iter().map(complement).collect(),
+    };
+    let chances = best::evaluate(&wanted).prob_best;
     let estimate = |(posterior, prob_best): (&Posterior, f64)| Estimate {
         mean: posterior.mean(),
         sd: posterior.sd(),
         prob_best,
     };
     posteriors.iter().zip(chances).map(estimate).collect()
+}
+
+/// What all exposures are multiplied by, so that each has room for its conversions: right after the start a curve may
+/// expect fewer than have come, and a rate near 1 would tell variants apart that are not known apart.
+fn room(situation: Situation<'_>, exposures: &BTreeMap<Arm, f64>) -> f64 {
+    let wanted = |seen: &Evidence| {
+        let least = (2.0 * seen.total() as f64).min(seen.visitors() as f64);
+        let exposure = exposures
+            .get(&seen.arm)
+            .filter(|exposure| **exposure > 0.0)?;
+        Some(least / exposure)
+    };
+    situation.arms.iter().filter_map(wanted).fold(1.0, f64::max)
 }
 
 /// How many trials of each variant have shown what they come to.
@@ -140,12 +161,24 @@ fn exposures(situation: Situation<'_>, maturity: &Maturity) -> BTreeMap<Arm, f64
     exposures
 }
 
+/// The posterior of one less the rate; of a mean that is no rate, of its negative.
+fn complement(posterior: &Posterior) -> Posterior {
+    match *posterior {
+        Posterior::Beta { a, b } => Posterior::Beta { a: b, b: a },
+        Posterior::Normal { .. } | Posterior::StudentT { .. } => posterior.times(-1.0),
+    }
+}
+
 /// By the posterior of the ratios of rates.
 fn within_epochs(situation: Situation<'_>, maturity: &Maturity) -> (Vec<Estimate>, LogRates) {
     let cohorts = cohorts(situation, maturity);
     let mut rates = cohort::posterior(situation.arms.len(), &cohorts);
     for (position, seen) in situation.arms.iter().enumerate() {
         rates.covariance[position][position] += maturity.variance(seen.arm);
+    }
+    let mut wanted = rates.clone();
+    for log in &mut wanted.mean {
+        *log *= sign(situation);
     }
     let estimate = |(arm, prob_best): (usize, f64)| {
         let ratio = rates.mean[arm].exp();
@@ -155,8 +188,8 @@ fn within_epochs(situation: Situation<'_>, maturity: &Maturity) -> (Vec<Estimate
             prob_best,
         }
     };
-    let chances = rates.prob_best().into_iter().enumerate();
-    (chances.map(estimate).collect(), rates)
+    let chances = wanted.prob_best().into_iter().enumerate();
+    (chances.map(estimate).collect(), wanted)
 }
 
 /// What each epoch saw of the live variants, the older the lighter. Its visitors count relative to those of the most mature

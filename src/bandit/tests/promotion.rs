@@ -71,7 +71,7 @@ pub(super) fn add_of(
 }
 
 /// n times the same, by doubling.
-fn times(mut n: u64, mut one: Moments) -> Moments {
+pub(super) fn times(mut n: u64, mut one: Moments) -> Moments {
     let mut sum = Moments::default();
     while n > 0 {
         if n & 1 == 1 {

@@ -2,10 +2,10 @@
 
 use super::metric_index;
 use crate::catalog::experiment::{Bandit, OnDrift, Policy, Rule};
-use crate::catalog::mistake::Mistake;
+use crate::catalog::mistake::{Code, Mistake};
 use crate::catalog::spec::{
-    DEFAULT_BURN_IN, DEFAULT_DELAY, DEFAULT_EPSILON, DEFAULT_FLOOR_TOTAL, DEFAULT_MODEL,
-    DEFAULT_REFRESH, PolicyName, Spec,
+    DEFAULT_BURN_IN, DEFAULT_DELAY, DEFAULT_EPSILON, DEFAULT_FLOOR_TOTAL, DEFAULT_REFRESH,
+    PolicyName, Spec, default_model,
 };
 
 pub(super) fn policy(spec: &Spec) -> Result<Policy, Mistake> {
@@ -25,10 +25,19 @@ pub(super) fn policy(spec: &Spec) -> Result<Policy, Mistake> {
             .unwrap_or(DEFAULT_FLOOR_TOTAL),
         Rule::Greedy => allocation.epsilon.unwrap_or(DEFAULT_EPSILON),
     };
+    let metric = allocation.metric.as_ref();
+    let unknown = || {
+        Mistake::new(
+            "allocation.metric",
+            Code::UnknownReference,
+            "names an unknown metric",
+        )
+    };
+    let default = || default_model(metric, &spec.metrics);
     Ok(Policy::Bandit(Bandit {
         rule,
-        model: allocation.model.unwrap_or(DEFAULT_MODEL),
-        metric: metric_index(spec, "allocation.metric", allocation.metric.as_ref())?,
+        model: allocation.model.or_else(default).ok_or_else(unknown)?,
+        metric: metric_index(spec, "allocation.metric", metric)?,
         floor_total,
         max_share: allocation.max_share,
         max_step: allocation.max_step,

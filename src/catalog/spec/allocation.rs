@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::stop::StopSpec;
+use super::{KindName, MetricSpec};
 use crate::catalog::experiment::{Delay, Model, OnDrift};
 use crate::time::Window;
 
@@ -10,8 +11,6 @@ use crate::time::Window;
 pub const DEFAULT_FLOOR_TOTAL: f64 = 0.05;
 /// A share per variant below which intervals of losing variants get wide.
 const THIN_FLOOR: f64 = 0.01;
-/// What a bandit believes by default.
-pub const DEFAULT_MODEL: Model = Model::Cohort;
 /// What a bandit makes of delayed conversions by default.
 pub const DEFAULT_DELAY: Delay = Delay::Auto;
 /// Visitors per variant before a bandit moves traffic, by default.
@@ -27,7 +26,7 @@ pub const DEFAULT_REFRESH: Window = Window::from_millis(60_000);
 pub struct AllocationSpec {
     /// The policy.
     pub policy: PolicyName,
-    /// What a bandit believes about conversion rates.
+    /// What a bandit believes about its metric.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<Model>,
     /// The metric that a bandit maximises.
@@ -115,6 +114,22 @@ impl AllocationSpec {
         };
         floor.into_iter().filter(is_thin).map(say).collect()
     }
+}
+
+/// The models that fit a metric of this kind; the first is the default.
+pub fn models(kind: KindName) -> &'static [Model] {
+    match kind {
+        KindName::Conversion => &[Model::Cohort, Model::Pooled],
+        KindName::Count => &[Model::Gamma, Model::Normal],
+        KindName::Sum => &[Model::Hurdle, Model::Normal],
+        KindName::Ratio => &[Model::Normal],
+    }
+}
+
+/// What a bandit on the metric with this key believes by default; `None` without such a metric.
+pub fn default_model(metric: Option<&String>, metrics: &[MetricSpec]) -> Option<Model> {
+    let named = metrics.iter().find(|of| Some(&of.key) == metric)?;
+    models(named.kind).first().copied()
 }
 
 /// The policies that are there.

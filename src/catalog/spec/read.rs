@@ -20,6 +20,7 @@ use crate::catalog::experiment::{Status, Unit};
 use crate::catalog::metric::{Direction, OnTrip, Role};
 use crate::catalog::mistake::Mistake;
 use crate::time::{Timestamp, Window};
+pub(super) use allocation::MODELS;
 use allocation::allocation;
 use covariate::covariate;
 
@@ -61,8 +62,8 @@ const DIMENSION: Keys = Keys {
     later: &[],
 };
 const VARIANT: Keys = Keys {
-    known: &["key", "payload", "value", "weight"],
-    later: &["cost"],
+    known: &["key", "payload", "value", "weight", "cost"],
+    later: &[],
 };
 const METRIC: Keys = Keys {
     known: &[
@@ -155,6 +156,7 @@ pub(in crate::catalog) fn read(document: &Document) -> Result<Spec, Vec<Mistake>
 
 fn spec(form: &mut Form<'_>) -> Spec {
     let root = form.root(&ROOT);
+    let metrics = each(form, &root, ("metrics", &METRIC), metric);
     form.require(
         &root,
         "key",
@@ -192,8 +194,8 @@ fn spec(form: &mut Form<'_>) -> Spec {
         currency: form.text(&root, "currency"),
         control: form.text(&root, "control"),
         variants: each(form, &root, ("variants", &VARIANT), variant),
-        allocation: allocation(form, &root, shortest),
-        metrics: each(form, &root, ("metrics", &METRIC), metric),
+        allocation: allocation(form, &root, (shortest, &metrics)),
+        metrics,
         goal: goal(form, &root),
         min_days: shortest,
         looks: looks(form, &root),
@@ -254,6 +256,7 @@ fn variant<'d>(form: &mut Form<'d>, table: &Table<'d>) -> VariantSpec {
         payload: form.value(table, "payload").unwrap_or(Value::Null),
         value: form.value(table, "value"),
         weight: form.number(table, "weight"),
+        cost: form.number(table, "cost"),
     }
 }
 

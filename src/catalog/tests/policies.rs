@@ -195,17 +195,43 @@ fn policies_and_models_that_come_later_are_refused() {
         "allocation.model",
         later,
     );
-    let revenue = json!({"policy": "thompson", "metric": "revenue"});
-    assert_one(&[("/allocation", revenue)], "allocation.metric", later);
-    let purchase = json!({"policy": "thompson", "metric": "purchase"});
-    let decrease = [
-        ("/allocation", purchase),
-        ("/metrics/0/direction", json!("decrease")),
-    ];
-    assert_one(&decrease, "allocation.metric", later);
     let read = read_json(&changed(&[("/prior", json!(7))])).unwrap_err();
     assert_eq!(
         read[0].to_string(),
         "prior: `prior` is not supported yet; remove it"
     );
+}
+
+#[test]
+fn a_model_must_fit_the_kind_of_the_metric() {
+    let with = |metric: &str, model: &str| {
+        let allocation = json!({"policy": "thompson", "metric": metric, "model": model});
+        mistakes(&[("/allocation", allocation)])
+    };
+    let conflict = [("allocation.model".to_owned(), Code::Conflict)];
+    for model in ["hurdle", "gamma", "normal"] {
+        assert_eq!(with("purchase", model), conflict, "{model}");
+    }
+    for model in ["cohort", "pooled", "gamma"] {
+        assert_eq!(with("revenue", model), conflict, "{model}");
+    }
+    assert_eq!(with("revenue", "hurdle"), []);
+    assert_eq!(with("revenue", "normal"), []);
+    assert_eq!(with("purchase", "cohort"), []);
+}
+
+#[test]
+fn costs_are_amounts_that_only_a_bandit_on_a_sum_subtracts() {
+    let costly = |cost: f64| ("/variants/1/cost", json!(cost));
+    let bandit = |metric: &str| {
+        (
+            "/allocation",
+            json!({"policy": "thompson", "metric": metric}),
+        )
+    };
+    let key = "variants[1].cost";
+    assert_one(&[costly(-0.1)], key, Code::Invalid);
+    assert_one(&[costly(0.2), bandit("purchase")], key, Code::Conflict);
+    assert_eq!(mistakes(&[costly(0.2), bandit("revenue")]), []);
+    assert_eq!(mistakes(&[costly(0.2)]), []);
 }

@@ -11,6 +11,7 @@ use serde_json::json;
 fn spec(variants: &[(&str, &str)]) -> Spec {
     let mut spec = read_one(SMALL).unwrap();
     let variant = |(key, payload): &(&str, &str)| VariantSpec {
+        cost: None,
         key: (*key).to_owned(),
         payload: json!({ "text": payload }),
         value: None,

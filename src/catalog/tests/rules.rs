@@ -59,11 +59,6 @@ fn what_comes_later_is_known_and_refused() {
         assert_one(&[(&format!("/{key}"), json!(1))], key, later);
     }
     assert_one(&[("/exposure", json!("exposed"))], "exposure", later);
-    assert_one(
-        &[("/variants/0/cost", json!(0.2))],
-        "variants[0].cost",
-        later,
-    );
     for key in ["prior", "context"] {
         let allocation = json!({"policy": "thompson", "metric": "purchase", key: 1});
         assert_one(

@@ -189,6 +189,7 @@ fn epoch(allocation: Allocation, as_of: Timestamp) -> Epoch {
         basis: 0,
         plug_ins: Vec::new(),
         caps: Vec::new(),
+        order_caps: Vec::new(),
         label: None,
         propensity_known: true,
     }
@@ -202,6 +203,7 @@ fn spec(args: &AnalyzeArgs, columns: &Columns, variants: &[String]) -> Spec {
             .map(|(_, weight)| *weight)
     };
     let variant = |key: &String| VariantSpec {
+        cost: None,
         key: key.clone(),
         payload: serde_json::Value::Null,
         value: None,

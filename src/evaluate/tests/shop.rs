@@ -97,6 +97,7 @@ impl Shop {
             receipt: "".into(),
             basis: 0,
             plug_ins: Vec::new(),
+            order_caps: Vec::new(),
             caps: Vec::new(),
             label: None,
             propensity_known,

@@ -26,6 +26,7 @@ fn running(days: &[(i32, [(i64, i64); 3])]) -> (Entry, Cells) {
         basis: 0,
         plug_ins: Vec::new(),
         caps: Vec::new(),
+        order_caps: Vec::new(),
         label: None,
         propensity_known: true,
     };

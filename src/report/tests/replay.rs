@@ -52,6 +52,7 @@ fn opened(number: usize, first: &Visitor, plug_ins: &[f64]) -> Event {
                 variance: None,
             }],
             caps: Vec::new(),
+            order_caps: Vec::new(),
             label: None,
             propensity_known: true,
         },

@@ -117,6 +117,7 @@ impl Shop {
             basis: 0,
             plug_ins: Vec::new(),
             caps: Vec::new(),
+            order_caps: Vec::new(),
             label: None,
             propensity_known,
         });

@@ -5,8 +5,8 @@ use crate::catalog::experiment::{Delay, Model, OnDrift};
 use crate::catalog::spec::form::{Choices, Form, Keys, Table};
 use crate::catalog::spec::stop::stop;
 use crate::catalog::spec::{
-    AllocationSpec, DEFAULT_BURN_IN, DEFAULT_EPSILON, DEFAULT_FLOOR_TOTAL, DEFAULT_MODEL,
-    DEFAULT_REFRESH, PolicyName,
+    AllocationSpec, DEFAULT_BURN_IN, DEFAULT_EPSILON, DEFAULT_FLOOR_TOTAL, DEFAULT_REFRESH,
+    MetricSpec, PolicyName, default_model,
 };
 
 const KEYS: Keys = Keys {
@@ -47,23 +47,24 @@ const DELAY: Choices<Delay> = Choices {
     now: &[("auto", Delay::Auto), ("ignore", Delay::Ignore)],
     later: &[],
 };
+/// What a bandit may believe, by name.
+pub(in crate::catalog::spec) const MODELS: &[(&str, Model)] = &[
+    ("cohort", Model::Cohort),
+    ("pooled", Model::Pooled),
+    ("hurdle", Model::Hurdle),
+    ("gamma", Model::Gamma),
+    ("normal", Model::Normal),
+];
 const MODEL: Choices<Model> = Choices {
-    now: &[("cohort", Model::Cohort), ("pooled", Model::Pooled)],
-    later: &[
-        "hierarchical",
-        "drift",
-        "logistic",
-        "linear",
-        "hurdle",
-        "contextual",
-    ],
+    now: MODELS,
+    later: &["hierarchical", "drift", "logistic", "linear", "contextual"],
 };
 
-/// `shortest` is the definition's `min_days`.
+/// Reads it; `shortest` is the definition's `min_days`, and the default of the model depends on the metric.
 pub(super) fn allocation<'d>(
     form: &mut Form<'d>,
     root: &Table<'d>,
-    shortest: u32,
+    (shortest, metrics): (u32, &[MetricSpec]),
 ) -> AllocationSpec {
     let fixed = AllocationSpec::fixed();
     let Some(table) = form.table(root, "allocation", &KEYS) else {
@@ -94,8 +95,9 @@ pub(super) fn allocation<'d>(
         None if table.has("policy") => return fixed,
         Some(PolicyName::Fixed) | None => return given,
     };
+    let default = || default_model(given.metric.as_ref(), metrics);
     AllocationSpec {
-        model: given.model.or(Some(DEFAULT_MODEL)),
+        model: given.model.or_else(default),
         floor_total: given.floor_total.or(shared),
         epsilon: given.epsilon.or(epsilon),
         burn_in: given.burn_in.or(Some(DEFAULT_BURN_IN)),

@@ -1,9 +1,11 @@
 //! Rules of `[allocation]`.
 
 use super::Rules;
-use crate::catalog::metric::{Direction, Role};
+use crate::catalog::experiment::{Model, OnDrift};
+use crate::catalog::metric::Role;
 use crate::catalog::mistake::Code;
-use crate::catalog::spec::{AllocationSpec, KindName, PolicyName};
+use crate::catalog::spec::read::MODELS;
+use crate::catalog::spec::{AllocationSpec, KindName, MetricSpec, PolicyName, VariantSpec, models};
 use crate::time::Window;
 
 /// Least traffic that an epoch may be held to move: twice what opens one.
@@ -69,7 +71,7 @@ impl Rules<'_> {
             );
         }
         let Some(key) = &allocation.metric else {
-            let detail = "is missing: the conversion metric that the bandit maximises";
+            let detail = "is missing: the metric that the bandit maximises";
             self.note("allocation.metric", Code::Missing, detail);
             return;
         };
@@ -80,12 +82,49 @@ impl Rules<'_> {
         if self.is_broken("metrics", "kind") || self.is_broken("metrics", "direction") {
             return;
         }
-        let conversion = metric.kind == KindName::Conversion;
-        if !conversion || metric.direction == Direction::Decrease {
+        let forgets = allocation.on_drift == Some(OnDrift::Forget);
+        if forgets && metric.kind != KindName::Conversion {
+            let detail =
+                "\"forget\" needs a conversion metric, whose changes are noticed; use half_life";
+            self.note("allocation.on_drift", Code::Conflict, detail);
+        }
+        self.model(allocation, metric);
+        self.costs(metric);
+    }
+
+    /// The model must be one of the metric's kind.
+    fn model(&mut self, allocation: &AllocationSpec, metric: &MetricSpec) {
+        let fitting = models(metric.kind);
+        let Some(given) = allocation.model.filter(|given| !fitting.contains(given)) else {
+            return;
+        };
+        let name = |model: &Model| {
+            let named = MODELS.iter().find(|(_, of)| of == model);
+            named.map_or("?", |(name, _)| name)
+        };
+        let fitting: Vec<String> = fitting
+            .iter()
+            .map(|of| format!("\"{}\"", name(of)))
+            .collect();
+        let detail = format!(
+            "\"{}\" does not fit the kind of \"{}\"; use {}",
+            name(&given),
+            metric.key,
+            fitting.join(" or ")
+        );
+        self.note("allocation.model", Code::Conflict, detail);
+    }
+
+    /// Money can be subtracted from money only.
+    fn costs(&mut self, metric: &MetricSpec) {
+        let costly = |variant: &VariantSpec| variant.cost.is_some_and(|cost| cost > 0.0);
+        let costly = self.spec.variants.iter().position(costly);
+        if let Some(at) = costly.filter(|_| metric.kind != KindName::Sum) {
             let detail = format!(
-                "\"{key}\": a bandit on a metric that is no conversion, or that is to decrease, is not supported yet; name a conversion metric with direction = \"increase\""
+                "cannot be subtracted from \"{}\", which is no money: let the bandit maximise a sum",
+                metric.key
             );
-            self.note("allocation.metric", Code::NotSupportedYet, detail);
+            self.note(&format!("variants[{at}].cost"), Code::Conflict, detail);
         }
     }
 

@@ -48,6 +48,13 @@ impl Rules<'_> {
                 );
                 self.invalid(&format!("{path}.weight"), detail);
             }
+            if let Some(cost) = variant
+                .cost
+                .filter(|cost| !(cost.is_finite() && *cost >= 0.0))
+            {
+                let detail = format!("must be at least 0 and finite, not {cost}");
+                self.invalid(&format!("{path}.cost"), detail);
+            }
             self.payload(&path, variant);
         }
         self.weights_all_or_none();
