@@ -17,7 +17,10 @@ const WORSE: [(&str, u64); 2] = [("control", 2), ("treatment", 20)];
 #[test]
 fn a_dry_run_shows_what_a_reallocation_then_does() {
     let app = TestApp::start();
-    app.put_experiment(&thompson("hero"));
+    let mut definition = thompson("hero");
+    definition["allocation"]["model"] = json!("pooled");
+    definition["allocation"]["delay"] = json!("ignore");
+    app.put_experiment(&definition);
     let dry = "/api/v1/experiments/hero/reallocate?dry_run=true";
     let kept = app.post(dry, &json!({})).expect(200);
     assert!(kept["opens"].is_null(), "{kept}");

@@ -50,7 +50,7 @@ fn top_two_shares_follow_the_formula() {
         fixed("hero"),
         "allocation",
         json!({
-            "policy": "top-two", "model": "pooled", "metric": "purchase",
+            "policy": "top-two", "model": "pooled", "delay": "ignore", "metric": "purchase",
             "floor_total": 0.06, "burn_in": 100,
         }),
     );
