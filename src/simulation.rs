@@ -14,6 +14,8 @@
 //! value and after the same delay, whatever a policy does, so the luck of a run cancels in a ratio of regrets. A run
 //! depends on its seed alone, not on threads or on the other runs.
 
+mod conversions;
+mod drive;
 mod looks;
 mod read;
 mod reference;
@@ -26,6 +28,8 @@ mod trial;
 mod value;
 mod visitors;
 
+pub use conversions::Conversion;
+pub use drive::{Server, drive};
 pub use read::read;
 pub use scenario::{
     Candidate, Change, Objective, Promotion, Scenario, Traffic, Truth, VariantTruth,
@@ -62,8 +66,8 @@ pub struct Outcome {
     pub decided_after: Option<f64>,
     /// Position of the variant that this verdict is about.
     pub decided_for: Option<usize>,
-    /// Epochs opened.
-    pub epochs: usize,
+    /// Per epoch, the share that it gives each variant.
+    pub epochs: Vec<Vec<f64>>,
 }
 
 /// One run of a scenario.

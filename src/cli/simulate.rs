@@ -21,6 +21,7 @@ const EXAMPLE: &str = "A scenario, whose [experiment] is an ordinary definition:
   per_day = 10_000
   batch = 1_000          # visitors between two calls of the policy
   reallocate = \"forced\"  # or \"tick\": by the server's rules for new epochs
+  together = true        # the visitors of a batch come at one instant, as to a server whose clock is moved by hand
   looks = 10             # how often the report is read
 
   [truth]

@@ -117,7 +117,12 @@ impl Looks {
             .collect()
     }
 
-    pub(super) fn finish(self, course: Course, covered: Vec<bool>, epochs: usize) -> Outcome {
+    pub(super) fn finish(
+        self,
+        course: Course,
+        covered: Vec<bool>,
+        epochs: Vec<Vec<f64>>,
+    ) -> Outcome {
         Outcome {
             course,
             covered,

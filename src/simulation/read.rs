@@ -16,7 +16,14 @@ const ROOT: Keys = Keys {
     later: &[],
 };
 const TRAFFIC: Keys = Keys {
-    known: &["visitors", "per_day", "batch", "looks", "reallocate"],
+    known: &[
+        "visitors",
+        "per_day",
+        "batch",
+        "together",
+        "looks",
+        "reallocate",
+    ],
     later: &[],
 };
 const REALLOCATE: Choices<Urgency> = Choices {
@@ -91,6 +98,7 @@ fn traffic<'d>(form: &mut Form<'d>, root: &Table<'d>) -> Traffic {
         visitors: 1,
         per_day: 1,
         batch: 1,
+        together: false,
         looks: DEFAULT_LOOKS,
         urgency: Urgency::Tick,
     };
@@ -127,6 +135,7 @@ fn traffic<'d>(form: &mut Form<'d>, root: &Table<'d>) -> Traffic {
             }
         }
     }
+    traffic.together = form.truth(&table, "together").unwrap_or(false);
     traffic.looks = form.whole(&table, "looks").unwrap_or(DEFAULT_LOOKS);
     let urgency = form.choice(&table, "reallocate", &REALLOCATE);
     traffic.urgency = urgency.unwrap_or(Urgency::Tick);

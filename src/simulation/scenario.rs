@@ -31,6 +31,8 @@ pub struct Traffic {
     pub per_day: u64,
     /// Visitors between two calls of the policy.
     pub batch: u64,
+    /// Whether the visitors of a batch all come at the instant of its first one.
+    pub together: bool,
     /// How often the report is read, evenly spaced; the last time at the end.
     pub looks: u64,
     /// By which rules an epoch opens.

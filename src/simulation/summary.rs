@@ -203,7 +203,7 @@ fn reported(scenario: &Scenario, outcomes: &[&Outcome]) -> ReportSummary {
         decided_right: some(&chosen),
         epochs: outcomes
             .iter()
-            .map(|outcome| outcome.epochs as f64)
+            .map(|outcome| outcome.epochs.len() as f64)
             .sum::<f64>()
             / runs,
     }

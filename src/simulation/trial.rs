@@ -4,14 +4,14 @@
 //! logs; epochs open as the engine opens them on a tick. Nothing is stored: a visitor's record is kept only until the
 //! visitor's last event.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::HashMap;
 use std::convert::Infallible;
 
+use super::conversions::{Conversion, Conversions};
 use super::looks::Looks;
 use super::scenario::{Candidate, Scenario};
 use super::tally::Tally;
-use super::visitors::{Batch, Order, Visitor, arrival};
+use super::visitors::{Batch, Visitor, arrival};
 use super::{Course, Outcome, best};
 use crate::allocation::{Arm, Propensity};
 use crate::assign::decision::Trace;
@@ -23,7 +23,7 @@ use crate::cell::Cells;
 use crate::epoch::Epoch;
 use crate::event::{Assigned, Event, Tracked};
 use crate::fold::{Delta, View, fold};
-use crate::id::{EventId, VisitorId};
+use crate::id::EventId;
 use crate::time::{Timestamp, Zone};
 use crate::visitor::{Record, VisitorKey};
 
@@ -103,16 +103,6 @@ impl State {
     }
 }
 
-/// A conversion that is still to come.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Due {
-    at: Timestamp,
-    /// Orders conversions of one instant.
-    number: u64,
-    visitor: VisitorId,
-    properties: String,
-}
-
 /// A policy on the visitors of a run.
 pub(super) struct Trial<'s> {
     scenario: &'s Scenario,
@@ -120,8 +110,7 @@ pub(super) struct Trial<'s> {
     serial: Serial,
     state: State,
     nothing: Attributes,
-    due: BinaryHeap<Reverse<Due>>,
-    scheduled: u64,
+    conversions: Conversions<'s>,
     tally: Tally,
     looks: Looks,
 }
@@ -143,8 +132,7 @@ impl<'s> Trial<'s> {
                 fresh: Cells::default(),
             },
             nothing: Attributes::default(),
-            due: BinaryHeap::new(),
-            scheduled: 0,
+            conversions: Conversions::new(scenario, candidate.delayed),
             tally: Tally::new(traffic.visitors, traffic.batch, scenario.objective.sign),
             looks: Looks::new(scenario, &candidate.entry),
         }
@@ -204,44 +192,19 @@ impl<'s> Trial<'s> {
             self.state.take(&event, visitor.at, order.is_none());
         }
         if let Some(order) = order {
-            self.schedule(visitor, order, variant);
+            self.conversions.schedule(visitor, order, variant);
         }
         decision.arm
     }
 
-    fn schedule(&mut self, visitor: &Visitor, order: &Order, variant: usize) {
-        let property = self.scenario.objective.property.as_ref();
-        let properties = property.map_or_else(String::new, |name| {
-            let value = order.value(self.scenario, variant);
-            serde_json::json!({ name.as_str(): format!("{value:.6}") }).to_string()
-        });
-        let delay = order.delay(self.scenario, variant);
-        let due = Due {
-            at: delay
-                .filter(|_| self.candidate.delayed)
-                .map_or(visitor.at, |delay| visitor.at.plus(delay)),
-            number: self.scheduled,
-            visitor: visitor.id.clone(),
-            properties,
-        };
-        self.scheduled += 1;
-        if due.at == visitor.at {
-            self.convert(due);
-        } else {
-            self.due.push(Reverse(due));
-        }
-    }
-
     /// Folds the conversions that have come by now.
     fn deliver(&mut self, now: Timestamp) {
-        while self.due.peek().is_some_and(|due| due.0.at <= now) {
-            if let Some(Reverse(due)) = self.due.pop() {
-                self.convert(due);
-            }
+        while let Some(conversion) = self.conversions.next(now) {
+            self.convert(conversion);
         }
     }
 
-    fn convert(&mut self, due: Due) {
+    fn convert(&mut self, due: Conversion) {
         let Ok(id) = EventId::parse("1") else { return };
         let event = Event::Tracked(Tracked {
             visitor: due.visitor,
@@ -273,18 +236,14 @@ impl<'s> Trial<'s> {
         let now = arrival(&self.scenario.traffic, self.tally.visitors());
         let wanted = proposed(self.entry(), &self.state.cells, now, Urgency::Forced);
         let epoch = wanted.as_ref().or_else(|| self.entry().epoch());
-        let share = |variant: usize| {
-            let arm = u16::try_from(variant).ok().map(Arm);
-            let propensity = arm.and_then(|arm| epoch?.allocation.propensity(arm));
-            propensity.map_or(0.0, Propensity::get)
-        };
-        let choice = best((0..self.scenario.truth.variants.len()).map(share));
-        let last = self.due.iter().map(|due| due.0.at).max();
-        let end = last.map_or(now, |last| last.max(now));
+        let variants = self.scenario.truth.variants.len();
+        let choice = best(epoch.map_or_else(Vec::new, |epoch| shares(epoch, variants)));
+        let end = self.conversions.last().map_or(now, |last| last.max(now));
         self.deliver(end);
         self.state.settle();
         let covered = self.looks.coverage(self.entry(), &self.state.cells, end);
-        let epochs = self.entry().epochs.len();
+        let epochs = self.entry().epochs.iter();
+        let epochs = epochs.map(|epoch| shares(epoch, variants)).collect();
         let (regret, curve) = self.tally.finish();
         let course = Course {
             regret,
@@ -293,6 +252,16 @@ impl<'s> Trial<'s> {
         };
         self.looks.finish(course, covered, epochs)
     }
+}
+
+/// The share that an epoch gives each of so many variants.
+fn shares(epoch: &Epoch, variants: usize) -> Vec<f64> {
+    let share = |variant: usize| {
+        let arm = u16::try_from(variant).ok().map(Arm);
+        let propensity = arm.and_then(|arm| epoch.allocation.propensity(arm));
+        propensity.map_or(0.0, Propensity::get)
+    };
+    (0..variants).map(share).collect()
 }
 
 /// The epoch that the policy proposes.

@@ -101,7 +101,9 @@ impl<'s> Arrivals<'s> {
             delay: -(-random.random::<f64>()).ln_1p(),
         });
         let id = VisitorId::parse(&format!("{:x}-{index:x}", self.run)).ok()?;
-        let at = arrival(&self.scenario.traffic, index);
+        let traffic = &self.scenario.traffic;
+        let first = index - index % traffic.batch.max(1);
+        let at = arrival(traffic, if traffic.together { first } else { index });
         Some(Visitor { id, at, order })
     }
 }

@@ -57,6 +57,8 @@ impl Client {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(Duration::from_mins(2)))
+            // Small requests must not wait for the answers before them.
+            .no_delay(true)
             .build();
         Self {
             url,
