@@ -20,6 +20,7 @@ mod looks;
 mod read;
 mod reference;
 mod scenario;
+mod segments;
 mod summary;
 mod tally;
 #[cfg(test)]
@@ -34,9 +35,13 @@ pub use read::read;
 pub use scenario::{
     Candidate, Change, Objective, Promotion, Scenario, Traffic, Truth, VariantTruth,
 };
-pub use summary::{MeanPoint, PolicySummary, Ratio, ReportSummary, Summary, summary};
+pub use segments::{Segment, Segments};
+pub use summary::{
+    Comparison, MeanPoint, PolicySummary, Ratio, ReportSummary, StopSummary, Summary, summary,
+};
 pub use tally::Point;
 pub use value::{Law, OrderValue};
+pub use visitors::Visitor;
 
 use reference::{Reference, Rule};
 use trial::Trial;
@@ -49,8 +54,8 @@ pub struct Course {
     pub regret: f64,
     /// How it got there.
     pub curve: Vec<Point>,
-    /// Position of the variant that it believes in at the end.
-    pub choice: usize,
+    /// By segment of visitors (one where all are alike), position of the variant that it believes in at the end.
+    pub choices: Vec<usize>,
 }
 
 /// What a policy did in a run, and what its report said.
@@ -62,21 +67,29 @@ pub struct Outcome {
     pub covered: Vec<bool>,
     /// Whether an always-valid interval of any comparison excluded the true lift at any look; `None` if none was shown.
     pub excluded: Option<bool>,
-    /// Days until the first verdict that says to stop.
-    pub decided_after: Option<f64>,
-    /// Position of the variant that this verdict is about.
-    pub decided_for: Option<usize>,
+    /// The first verdict of the report that says to stop.
+    pub decided: Option<Decided>,
+    /// When the policy ended by itself.
+    pub stopped: Option<Decided>,
     /// Per epoch, the share that it gives each variant.
     pub epochs: Vec<Vec<f64>>,
+}
+
+/// The end of a search.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Decided {
+    /// Days until then.
+    pub days: f64,
+    /// Position of the variant that it is about.
+    pub variant: Option<usize>,
 }
 
 /// One run of a scenario.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Run {
-    /// An even split.
-    pub uniform: Course,
-    /// Exact Thompson sampling of conversions, visitor by visitor; absent where values count.
-    pub thompson: Option<Course>,
+    /// What policies are measured against: an even split; where conversions count and not values, exact Thompson sampling,
+    /// visitor by visitor; where there are segments, the same for each by itself, visitor by visitor and in batches.
+    pub references: Vec<Course>,
     /// Each policy of the scenario.
     pub policies: Vec<Outcome>,
 }
@@ -84,12 +97,9 @@ pub struct Run {
 /// Plays a run of a scenario.
 pub fn play(scenario: &Scenario, seed: u64) -> Run {
     let mut arrivals = Arrivals::new(scenario, seed);
-    let mut uniform = Reference::new(scenario, Rule::Uniform, seed ^ UNIFORM);
-    let mut thompson = scenario
-        .objective
-        .property
-        .is_none()
-        .then(|| Reference::new(scenario, Rule::Thompson, seed ^ THOMPSON));
+    let mut references: Vec<Reference<'_>> = Rule::of(scenario)
+        .map(|rule| Reference::new(scenario, rule, seed))
+        .collect();
     let mut trials: Vec<Trial<'_>> = scenario
         .policies
         .iter()
@@ -97,24 +107,18 @@ pub fn play(scenario: &Scenario, seed: u64) -> Run {
         .collect();
     let mut batch = Batch::default();
     while arrivals.fill(&mut batch) {
-        uniform.serve(&batch);
-        if let Some(thompson) = &mut thompson {
-            thompson.serve(&batch);
+        for reference in &mut references {
+            reference.serve(&batch);
         }
         for trial in &mut trials {
             trial.serve(&batch);
         }
     }
     Run {
-        uniform: uniform.finish(),
-        thompson: thompson.map(Reference::finish),
+        references: references.into_iter().map(Reference::finish).collect(),
         policies: trials.into_iter().map(Trial::finish).collect(),
     }
 }
-
-/// Makes the draws of the references others than those of the visitors.
-const UNIFORM: u64 = 0x756e_6966_6f72_6d00;
-const THOMPSON: u64 = 0x7468_6f6d_7073_6f6e;
 
 /// Position of the largest number, the first of equals.
 fn best(numbers: impl IntoIterator<Item = f64>) -> usize {

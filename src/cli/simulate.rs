@@ -33,9 +33,14 @@ const EXAMPLE: &str = "A scenario, whose [experiment] is an ordinary definition:
     { key = \"new\", rate = 0.04, delay = \"12h\" },
   ]
 
+  [truth.segments]       # visitors that differ, by an attribute that the server is told
+  attribute = \"segment\"
+  values = [{ value = \"member\", share = 0.2, rates = { new = 0.02 } }, { value = \"guest\", share = 0.8 }]
+
   [[policies]]
   name = \"pooled\"
   allocation = { model = \"pooled\" }  # replaces keys of [experiment.allocation]
+  against = \"exact TS\"  # another policy or a reference whose regret is its measure
 
 experiments/scenarios/ has more.";
 

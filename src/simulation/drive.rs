@@ -3,8 +3,7 @@
 use super::conversions::{Conversion, Conversions};
 use super::scenario::Scenario;
 use super::tally::Tally;
-use super::visitors::{Arrivals, Batch, arrival};
-use crate::id::VisitorId;
+use super::visitors::{Arrivals, Batch, Visitor, arrival};
 use crate::time::Timestamp;
 
 /// A server that runs the scenario's experiment under one of its policies, with a clock that is moved by hand.
@@ -12,7 +11,7 @@ pub trait Server {
     /// Moves the clock.
     fn advance(&mut self, to: Timestamp);
     /// Assigns visitors who come now; the position of each one's variant.
-    fn assign(&mut self, visitors: &[&VisitorId]) -> Vec<usize>;
+    fn assign(&mut self, visitors: &[Visitor]) -> Vec<usize>;
     /// Takes conversions that have happened by now.
     fn convert(&mut self, conversions: &[Conversion]);
     /// Asks the policy for an epoch now.
@@ -31,8 +30,7 @@ pub fn drive(scenario: &Scenario, seed: u64, server: &mut impl Server) -> f64 {
     let mut batch = Batch::default();
     while arrivals.fill(&mut batch) {
         server.advance(arrival(traffic, tally.visitors()));
-        let visitors: Vec<&VisitorId> = batch.visitors.iter().map(|visitor| &visitor.id).collect();
-        let variants = server.assign(&visitors);
+        let variants = server.assign(&batch.visitors);
         for ((visitor, rewards), variant) in batch.iter().zip(variants) {
             tally.count(variant, rewards);
             if let Some(order) = visitor.order_on(variant) {

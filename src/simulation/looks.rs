@@ -1,8 +1,9 @@
 //! What people see who read the report while the policy runs.
 
+use super::Decided;
 use super::scenario::Scenario;
 use super::trial::start;
-use super::{Course, Outcome};
+use crate::allocation::Arm;
 use crate::catalog::Entry;
 use crate::cell::Cells;
 use crate::report::{ComparisonReport, Decision, Effect, Question, Range, Report, report};
@@ -20,18 +21,11 @@ pub(super) struct Looks {
     decided: Option<Decided>,
 }
 
-/// The first verdict that says to stop.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Decided {
-    pub(super) days: f64,
-    pub(super) variant: Option<usize>,
-}
-
 impl Looks {
     pub(super) fn new(scenario: &Scenario, entry: &Entry) -> Self {
         let truth = &scenario.truth;
         let worth = truth.worth(&scenario.objective);
-        let mean = |variant: usize| truth.base_rate(variant, 0) * worth[variant];
+        let mean = |variant: usize| truth.mean_rate(variant, 0) * worth[variant];
         let control = mean(usize::from(entry.experiment.control.0));
         let lifts = (0..worth.len()).map(|variant| mean(variant) / control - 1.0);
         let is_known = truth.is_steady() && control > 0.0;
@@ -80,10 +74,7 @@ impl Looks {
             Decision::KeepRunning | Decision::Investigate | Decision::NotStarted => None,
         };
         if let Some(variant) = stop.filter(|_| self.decided.is_none()) {
-            self.decided = Some(Decided {
-                days: (now.millis() - start().millis()) as f64 / DAY_MS as f64,
-                variant: variant.map(|arm| usize::from(arm.0)),
-            });
+            self.decided = Some(decided(now, variant));
         }
     }
 
@@ -117,20 +108,20 @@ impl Looks {
             .collect()
     }
 
-    pub(super) fn finish(
-        self,
-        course: Course,
-        covered: Vec<bool>,
-        epochs: Vec<Vec<f64>>,
-    ) -> Outcome {
-        Outcome {
-            course,
-            covered,
-            excluded: self.excluded,
-            decided_after: self.decided.map(|of| of.days),
-            decided_for: self.decided.and_then(|of| of.variant),
-            epochs,
-        }
+    pub(super) fn excluded(&self) -> Option<bool> {
+        self.excluded
+    }
+
+    pub(super) fn decided(&self) -> Option<Decided> {
+        self.decided
+    }
+}
+
+/// The end of a search now, for a variant.
+pub(super) fn decided(now: Timestamp, variant: Option<Arm>) -> Decided {
+    Decided {
+        days: (now.millis() - start().millis()) as f64 / DAY_MS as f64,
+        variant: variant.map(|arm| usize::from(arm.0)),
     }
 }
 

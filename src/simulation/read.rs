@@ -1,6 +1,7 @@
 //! Reading a scenario: every mistake of the file at once, each with its line and key.
 
 mod policies;
+mod segments;
 mod truth;
 
 use serde_json::{Map, Value};

@@ -1,5 +1,6 @@
 //! What a scenario says: how many visitors come, what is true about the variants, and which policies are tried.
 
+use super::segments::Segments;
 use super::value::OrderValue;
 use crate::bandit::Urgency;
 use crate::catalog::Entry;
@@ -63,6 +64,8 @@ pub struct Candidate {
     pub entry: Entry,
     /// Whether its conversions take the time the truth says; if not, they are seen at once.
     pub delayed: bool,
+    /// Another policy or a reference, by name, whose regret this one's is compared with.
+    pub against: Option<String>,
 }
 
 /// What is true about the variants, by [`crate::allocation::Arm`].
@@ -78,6 +81,8 @@ pub struct Truth {
     pub promotions: Vec<Promotion>,
     /// New rates, in order of visitors.
     pub changes: Vec<Change>,
+    /// Kinds of visitors that a server can tell apart, where they are not all alike.
+    pub segments: Option<Segments>,
 }
 
 /// What is true about a variant.
@@ -125,8 +130,28 @@ impl Truth {
         weekly * trend * promotions.map(|of| of.factor).product::<f64>()
     }
 
-    /// A variant's rate for a visitor, before any season.
-    pub(super) fn base_rate(&self, variant: usize, visitor: u64) -> f64 {
+    /// Positions and shares of the segments; all visitors where they are alike.
+    pub(super) fn groups(&self) -> Vec<(Option<usize>, f64)> {
+        let Some(segments) = &self.segments else {
+            return vec![(None, 1.0)];
+        };
+        let segments = segments.values.iter().enumerate();
+        segments.map(|(at, of)| (Some(at), of.share)).collect()
+    }
+
+    /// A variant's rate over all segments, before any season.
+    pub(super) fn mean_rate(&self, variant: usize, visitor: u64) -> f64 {
+        let of = |(segment, share)| share * self.base_rate(variant, visitor, segment);
+        self.groups().into_iter().map(of).sum()
+    }
+
+    /// A variant's rate for a visitor of a segment, before any season.
+    pub(super) fn base_rate(&self, variant: usize, visitor: u64, segment: Option<usize>) -> f64 {
+        let segments = self.segments.as_ref();
+        let own = segments.and_then(|of| of.values.get(segment?)?.rates.get(variant).copied()?);
+        if let Some(rate) = own {
+            return rate;
+        }
         let changed = |of: &&Change| of.variant == variant && of.at <= visitor;
         let last = self.changes.iter().rev().find(changed);
         let steady = self.variants.get(variant).map_or(0.0, |of| of.rate);

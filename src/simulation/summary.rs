@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
+use super::reference::Rule;
 use super::scenario::Scenario;
-use super::{Course, Outcome, Point, Run, best};
+use super::{Course, Decided, Outcome, Point, Run, best};
 
 /// What the runs of a scenario came to.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -43,7 +44,10 @@ pub struct PolicySummary {
     /// Regret as a multiple of that of exact Thompson sampling.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to_thompson: Option<Ratio>,
-    /// Share of runs that believe in the best variant at the end.
+    /// Regret as a multiple of that of the policy that it is set against.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub against: Option<Comparison>,
+    /// Share of visitors, over all runs, for whom the policy believes in the best variant at the end.
     pub right: Ratio,
     /// Visitors after the last change until half of the traffic is on the new best variant, over all runs.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -51,11 +55,34 @@ pub struct PolicySummary {
     /// The same for 80 % of the traffic.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub most_after: Option<u64>,
+    /// How the policy ended by itself, if it ever did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stop: Option<StopSummary>,
     /// What its report said; absent for references.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub report: Option<ReportSummary>,
     /// Mean curve over the runs.
     pub curve: Vec<MeanPoint>,
+}
+
+/// A comparison of regrets, run by run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Comparison {
+    /// The other policy or reference.
+    pub policy: String,
+    /// Regret as a multiple of its regret.
+    pub ratio: Ratio,
+}
+
+/// How a policy ended by itself.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StopSummary {
+    /// Share of runs in which it did.
+    pub stopped: Ratio,
+    /// Mean days until then.
+    pub days: Ratio,
+    /// Share of these runs that ended with the best variant.
+    pub right: Ratio,
 }
 
 /// What the reports of a policy said.
@@ -92,26 +119,41 @@ pub struct MeanPoint {
     pub best: f64,
 }
 
+/// The courses of a policy or reference over all runs.
+struct Played<'a> {
+    name: &'a str,
+    courses: Vec<&'a Course>,
+}
+
 /// Makes figures of runs, which were all played from the scenario.
 pub fn summary(scenario: &Scenario, runs: &[Run]) -> Summary {
-    let mut policies = Vec::new();
-    let uniform: Vec<&Course> = runs.iter().map(|run| &run.uniform).collect();
-    let thompson: Option<Vec<&Course>> = runs.iter().map(|run| run.thompson.as_ref()).collect();
-    let thompson = thompson.filter(|courses| !courses.is_empty());
-    let references = [("uniform", Some(&uniform)), ("exact TS", thompson.as_ref())];
-    let to = (uniform.as_slice(), thompson.as_deref());
-    for (name, courses) in references {
-        if let Some(courses) = courses {
-            policies.push(of(scenario, name, courses, to));
-        }
-    }
-    for (at, candidate) in scenario.policies.iter().enumerate() {
+    let rules = Rule::of(scenario).enumerate();
+    let references = rules.map(|(at, rule)| {
+        let courses = runs.iter().filter_map(|run| run.references.get(at));
+        (rule.name(), courses.collect())
+    });
+    let candidates = scenario.policies.iter().enumerate();
+    let tried = candidates.map(|(at, candidate)| {
+        let outcomes = runs.iter().filter_map(|run| run.policies.get(at));
+        let courses = outcomes.map(|outcome| &outcome.course).collect();
+        (candidate.name.as_str(), courses)
+    });
+    let all = references.chain(tried);
+    let all: Vec<Played<'_>> = all
+        .map(|(name, courses)| Played { name, courses })
+        .collect();
+    let mut policies: Vec<PolicySummary> = all.iter().map(|of| costs(scenario, of, &all)).collect();
+    let tried = policies.iter_mut().skip(Rule::of(scenario).count());
+    for (at, (of, candidate)) in tried.zip(&scenario.policies).enumerate() {
         let outcomes: Vec<&Outcome> = runs.iter().filter_map(|run| run.policies.get(at)).collect();
-        let courses: Vec<&Course> = outcomes.iter().map(|outcome| &outcome.course).collect();
-        policies.push(PolicySummary {
-            reference: false,
-            report: Some(reported(scenario, &outcomes)),
-            ..of(scenario, &candidate.name, &courses, to)
+        of.reference = false;
+        of.stop = stopped(scenario, &outcomes);
+        of.report = Some(reported(scenario, &outcomes));
+        of.against = candidate.against.as_deref().and_then(|name| {
+            let courses = outcomes.iter().map(|outcome| &outcome.course).collect();
+            let ratio = to(&Played { name, courses }, name, &all)?;
+            let policy = name.to_owned();
+            Some(Comparison { policy, ratio })
         });
     }
     Summary {
@@ -122,15 +164,23 @@ pub fn summary(scenario: &Scenario, runs: &[Run]) -> Summary {
     }
 }
 
-fn of(
-    scenario: &Scenario,
-    name: &str,
-    courses: &[&Course],
-    (uniform, thompson): (&[&Course], Option<&[&Course]>),
-) -> PolicySummary {
-    let regrets = regrets(courses);
-    let right = best_at_end(scenario);
-    let curve = curve(courses);
+/// Regret as a multiple of that of another one.
+fn to(of: &Played<'_>, other: &str, all: &[Played<'_>]) -> Option<Ratio> {
+    let other = all.iter().find(|played| played.name == other)?;
+    ratio(&regrets(&of.courses), &regrets(&other.courses))
+}
+
+/// What a policy or reference cost.
+fn costs(scenario: &Scenario, of: &Played<'_>, all: &[Played<'_>]) -> PolicySummary {
+    let best = best_at_end(scenario);
+    let groups = scenario.truth.groups();
+    let right = |course: &&Course| -> f64 {
+        let choices = course.choices.iter().zip(&best).zip(&groups);
+        let right = choices.filter(|((choice, best), _)| choice == best);
+        right.map(|(_, (_, share))| share).sum()
+    };
+    let right: Vec<f64> = of.courses.iter().map(right).collect();
+    let curve = curve(&of.courses);
     let change = scenario.truth.changes.last().map(|change| change.at);
     let reached = |share: f64| {
         let change = change?;
@@ -139,14 +189,16 @@ fn of(
         Some(first.visitors - change)
     };
     PolicySummary {
-        policy: name.to_owned(),
+        policy: of.name.to_owned(),
         reference: true,
-        regret: mean(&regrets),
-        to_uniform: ratio(&regrets, &self::regrets(uniform)),
-        to_thompson: thompson.and_then(|courses| ratio(&regrets, &self::regrets(courses))),
-        right: share(courses.iter().map(|course| course.choice == right)),
+        regret: mean(&regrets(&of.courses)),
+        to_uniform: to(of, Rule::Uniform.name(), all),
+        to_thompson: to(of, Rule::Thompson.name(), all),
+        against: None,
+        right: mean(&right),
         half_after: reached(0.5),
         most_after: reached(0.8),
+        stop: None,
         report: None,
         curve,
     }
@@ -156,14 +208,49 @@ fn regrets(courses: &[&Course]) -> Vec<f64> {
     courses.iter().map(|course| course.regret).collect()
 }
 
-/// Position of the variant that is best for the last visitor.
-fn best_at_end(scenario: &Scenario) -> usize {
+/// By segment, position of the variant that is best for its last visitor.
+fn best_at_end(scenario: &Scenario) -> Vec<usize> {
     let last = scenario.traffic.visitors.saturating_sub(1);
+    let groups = scenario.truth.groups().into_iter();
+    let rate = |segment, variant| scenario.truth.base_rate(variant, last, segment);
+    groups
+        .map(|(segment, _)| best_by(scenario, |variant| rate(segment, variant)))
+        .collect()
+}
+
+/// Position of the variant that is best at the end where all visitors get the same.
+fn best_for_all(scenario: &Scenario) -> usize {
+    let last = scenario.traffic.visitors.saturating_sub(1);
+    best_by(scenario, |variant| scenario.truth.mean_rate(variant, last))
+}
+
+fn best_by(scenario: &Scenario, rate: impl Fn(usize) -> f64) -> usize {
     let worth = scenario.truth.worth(&scenario.objective);
-    let rewards = worth.iter().enumerate().map(|(variant, worth)| {
-        scenario.objective.sign * scenario.truth.base_rate(variant, last) * worth
-    });
-    best(rewards)
+    let rewards = worth.iter().enumerate();
+    best(rewards.map(|(variant, worth)| scenario.objective.sign * rate(variant) * worth))
+}
+
+fn stopped(scenario: &Scenario, outcomes: &[&Outcome]) -> Option<StopSummary> {
+    let stopped = outcomes.iter().map(|outcome| outcome.stopped);
+    let (all, days, right) = ended(scenario, stopped);
+    Some(StopSummary {
+        stopped: all,
+        days: days?,
+        right: right?,
+    })
+}
+
+/// Of the ends of searches: the share of runs with one, and for these the mean days and the share that is right.
+fn ended(
+    scenario: &Scenario,
+    ends: impl Iterator<Item = Option<Decided>> + Clone,
+) -> (Ratio, Option<Ratio>, Option<Ratio>) {
+    let best = best_for_all(scenario);
+    let days: Vec<f64> = ends.clone().flatten().map(|end| end.days).collect();
+    let right = ends.clone().flatten().map(|end| end.variant == Some(best));
+    let right = (!days.is_empty()).then(|| share(right));
+    let mean_days = (!days.is_empty()).then(|| mean(&days));
+    (share(ends.map(|end| end.is_some())), mean_days, right)
 }
 
 fn reported(scenario: &Scenario, outcomes: &[&Outcome]) -> ReportSummary {
@@ -178,29 +265,16 @@ fn reported(scenario: &Scenario, outcomes: &[&Outcome]) -> ReportSummary {
         .iter()
         .filter_map(|outcome| outcome.excluded)
         .collect();
-    let days: Vec<f64> = outcomes
-        .iter()
-        .filter_map(|outcome| outcome.decided_after)
-        .collect();
-    let right = best_at_end(scenario);
-    let decided = outcomes
-        .iter()
-        .filter(|outcome| outcome.decided_after.is_some());
-    let chosen: Vec<bool> = decided
-        .map(|outcome| outcome.decided_for == Some(right))
-        .collect();
+    let ends = outcomes.iter().map(|outcome| outcome.decided);
+    let (decided, days, decided_right) = ended(scenario, ends);
     let some = |shares: &[bool]| (!shares.is_empty()).then(|| share(shares.iter().copied()));
     ReportSummary {
         coverage: clustered(outcomes),
         shown: shown / runs,
         excluded: some(&excluded),
-        decided: share(
-            outcomes
-                .iter()
-                .map(|outcome| outcome.decided_after.is_some()),
-        ),
-        days: (!days.is_empty()).then(|| mean(&days)),
-        decided_right: some(&chosen),
+        decided,
+        days,
+        decided_right,
         epochs: outcomes
             .iter()
             .map(|outcome| outcome.epochs.len() as f64)

@@ -49,7 +49,7 @@ fn a_policy_does_the_same_whoever_runs_beside_it() {
     assert!(alone.keep("even"));
     let (together, single) = (play(&both, 3), play(&alone, 3));
     assert_eq!(together.policies[1], single.policies[0]);
-    assert_eq!(together.thompson, single.thompson);
+    assert_eq!(together.references, single.references);
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn conversions_come_when_they_are_due() {
     let run = play(&scenario, 1);
     let at_once = play(&better(), 1);
     assert_eq!(
-        run.uniform.curve, at_once.uniform.curve,
+        run.references[0].curve, at_once.references[0].curve,
         "regret is about choices"
     );
     let (slow, fast) = (&run.policies[0].course, &at_once.policies[0].course);
@@ -137,6 +137,93 @@ fn a_change_is_found_by_its_visitors() {
         bandit.report.as_ref().unwrap().coverage.is_none(),
         "there is no one lift"
     );
+}
+
+#[test]
+fn a_policy_is_set_against_another() {
+    let text = |other: &str| {
+        format!(
+            "[traffic]\nvisitors = 2000\nper_day = 1000\nbatch = 500\n\
+             [truth]\nvariants = [{{ key = \"old\", rate = 0.1 }}, {{ key = \"new\", rate = 0.2 }}]\n\
+             [[policies]]\nname = \"bandit\"\nagainst = \"{other}\"\n\
+             [[policies]]\nname = \"even\"\nallocation = {{ policy = \"fixed\" }}\n{EXPERIMENT}"
+        )
+    };
+    let scenario = read(&text("even")).unwrap();
+    let runs: Vec<Run> = (0..4).map(|seed| play(&scenario, seed)).collect();
+    let summary = summary(&scenario, &runs);
+    let [.., bandit, even] = summary.policies.as_slice() else {
+        panic!("{summary:?}")
+    };
+    let against = bandit.against.as_ref().unwrap();
+    assert_eq!(against.policy, "even");
+    let ratio = bandit.regret.value / even.regret.value;
+    assert!((against.ratio.value - ratio).abs() < 1e-12 && ratio < 0.7);
+    assert!(against.ratio.std_error.unwrap() > 0.0 && even.against.is_none());
+    assert!(read(&text("exact TS")).is_ok(), "a reference will do");
+    let mistakes = read(&text("odd")).unwrap_err();
+    assert_eq!(
+        (mistakes[0].key.as_str(), mistakes[0].code),
+        ("policies[0].against", Code::UnknownReference)
+    );
+}
+
+#[test]
+fn segments_convert_each_in_their_own_way() {
+    let scenario = scenario(
+        "variants = [{ key = \"old\", rate = 0.1 }, { key = \"new\", rate = 0.2 }]\n\
+         [truth.segments]\nattribute = \"kind\"\n\
+         values = [{ value = \"a\", share = 3 }, { value = \"b\", rates = { old = 0.6 } }]",
+    );
+    let mut batch = Batch::default();
+    let mut arrivals = Arrivals::new(&scenario, 5);
+    let (mut seen, mut converted) = ([0.0_f64; 2], [0.0_f64; 2]);
+    while arrivals.fill(&mut batch) {
+        for (visitor, rewards) in batch.iter() {
+            let segment = visitor.segment.unwrap();
+            assert!((rewards[0] - [0.1, 0.6][segment]).abs() < 1e-12);
+            seen[segment] += 1.0;
+            converted[segment] += f64::from(u8::from(visitor.order_on(0).is_some()));
+        }
+    }
+    assert!((seen[1] / 4000.0 - 0.25).abs() < 0.03, "{seen:?}");
+    assert!((converted[1] / seen[1] - 0.6).abs() < 0.06, "{converted:?}");
+    // On average the old variant is the better one, but for most visitors the new one is.
+    assert!((scenario.truth.mean_rate(0, 0) - 0.225).abs() < 1e-12);
+    let runs: Vec<Run> = (0..2).map(|seed| play(&scenario, seed)).collect();
+    let summary = summary(&scenario, &runs);
+    let [uniform, pooled, own, batches] = [0, 1, 2, 3].map(|at| &summary.policies[at]);
+    assert_eq!(batches.policy, "TS by segment, in batches");
+    assert!((own.right.value - 1.0).abs() < 1e-9, "{:?}", own.right);
+    assert!(pooled.right.value < 0.8, "it has one choice for all");
+    assert!(own.regret.value < batches.regret.value);
+    assert!(batches.regret.value < 0.5 * pooled.regret.value.min(uniform.regret.value));
+}
+
+#[test]
+fn a_search_ends_when_little_is_left_to_find() {
+    let mut scenario = better();
+    assert!(scenario.keep("bandit"));
+    let going_on = play(&scenario, 1);
+    assert_eq!(going_on.policies[0].stopped, None);
+    let text = format!(
+        "[traffic]\nvisitors = 4000\nper_day = 200\nbatch = 100\n\
+         [truth]\nvariants = [{{ key = \"old\", rate = 0.1 }}, {{ key = \"new\", rate = 0.3 }}]\n\
+         [[policies]]\nname = \"bandit\"\nallocation = {{ stop = {{ min_days = 2 }} }}\n{EXPERIMENT}"
+    );
+    let scenario = read(&text).unwrap();
+    let run = play(&scenario, 1);
+    let outcome = &run.policies[0];
+    let stopped = outcome.stopped.unwrap();
+    assert!((2.0..6.0).contains(&stopped.days), "{stopped:?}");
+    assert_eq!(stopped.variant, Some(1));
+    assert_eq!(outcome.course.choices, [1]);
+    let after = |point: &&Point| point.visitors as f64 > 200.0 * stopped.days + 100.0;
+    let mut later = outcome.course.curve.iter().filter(after);
+    assert!(later.all(|point| (point.best - 1.0).abs() < 1e-12));
+    let summary = summary(&scenario, &[run]);
+    let stop = summary.policies.last().unwrap().stop.as_ref().unwrap();
+    assert!((stop.stopped.value - 1.0).abs() < 1e-12 && (stop.right.value - 1.0).abs() < 1e-12);
 }
 
 #[test]
@@ -168,6 +255,7 @@ fn all_mistakes_are_told_with_their_keys() {
     let text = format!(
         "[traffic]\nvisitors = 0\nper_day = 10\n\
          [truth]\nvariants = [{{ key = \"old\", rate = 1.5 }}, {{ key = \"nwe\", rate = 0.1 }}]\nseason = 3\n\
+         [truth.segments]\nattribute = \"kind\"\nvalues = [{{ value = \"a\", rates = {{ odd = 0.1 }} }}, {{ value = \"a\" }}]\n\
          [[policies]]\nname = \"a\"\nallocation = {{ floor_totl = 0.1 }}\n\
          [[policies]]\nname = \"a\"\n{EXPERIMENT}"
     );
@@ -182,6 +270,8 @@ fn all_mistakes_are_told_with_their_keys() {
         ("truth.variants[0].rate", Code::Invalid),
         ("truth.variants[1].key", Code::UnknownReference),
         ("truth.season", Code::UnknownKey),
+        ("truth.segments.values[0].rates.odd", Code::UnknownReference),
+        ("truth.segments.values[1].value", Code::Duplicate),
         ("policies[0].allocation.floor_totl", Code::UnknownKey),
         ("policies[1].name", Code::Duplicate),
     ] {

@@ -4,24 +4,26 @@
 //! logs; epochs open as the engine opens them on a tick. Nothing is stored: a visitor's record is kept only until the
 //! visitor's last event.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
 
 use super::conversions::{Conversion, Conversions};
-use super::looks::Looks;
+use super::looks::{Looks, decided};
 use super::scenario::{Candidate, Scenario};
+use super::segments::Segment;
 use super::tally::Tally;
 use super::visitors::{Batch, Visitor, arrival};
-use super::{Course, Outcome, best};
+use super::{Course, Decided, Outcome, best};
 use crate::allocation::{Arm, Propensity};
 use crate::assign::decision::Trace;
 use crate::assign::{Request, assign};
+use crate::bandit::stop::News;
 use crate::bandit::{self, Proposal, Urgency};
 use crate::catalog::audience::Attributes;
 use crate::catalog::{Catalog, Entry, Serial};
 use crate::cell::Cells;
 use crate::epoch::Epoch;
-use crate::event::{Assigned, Event, Tracked};
+use crate::event::{Assigned, Event, Tracked, Transition, Transitioned};
 use crate::fold::{Delta, View, fold};
 use crate::id::EventId;
 use crate::time::{Timestamp, Zone};
@@ -109,10 +111,14 @@ pub(super) struct Trial<'s> {
     candidate: &'s Candidate,
     serial: Serial,
     state: State,
-    nothing: Attributes,
+    /// By segment, what the server is told of a visitor.
+    attributes: Vec<Attributes>,
     conversions: Conversions<'s>,
     tally: Tally,
     looks: Looks,
+    /// What was known when the policy was last asked whether the search is over.
+    looked: Option<u64>,
+    stopped: Option<Decided>,
 }
 
 impl<'s> Trial<'s> {
@@ -131,10 +137,12 @@ impl<'s> Trial<'s> {
                 cells: Cells::default(),
                 fresh: Cells::default(),
             },
-            nothing: Attributes::default(),
+            attributes: attributes(scenario),
             conversions: Conversions::new(scenario, candidate.delayed),
             tally: Tally::new(traffic.visitors, traffic.batch, scenario.objective.sign),
             looks: Looks::new(scenario, &candidate.entry),
+            looked: None,
+            stopped: None,
         }
     }
 
@@ -164,10 +172,13 @@ impl<'s> Trial<'s> {
 
     /// Assigns a visitor, and schedules the conversion if there is one.
     fn assign(&mut self, visitor: &Visitor) -> Arm {
+        let Some(attributes) = self.attributes.get(visitor.segment.unwrap_or(0)) else {
+            return self.entry().experiment.control;
+        };
         let request = Request {
             visitor: visitor.id.as_str(),
             session: None,
-            attributes: &self.nothing,
+            attributes,
             forced: None,
             bot: false,
             held_globally: false,
@@ -187,7 +198,7 @@ impl<'s> Trial<'s> {
                 epoch,
                 propensity,
                 at: visitor.at,
-                dimensions: vec![None; entry.experiment.dimensions.len()],
+                dimensions: dimensions(entry, attributes),
             });
             self.state.take(&event, visitor.at, order.is_none());
         }
@@ -216,9 +227,20 @@ impl<'s> Trial<'s> {
         self.state.take(&event, due.at, true);
     }
 
-    /// Opens the epoch that a cap, or else the policy, wants now: what the engine does on a tick.
+    /// Ends the search, or opens the epoch that a cap, or else the policy, wants now: what the engine does on a tick.
     fn reallocate(&mut self, now: Timestamp) {
+        let news = self.news();
         let cells = &self.state.cells;
+        if let Some(conclusion) = bandit::stop::stop(self.entry(), cells, now, news) {
+            self.stopped = Some(decided(now, conclusion.winner));
+            let event = Event::Transitioned(Transitioned {
+                experiment: self.entry().experiment.key.clone(),
+                transition: Transition::Conclude(conclusion),
+                at: now,
+            });
+            self.state.take(&event, now, true);
+            return;
+        }
         let frozen = bandit::caps::freeze(self.entry(), cells, now);
         let urgency = self.scenario.traffic.urgency;
         let epoch = frozen.or_else(|| proposed(self.entry(), cells, now, urgency));
@@ -229,15 +251,31 @@ impl<'s> Trial<'s> {
         }
     }
 
-    /// What came of it: the choice is the variant with the largest share that the policy wants at the end; intervals are
-    /// those after the last conversion.
+    /// Whether 1 % was learned since the last time, as the engine has it.
+    fn news(&mut self) -> News {
+        let information = self.state.cells.information;
+        if self
+            .looked
+            .is_some_and(|last| information <= last + last / 100)
+        {
+            return News::None;
+        }
+        self.looked = Some(information);
+        News::Some
+    }
+
+    /// What came of it: the choice is the winner of a search that ended, or else the variant with the largest share that
+    /// the policy wants at the end; intervals are those after the last conversion.
     pub(super) fn finish(mut self) -> Outcome {
         self.tally.mark(true);
         let now = arrival(&self.scenario.traffic, self.tally.visitors());
         let wanted = proposed(self.entry(), &self.state.cells, now, Urgency::Forced);
         let epoch = wanted.as_ref().or_else(|| self.entry().epoch());
         let variants = self.scenario.truth.variants.len();
-        let choice = best(epoch.map_or_else(Vec::new, |epoch| shares(epoch, variants)));
+        let likely = || best(epoch.map_or_else(Vec::new, |epoch| shares(epoch, variants)));
+        let winner = self.stopped.and_then(|stopped| stopped.variant);
+        let choice = winner.unwrap_or_else(likely);
+        let choices = vec![choice; self.attributes.len()];
         let end = self.conversions.last().map_or(now, |last| last.max(now));
         self.deliver(end);
         self.state.settle();
@@ -248,10 +286,37 @@ impl<'s> Trial<'s> {
         let course = Course {
             regret,
             curve,
-            choice,
+            choices,
         };
-        self.looks.finish(course, covered, epochs)
+        Outcome {
+            course,
+            covered,
+            excluded: self.looks.excluded(),
+            decided: self.looks.decided(),
+            stopped: self.stopped,
+            epochs,
+        }
     }
+}
+
+/// What the server is told of the visitors of each segment.
+fn attributes(scenario: &Scenario) -> Vec<Attributes> {
+    let Some(segments) = &scenario.truth.segments else {
+        return vec![Attributes::default()];
+    };
+    let of = |segment: &Segment| {
+        let value = segment.value.as_str().into();
+        let values = BTreeMap::from([(segments.attribute.clone(), value)]);
+        Attributes::new(values).unwrap_or_default()
+    };
+    segments.values.iter().map(of).collect()
+}
+
+/// A visitor's values of the experiment's dimensions.
+fn dimensions(entry: &Entry, attributes: &Attributes) -> Vec<Option<String>> {
+    let dimensions = entry.experiment.dimensions.iter();
+    let value = |attribute: &str| Some(attributes.get(attribute)?.as_str()?.to_owned());
+    dimensions.map(|of| value(&of.attribute)).collect()
 }
 
 /// The share that an epoch gives each of so many variants.

@@ -20,9 +20,13 @@ pub(super) struct Batch {
 
 /// A visitor before anything is decided.
 #[derive(Debug)]
-pub(super) struct Visitor {
-    pub(super) id: VisitorId,
-    pub(super) at: Timestamp,
+pub struct Visitor {
+    /// Who it is.
+    pub id: VisitorId,
+    /// When the visitor comes.
+    pub at: Timestamp,
+    /// Position of the visitor's segment, where there are some.
+    pub segment: Option<usize>,
     /// What becomes of the visitor on the variants that convert; `None` if no variant does.
     pub(super) order: Option<Order>,
 }
@@ -82,10 +86,12 @@ impl<'s> Arrivals<'s> {
     fn visitor(&mut self, index: u64, rewards: &mut Vec<f64>) -> Option<Visitor> {
         let truth = &self.scenario.truth;
         let level = truth.level(&self.scenario.traffic, index);
+        let segments = truth.segments.as_ref();
+        let segment = segments.map(|segments| segments.at(self.random.random()));
         let draw: f64 = self.random.random();
         let mut converts = Vec::new();
         for (variant, worth) in self.worth.iter().enumerate() {
-            let rate = (truth.base_rate(variant, index) * level).min(1.0);
+            let rate = (truth.base_rate(variant, index, segment) * level).min(1.0);
             if draw < rate {
                 converts.resize(self.worth.len(), false);
                 if let Some(of) = converts.get_mut(variant) {
@@ -104,7 +110,12 @@ impl<'s> Arrivals<'s> {
         let traffic = &self.scenario.traffic;
         let first = index - index % traffic.batch.max(1);
         let at = arrival(traffic, if traffic.together { first } else { index });
-        Some(Visitor { id, at, order })
+        Some(Visitor {
+            id,
+            at,
+            segment,
+            order,
+        })
     }
 }
 

@@ -82,6 +82,11 @@ fn delayed_conversions_are_the_same_over_http() {
 }
 
 #[test]
+fn segments_are_the_same_over_http() {
+    twice(&short("e1-opposite-winners.toml", "pooled"), 4);
+}
+
+#[test]
 #[ignore = "takes minutes: run it with --release"]
 fn every_scenario_is_the_same_over_http() {
     for (file, policy) in [

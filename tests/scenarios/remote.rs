@@ -1,8 +1,7 @@
 //! A live server under a scenario: the clock, the visitors and their conversions come over HTTP.
 
 use serde_json::{Value, json};
-use upswing::id::VisitorId;
-use upswing::simulation::{Conversion, Scenario, Server, drive};
+use upswing::simulation::{Conversion, Scenario, Server, Visitor, drive};
 use upswing::time::Timestamp;
 
 use crate::client::Client;
@@ -24,7 +23,7 @@ struct Remote<'a> {
     client: &'a Client,
     definition: Value,
     variants: Vec<String>,
-    event: &'a str,
+    scenario: &'a Scenario,
     is_defined: bool,
 }
 
@@ -38,7 +37,7 @@ pub(crate) fn course(scenario: &Scenario, seed: u64) -> Course {
         client: &app,
         definition,
         variants: variants.iter().map(|of| of.key.to_string()).collect(),
-        event: scenario.objective.event.as_str(),
+        scenario,
         is_defined: false,
     };
     let regret = drive(scenario, seed, &mut remote);
@@ -74,9 +73,12 @@ impl Server for Remote<'_> {
         }
     }
 
-    fn assign(&mut self, visitors: &[&VisitorId]) -> Vec<usize> {
+    fn assign(&mut self, visitors: &[Visitor]) -> Vec<usize> {
         let key = &self.definition["key"];
-        let request = |visitor: &&VisitorId| json!({ "visitor": visitor, "experiments": [key] });
+        let request = |visitor: &Visitor| {
+            let attributes = self.attributes(visitor);
+            json!({ "visitor": visitor.id, "experiments": [key], "attributes": attributes })
+        };
         let served = visitors.chunks(BATCH).flat_map(|visitors| {
             let requests: Vec<Value> = visitors.iter().map(request).collect();
             let requests = json!({ "requests": requests });
@@ -94,7 +96,7 @@ impl Server for Remote<'_> {
     fn convert(&mut self, conversions: &[Conversion]) {
         let event = |of: &Conversion| {
             json!({
-                "event": self.event, "visitor": of.visitor, "id": of.number.to_string(),
+                "event": self.scenario.objective.event, "visitor": of.visitor, "id": of.number.to_string(),
                 "timestamp": of.at, "properties": properties(of),
             })
         };
@@ -113,6 +115,15 @@ impl Server for Remote<'_> {
 }
 
 impl Remote<'_> {
+    fn attributes(&self, visitor: &Visitor) -> Value {
+        let known = || {
+            let segments = self.scenario.truth.segments.as_ref()?;
+            let segment = &segments.values[visitor.segment?];
+            Some(json!({ &segments.attribute: segment.value }))
+        };
+        known().unwrap_or_else(|| json!({}))
+    }
+
     /// The variant of an answer.
     fn position(&self, result: &Value) -> usize {
         let variant = result["assignments"][0]["variant"].as_str().unwrap();

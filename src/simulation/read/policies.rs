@@ -15,11 +15,12 @@ use crate::catalog::{Catalog, Entry, Source, read_json};
 use crate::cell::Cells;
 use crate::event::Defined;
 use crate::fold::control::defined_entry;
+use crate::simulation::reference::Rule;
 use crate::simulation::scenario::{Candidate, Objective};
 use crate::simulation::trial::start;
 
 const POLICY: Keys = Keys {
-    known: &["name", "allocation", "delayed"],
+    known: &["name", "allocation", "delayed", "against"],
     later: &[],
 };
 
@@ -29,6 +30,7 @@ pub(super) struct Given {
     path: String,
     allocation: Map<String, Value>,
     delayed: bool,
+    against: Option<String>,
 }
 
 /// Reads `[[policies]]`; without one the experiment is the only policy.
@@ -55,7 +57,20 @@ pub(super) fn policies<'d>(form: &mut Form<'d>, root: &Table<'d>) -> Vec<Given> 
                 None => Map::new(),
             },
             delayed: form.truth(&table, "delayed").unwrap_or(true),
+            against: form.text(&table, "against"),
         });
+    }
+    let names: Vec<&str> = policies.iter().map(|policy| policy.name.as_str()).collect();
+    for policy in &policies {
+        let Some(other) = &policy.against else {
+            continue;
+        };
+        let mut known = names.iter().copied().chain(Rule::ALL.map(Rule::name));
+        if !known.any(|name| name == other) {
+            let detail = format!("names neither a policy nor a reference: \"{other}\"");
+            let path = format!("{}.against", policy.path);
+            form.note(&path, Code::UnknownReference, detail);
+        }
     }
     if policies.is_empty() {
         policies.push(Given {
@@ -63,6 +78,7 @@ pub(super) fn policies<'d>(form: &mut Form<'d>, root: &Table<'d>) -> Vec<Given> 
             path: "policies".to_owned(),
             allocation: Map::new(),
             delayed: true,
+            against: None,
         });
     }
     policies
@@ -82,6 +98,7 @@ pub(super) fn compiled(
                 name: given.name.clone(),
                 entry,
                 delayed: given.delayed,
+                against: given.against.clone(),
             }),
             Err(found) => {
                 for mistake in found {

@@ -1,5 +1,6 @@
 //! The table `[truth]`: rates, values and delays of the variants, and how rates move.
 
+use super::segments::segments;
 use super::within;
 use crate::catalog::mistake::Code;
 use crate::catalog::spec::form::{Choices, Form, Keys, Table};
@@ -8,7 +9,14 @@ use crate::simulation::value::{Law, OrderValue};
 use crate::time::Window;
 
 const TRUTH: Keys = Keys {
-    known: &["variants", "weekly", "trend", "promotions", "changes"],
+    known: &[
+        "variants",
+        "weekly",
+        "trend",
+        "promotions",
+        "changes",
+        "segments",
+    ],
     later: &[],
 };
 const VARIANT: Keys = Keys {
@@ -63,6 +71,7 @@ pub(super) fn truth<'d>(form: &mut Form<'d>, root: &Table<'d>, keys: &[String]) 
         trend: [1.0; 2],
         promotions: Vec::new(),
         changes: Vec::new(),
+        segments: None,
     };
     let Some(table) = form.table(root, "truth", &TRUTH) else {
         return truth;
@@ -92,6 +101,7 @@ pub(super) fn truth<'d>(form: &mut Form<'d>, root: &Table<'d>, keys: &[String]) 
     for given in form.tables(&table, "changes", &CHANGE) {
         truth.changes.extend(change(form, &given, keys));
     }
+    truth.segments = segments(form, &table, keys);
     truth.changes.sort_by_key(|change| change.at);
     truth
 }
