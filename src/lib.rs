@@ -17,8 +17,8 @@
 //! - [`fold::fold`]: dedupe, change the visitor's record, delta = contribution(after) − contribution(before).
 //! - [`bandit::reallocate`]: posterior → P(best) → floor → a new epoch.
 //! - [`report::report`]: verdict, lift, intervals, P(best), sample ratio mismatch, caveats instead of false certainty.
-//!   Before the start, [`plan::plan`] says what the traffic can decide at all; [`evaluate::evaluate`] says what another
-//!   policy would have earned.
+//!   Before the start, [`plan::plan`] says what the traffic can decide at all and [`simulation`] what a policy would earn;
+//!   afterwards [`evaluate::evaluate`] says what another policy would have earned.
 //!
 //! # Layers
 //!

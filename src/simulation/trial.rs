@@ -264,15 +264,15 @@ impl<'s> Trial<'s> {
         News::Some
     }
 
-    /// What came of it: the choice is the winner of a search that ended, or else the variant with the largest share that
-    /// the policy wants at the end; intervals are those after the last conversion.
+    /// What came of it: the choice is the winner of a search that ended, or else the variant with the largest posterior
+    /// mean at the end; intervals are those after the last conversion.
     pub(super) fn finish(mut self) -> Outcome {
         self.tally.mark(true);
         let now = arrival(&self.scenario.traffic, self.tally.visitors());
         let wanted = proposed(self.entry(), &self.state.cells, now, Urgency::Forced);
         let epoch = wanted.as_ref().or_else(|| self.entry().epoch());
         let variants = self.scenario.truth.variants.len();
-        let likely = || best(epoch.map_or_else(Vec::new, |epoch| shares(epoch, variants)));
+        let likely = || best(epoch.map_or_else(Vec::new, |epoch| means(epoch, variants)));
         let winner = self.stopped.and_then(|stopped| stopped.variant);
         let choice = winner.unwrap_or_else(likely);
         let choices = vec![choice; self.attributes.len()];
@@ -317,6 +317,19 @@ fn dimensions(entry: &Entry, attributes: &Attributes) -> Vec<Option<String>> {
     let dimensions = entry.experiment.dimensions.iter();
     let value = |attribute: &str| Some(attributes.get(attribute)?.as_str()?.to_owned());
     dimensions.map(|of| value(&of.attribute)).collect()
+}
+
+/// The posterior mean of each of so many variants when an epoch opened; the shares where no bandit decided.
+fn means(epoch: &Epoch, variants: usize) -> Vec<f64> {
+    let beliefs = &epoch.receipt.beliefs;
+    if beliefs.is_empty() {
+        return shares(epoch, variants);
+    }
+    let mean = |variant: usize| {
+        let mut of = beliefs.iter().filter(|of| usize::from(of.arm.0) == variant);
+        of.next().map_or(f64::MIN, |of| of.mean)
+    };
+    (0..variants).map(mean).collect()
 }
 
 /// The share that an epoch gives each of so many variants.
