@@ -7,7 +7,8 @@ use crate::simulation::{PolicySummary, Ratio, Summary};
 pub(super) const LEGEND: &str = "\
 regret: expected conversions or currency lost against the best variant; ± one standard error.
 × other: regret as a multiple of that of the policy named by `against`.
-right: visitors, over all runs, to whose best variant most traffic is to go at the end.
+right: runs (visitors, where segments differ) in which the best variant has the largest posterior mean at the end,
+    or won the search that ended.
 50 % / 80 %: visitors after the last change until so much of the traffic is on the best variant, over all runs.
 days, decided: days until the report's first verdict to stop, and the share of runs with one.
 stopped: days until the policy ended by itself, the share of runs where it did, and of those the share that was right.
