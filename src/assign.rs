@@ -8,10 +8,12 @@ pub mod bot;
 pub mod bucket;
 pub mod decision;
 
-use crate::allocation::{Allocation, Arm, Propensity};
+use crate::allocation::{Arm, Propensity};
 use crate::catalog::audience::Attributes;
-use crate::catalog::experiment::{Experiment, Policy, Status, Unit};
+use crate::catalog::experiment::{Dimension, Experiment, Policy, Status, Unit};
 use crate::catalog::{Entry, Scope};
+use crate::cell::OTHER;
+use crate::epoch::context::ContextCell;
 use crate::epoch::{Cause, Epoch, EpochNumber};
 use crate::time::Timestamp;
 use bucket::unit_interval;
@@ -45,6 +47,8 @@ pub struct Standing {
     pub holdout: bool,
     /// The epoch under which it was drawn.
     pub epoch: EpochNumber,
+    /// The context in which it was drawn, where the epoch tells contexts apart.
+    pub context: Option<ContextCell>,
 }
 
 /// Decides one experiment for one visitor.
@@ -195,14 +199,21 @@ fn kept(
             arm: standing.arm,
             reason: Reason::Sticky,
             epoch: Some(standing.epoch),
-            propensity: epoch
-                .and_then(|epoch| propensity(experiment, epoch, standing.arm, standing.holdout)),
+            propensity: epoch.and_then(|epoch| {
+                let drawn = (standing.arm, standing.holdout);
+                propensity(experiment, epoch, standing.context, drawn)
+            }),
             holdout: standing.holdout,
             is_new: false,
         });
     }
-    let allocation = redrawn_from(entry)?;
-    let arm = bucket::rendezvous(allocation, |arm| {
+    let first = redrawn_from(entry)?;
+    let alike = |own: &&Epoch| own.parts_like(first);
+    let own = entry.epochs.get(standing.epoch).filter(alike);
+    let context = own
+        .and(standing.context)
+        .or_else(|| context(experiment, first, request));
+    let arm = bucket::rendezvous(first.drawn_from(context), |arm| {
         variant_draw("reassign:", experiment, arm, unit(experiment, request))
     })?;
     trace.step(Reason::Reassigned, true, || {
@@ -211,13 +222,12 @@ fn kept(
     Some(outside_epochs(arm, Reason::Reassigned))
 }
 
-/// What a unit whose variant was retired is drawn from: the allocation with which the live variants began, so that it
-/// keeps what it is served as weights move, until that is retired, too.
-fn redrawn_from(entry: &Entry) -> Option<&Allocation> {
+/// What a unit whose variant was retired is drawn from: the epoch with which the live variants began, so that it keeps
+/// what it is served as weights move, until that is retired, too.
+fn redrawn_from(entry: &Entry) -> Option<&Epoch> {
     let current = entry.epoch()?;
     let own = |epoch: &&Epoch| epoch.era == current.era && epoch.cause != Cause::Imported;
-    let first = entry.epochs.iter().find(own);
-    first.map(|epoch| &epoch.allocation)
+    entry.epochs.iter().find(own)
 }
 
 /// Rules 7–9: whether the unit stays outside, by independent draws and by the audience.
@@ -263,15 +273,21 @@ fn draw(
     trace: &mut Trace,
 ) -> Decision {
     let unit = unit(experiment, request);
+    let context = context(experiment, epoch, request);
     if epoch.holdout > 0.0 {
         let u = unit_interval(&["holdout:", experiment.key.as_str()], unit);
         if trace.step(Reason::Holdout, u < epoch.holdout, || {
             format!("u = {u:.6}, holdout {}", epoch.holdout)
         }) {
-            return assigned(experiment, epoch, experiment.control, Reason::Holdout);
+            return assigned(
+                experiment,
+                epoch,
+                context,
+                (experiment.control, Reason::Holdout),
+            );
         }
     }
-    let arm = bucket::rendezvous(&epoch.allocation, |arm| {
+    let arm = bucket::rendezvous(epoch.drawn_from(context), |arm| {
         let u = variant_draw("variant:", experiment, arm, unit);
         trace.step(Reason::Split, false, || {
             format!("variant {}: u = {u:.6}", arm.0)
@@ -284,9 +300,28 @@ fn draw(
     };
     let arm = arm.unwrap_or(experiment.control);
     trace.step(reason, true, || {
-        format!("variant {} under epoch {}", arm.0, epoch.number.0)
+        let number = epoch.number.0;
+        match context.and_then(|cell| experiment.context_name(epoch.contexts.as_ref()?, cell)) {
+            Some(name) => format!("variant {} under epoch {number}, {name}", arm.0),
+            None => format!("variant {} under epoch {number}", arm.0),
+        }
     });
-    assigned(experiment, epoch, arm, reason)
+    assigned(experiment, epoch, context, (arm, reason))
+}
+
+/// The context of who asks, where the epoch tells contexts apart.
+fn context(experiment: &Experiment, epoch: &Epoch, request: &Request<'_>) -> Option<ContextCell> {
+    epoch.contexts.as_ref()?;
+    let dimensions = experiment.dimensions.iter();
+    let position = |dimension: &Dimension| {
+        let text = request.attributes.text(&dimension.attribute)?;
+        let position = dimension.values.iter().position(|value| *value == text)?;
+        u8::try_from(position).ok()
+    };
+    let positions: Vec<u8> = dimensions
+        .map(|dimension| position(dimension).unwrap_or(OTHER))
+        .collect();
+    epoch.context(&positions)
 }
 
 /// u(purpose + experiment ":" variant "@" revision, unit).
@@ -307,29 +342,34 @@ fn variant_draw(purpose: &str, experiment: &Experiment, arm: Arm, unit: &str) ->
     )
 }
 
-fn assigned(experiment: &Experiment, epoch: &Epoch, arm: Arm, reason: Reason) -> Decision {
+fn assigned(
+    experiment: &Experiment,
+    epoch: &Epoch,
+    context: Option<ContextCell>,
+    (arm, reason): (Arm, Reason),
+) -> Decision {
     let holdout = reason == Reason::Holdout;
     Decision {
         arm,
         reason,
         epoch: Some(epoch.number),
-        propensity: propensity(experiment, epoch, arm, holdout),
+        propensity: propensity(experiment, epoch, context, (arm, holdout)),
         holdout,
         is_new: true,
     }
 }
 
-/// The propensity an answer carries: of the draw, given that the unit passed the holdouts; for a holdout unit that of
-/// being served control at all, since the report pools it with control (statistics R4).
+/// The propensity an answer carries: of the draw in a context, given that the unit passed the holdouts; for a holdout unit
+/// that of being served control at all, since the report pools it with control (statistics R4).
 pub fn propensity(
     experiment: &Experiment,
     epoch: &Epoch,
-    arm: Arm,
-    holdout: bool,
+    context: Option<ContextCell>,
+    (arm, holdout): (Arm, bool),
 ) -> Option<Propensity> {
     if holdout {
-        epoch.served(arm, experiment.control)
+        epoch.served(arm, experiment.control, context)
     } else {
-        epoch.allocation.propensity(arm)
+        epoch.drawn_from(context).propensity(arm)
     }
 }

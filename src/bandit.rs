@@ -12,10 +12,16 @@
 //! lift it ended on a wrong variant in a third of simulated runs. So the default `model = "cohort"` compares variants within
 //! epochs ([`crate::posterior::cohort`]), from 20 conversions per variant on; with fewer the pooled Beta posterior, which
 //! needs no approximation, is exact enough a guide. `upswing simulate experiments/scenarios/` prints what either costs.
+//!
+//! # Contexts
+//! Under `policy = "contextual"` every epoch has an allocation for each context ([`crate::posterior::contextual`]). Floor,
+//! `max_share`, `max_step` and the ramps of newcomers hold in each of them; a guardrail is judged over all, within epochs
+//! and contexts. It neither ends by itself nor tells changes of what works.
 
 mod belief;
 pub mod caps;
 mod cohorts;
+mod contextual;
 pub mod drift;
 mod guardrail;
 mod limits;
@@ -34,6 +40,7 @@ use crate::allocation::{Allocation, Arm};
 use crate::catalog::Entry;
 use crate::catalog::experiment::{Bandit, Experiment, OnDrift, Policy};
 use crate::cell::Cells;
+use crate::epoch::context::Contexts;
 use crate::epoch::receipt::Receipt;
 use crate::epoch::{Cause, Epoch, Era};
 use crate::time::{Timestamp, Window};
@@ -94,6 +101,7 @@ pub fn opened_by_change(
     let opening = match (&after.experiment.policy, after.epoch()) {
         (Policy::Bandit(_), Some(held)) if cause == Cause::Resumed && revert::is_held(after) => {
             Opening {
+                contexts: held.contexts_kept(),
                 allocation: held.allocation.clone(),
                 cause,
                 receipt: receipt.into(),
@@ -104,11 +112,9 @@ pub fn opened_by_change(
             wanted.receipt.sentence = format!("{receipt} {}", wanted.receipt.sentence);
             Opening { cause, ..wanted }
         }
-        (Policy::Bandit(_) | Policy::Fixed, _) => Opening {
-            allocation: after.experiment.starting_allocation(),
-            cause,
-            receipt: receipt.into(),
-        },
+        (Policy::Bandit(_) | Policy::Fixed, _) => {
+            Opening::starting(&after.experiment, cause, receipt)
+        }
     };
     Some(epoch(after, cells, now, opening))
 }
@@ -152,8 +158,9 @@ pub fn reallocate(entry: &Entry, cells: &Cells, now: Timestamp, urgency: Urgency
             ));
         }
     }
-    let mut target = wanted(entry, bandit, cells, Some(&current.allocation), now);
-    let distance = target.allocation.distance(&current.allocation);
+    let target = wanted(entry, bandit, cells, Some(current), now);
+    let mut epoch = epoch(entry, cells, now, target);
+    let distance = epoch.distance(current);
     let least = match urgency {
         Urgency::Tick => MIN_DISTANCE,
         // Even the same weights end a hold.
@@ -161,29 +168,43 @@ pub fn reallocate(entry: &Entry, cells: &Cells, now: Timestamp, urgency: Urgency
         Urgency::Forced => 1e-9,
     };
     if distance < least && is_old {
-        target.receipt.sentence += " The weights stay; what comes from here on is younger.";
+        epoch.receipt.sentence += " The weights stay; what comes from here on is younger.";
     } else if distance < least {
         return Proposal::Keep(format!(
             "{} The weights would move by {distance:.4}.",
-            target.receipt.sentence
+            epoch.receipt.sentence
         ));
     }
-    Proposal::Open(epoch(entry, cells, now, target))
+    Proposal::Open(epoch)
 }
 
 /// What a new epoch opens with.
 struct Opening {
     allocation: Allocation,
+    contexts: Option<Box<Contexts>>,
     cause: Cause,
     receipt: Receipt,
 }
 
-/// The allocation the bandit wants now, at most a step away from the one it moves.
+impl Opening {
+    /// The configured weights, in all contexts.
+    fn starting(experiment: &Experiment, cause: Cause, sentence: String) -> Self {
+        let allocation = experiment.starting_allocation();
+        Self {
+            contexts: experiment.contexts(&allocation).map(Box::new),
+            allocation,
+            cause,
+            receipt: sentence.into(),
+        }
+    }
+}
+
+/// The allocation the bandit wants now, at most a step away from that of the epoch it moves.
 fn wanted(
     entry: &Entry,
     bandit: &Bandit,
     cells: &Cells,
-    from: Option<&Allocation>,
+    from: Option<&Epoch>,
     now: Timestamp,
 ) -> Opening {
     let change = drift::noticed(entry, cells, (bandit.metric, now));
@@ -229,6 +250,7 @@ fn epoch(entry: &Entry, cells: &Cells, now: Timestamp, opening: Opening) -> Epoc
         number: entry.epochs.next_number(),
         era,
         allocation: opening.allocation,
+        contexts: opening.contexts,
         holdout: entry.experiment.holdout,
         opened_at: now,
         cause: opening.cause,

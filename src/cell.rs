@@ -2,7 +2,8 @@
 //!
 //! Two kinds (statistics R1): plain moments per epoch, for the posterior and for inference within constant
 //! propensities; weighted moments per day and per dimension value, for timelines and breakdowns. Their number grows
-//! with epochs + days + values, never with visitors. Of a sum, epochs also keep its orders, for bandits. Beside them lies,
+//! with epochs + days + values, never with visitors. Of a sum, epochs also keep its orders, for bandits; where a bandit
+//! tells contexts apart, what it reads is kept per epoch and context, too. Beside them lies,
 //! for each metric whose cap is a percentile, a sketch of its visitors' totals (see [`crate::winsor`]), and for each
 //! conversion metric how many conversions came how long after the assignment. A set of cells is a group, so the change that
 //! one event makes has the same type as the whole.
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::age::{AgeBucket, BUCKETS};
 use crate::allocation::Arm;
 use crate::catalog::metric::MetricIndex;
+use crate::epoch::context::ContextCell;
 use crate::epoch::{EpochNumber, Era};
 use crate::moments::{Moments, Orders, Tally, Visitors, Weighted};
 use crate::time::Day;
@@ -48,6 +50,19 @@ pub struct PlainKey {
     pub metric: MetricIndex,
     /// The epoch of the assignment.
     pub epoch: EpochNumber,
+    /// The variant or holdout.
+    pub row: Row,
+}
+
+/// A context of an epoch, by a metric that its bandit reads. The metric comes first, as in [`PlainKey`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ContextKey {
+    /// The metric.
+    pub metric: MetricIndex,
+    /// The epoch of the assignment.
+    pub epoch: EpochNumber,
+    /// The context.
+    pub context: ContextCell,
     /// The variant or holdout.
     pub row: Row,
 }
@@ -118,6 +133,8 @@ pub struct Cells {
     pub plain: BTreeMap<PlainKey, Moments>,
     /// Of each sum, what visitors with any spent, by epoch.
     pub orders: BTreeMap<PlainKey, Orders>,
+    /// Plain moments by epoch and context, where a contextual bandit learns.
+    pub contexts: BTreeMap<ContextKey, Moments>,
     /// Weighted moments by day and by dimension value.
     pub weighted: BTreeMap<WeightedKey, Weighted>,
     /// Totals by bucket, of visitors assigned while the cap was not frozen.
@@ -147,6 +164,7 @@ impl Cells {
             visitors: BTreeMap::new(),
             plain: BTreeMap::new(),
             orders: BTreeMap::new(),
+            contexts: BTreeMap::new(),
             weighted: BTreeMap::new(),
             sketches: BTreeMap::new(),
             delays: BTreeMap::new(),
@@ -159,6 +177,7 @@ impl Cells {
         merge_map!(self.visitors, &change.visitors);
         merge_map!(self.plain, &change.plain);
         merge_map!(self.orders, &change.orders);
+        merge_map!(self.contexts, &change.contexts);
         merge_map!(self.weighted, &change.weighted);
         merge_map!(self.sketches, &change.sketches);
         merge_map!(self.delays, &change.delays);
@@ -170,6 +189,7 @@ impl Cells {
         self.visitors.is_empty()
             && self.plain.is_empty()
             && self.orders.is_empty()
+            && self.contexts.is_empty()
             && self.weighted.is_empty()
             && self.sketches.is_empty()
             && self.delays.is_empty()
@@ -247,6 +267,21 @@ impl Cells {
         let epoch = EpochNumber(0);
         let first = PlainKey { metric, epoch, row };
         let from = self.plain.range(first..);
+        from.take_while(move |(key, _)| key.metric == metric)
+    }
+
+    /// The epoch and context cells of a metric, in the order of epochs.
+    pub fn by_context(&self, metric: MetricIndex) -> impl Iterator<Item = (&ContextKey, &Moments)> {
+        let first = ContextKey {
+            metric,
+            epoch: EpochNumber(0),
+            context: ContextCell(0),
+            row: Row {
+                arm: Arm(0),
+                holdout: false,
+            },
+        };
+        let from = self.contexts.range(first..);
         from.take_while(move |(key, _)| key.metric == metric)
     }
 

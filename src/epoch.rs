@@ -1,12 +1,14 @@
 //! Epochs: the lives of allocations. Within an epoch every propensity is constant, which is what makes inference on
 //! adaptively collected data possible from sums alone.
 
+pub mod context;
 pub mod receipt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::allocation::{Allocation, Arm, Propensity};
 use crate::time::Timestamp;
+use context::{ContextCell, Contexts};
 use receipt::Receipt;
 
 /// Number of an epoch within its experiment, from 1.
@@ -77,8 +79,10 @@ pub struct Epoch {
     pub number: EpochNumber,
     /// The era it belongs to.
     pub era: Era,
-    /// The probabilities over the live variants.
+    /// The probabilities over the live variants; under a contextual policy their average over visitors.
     pub allocation: Allocation,
+    /// What visitors are drawn from instead, under a contextual policy.
+    pub contexts: Option<Box<Contexts>>,
     /// Share of the audience held out on control, outside the allocation.
     pub holdout: f64,
     /// When it was opened.
@@ -114,10 +118,58 @@ impl Epoch {
         self.order_caps.get(metric).copied().flatten()
     }
 
-    /// The unconditional propensity of being served a variant: control is served to the holdout too,
+    /// Whether both tell contexts apart, and the same ones.
+    pub fn parts_like(&self, other: &Self) -> bool {
+        let pair = self.contexts.as_ref().zip(other.contexts.as_ref());
+        pair.is_some_and(|(own, other)| own.is_like(other))
+    }
+
+    /// The contexts of an epoch that goes on with the same weights for another reason than the bandit's.
+    pub fn contexts_kept(&self) -> Option<Box<Contexts>> {
+        let contexts = self.contexts.as_ref()?;
+        Some(Box::new(contexts.kept()))
+    }
+
+    /// How much of the traffic moves from one to the other: total variation, the largest of all contexts.
+    pub fn distance(&self, from: &Self) -> f64 {
+        let contexts = self.contexts.iter().flat_map(|contexts| contexts.iter());
+        let moved = |(cell, own): (ContextCell, &Allocation)| {
+            let allocation = if self.parts_like(from) {
+                from.drawn_from(Some(cell))
+            } else {
+                &from.allocation
+            };
+            own.distance(allocation)
+        };
+        let average = self.allocation.distance(&from.allocation);
+        contexts.map(moved).fold(average, f64::max)
+    }
+
+    /// The context of a visitor with these value positions, one per dimension; `None` where contexts are not told apart.
+    pub fn context(&self, positions: &[u8]) -> Option<ContextCell> {
+        let contexts = self.contexts.as_ref()?;
+        Some(contexts.partition.cell(positions))
+    }
+
+    /// The allocation that visitors of a context are drawn from; the average without one.
+    pub fn drawn_from(&self, context: Option<ContextCell>) -> &Allocation {
+        let own = |cell: ContextCell| {
+            let contexts = self.contexts.as_ref()?;
+            contexts.allocations.get(usize::from(cell.0))
+        };
+        context.and_then(own).unwrap_or(&self.allocation)
+    }
+
+    /// The unconditional propensity of being served a variant in a context: control is served to the holdout too,
     /// `h + (1 − h)·e_control`, every other variant `(1 − h)·e` (statistics R4). `None` for a retired variant.
-    pub fn served(&self, arm: Arm, control: Arm) -> Option<Propensity> {
-        let drawn = self.allocation.propensity(arm).map_or(0.0, Propensity::get);
+    pub fn served(
+        &self,
+        arm: Arm,
+        control: Arm,
+        context: Option<ContextCell>,
+    ) -> Option<Propensity> {
+        let drawn = self.drawn_from(context).propensity(arm);
+        let drawn = drawn.map_or(0.0, Propensity::get);
         let held = if arm == control { self.holdout } else { 0.0 };
         Propensity::new(held + (1.0 - self.holdout) * drawn)
     }
@@ -186,7 +238,7 @@ impl Epochs {
         }
     }
 
-    /// Whether more than one weight vector or holdout share was in force (statistics R2).
+    /// Whether more than one weight vector or holdout share was in force (statistics R2), or contexts were told apart.
     pub fn adaptive<'a>(epochs: impl IntoIterator<Item = &'a Epoch>) -> bool {
         let mut epochs = epochs.into_iter();
         let Some(first) = epochs.next() else {
@@ -196,9 +248,11 @@ impl Epochs {
             clippy::float_cmp,
             reason = "a holdout share is a configured constant, never computed"
         )]
-        epochs.any(|epoch| {
-            !epoch.allocation.same(&first.allocation) || epoch.holdout != first.holdout
-        })
+        let moved = epochs.any(|epoch| {
+            let same = epoch.allocation.same(&first.allocation) && epoch.contexts.is_none();
+            !same || epoch.holdout != first.holdout
+        });
+        first.contexts.is_some() || moved
     }
 }
 
@@ -211,6 +265,7 @@ mod tests {
             number: EpochNumber(number),
             era: Era(1),
             allocation: Allocation::normalised((0..).map(Arm).zip(weights.iter().copied())),
+            contexts: None,
             holdout: 0.1,
             opened_at: Timestamp::parse("2026-01-01T00:00:00Z").unwrap(),
             cause: Cause::Started,
@@ -227,9 +282,9 @@ mod tests {
     #[test]
     fn control_is_served_to_the_holdout_too() {
         let epoch = epoch(1, &[0.5, 0.5]);
-        assert!((epoch.served(Arm(0), Arm(0)).unwrap().get() - 0.55).abs() < 1e-12);
-        assert!((epoch.served(Arm(1), Arm(0)).unwrap().get() - 0.45).abs() < 1e-12);
-        assert!(epoch.served(Arm(2), Arm(0)).is_none());
+        assert!((epoch.served(Arm(0), Arm(0), None).unwrap().get() - 0.55).abs() < 1e-12);
+        assert!((epoch.served(Arm(1), Arm(0), None).unwrap().get() - 0.45).abs() < 1e-12);
+        assert!(epoch.served(Arm(2), Arm(0), None).is_none());
     }
 
     #[test]

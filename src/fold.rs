@@ -177,7 +177,8 @@ fn assigned_by_us<V: View>(
         return Ok(Delta::none(Outcome::Void));
     }
     let (dimensions, seen) = dimension_values(entry, &assigned.dimensions);
-    let served = epoch.served(assigned.arm, entry.experiment.control);
+    let context = epoch.context(&dimensions);
+    let served = epoch.served(assigned.arm, entry.experiment.control, context);
     let assignment = Assignment {
         experiment: entry.serial,
         session,

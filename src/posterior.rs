@@ -4,12 +4,14 @@
 //! normal-inverse-gamma model ([`nig`]), or where only its standard error is known the normal of a flat prior: by the
 //! central limit theorem both stay consistent for any distribution of revenue, where a log-normal model converged to the
 //! wrong arm; [`hurdle`] takes a visitor's revenue apart. What follows from a set of posteriors is in [`best`]. Where the
-//! level of all rates moves, [`cohort`] has the posterior of their ratios, and [`drift`] says whether those have changed, too.
+//! level of all rates moves, [`cohort`] has the posterior of their ratios, [`contextual`] that of their ratios by context, and
+//! [`drift`] says whether ratios have changed, too.
 
 pub mod best;
 pub mod beta;
 mod cholesky;
 pub mod cohort;
+pub mod contextual;
 pub mod delay;
 pub mod discount;
 pub mod drift;

@@ -135,7 +135,7 @@ pub fn report(question: &Question<'_>) -> Report {
     let assigned = question.cells.assigned(question.until);
     let design = Design::new(entry, question.as_of, &assigned);
     let totals = Totals::asked(question);
-    let traffic = traffic::Traffic::new(entry, &design, &assigned);
+    let traffic = traffic::Traffic::new(question, &design, &assigned);
     let mut metrics = compared(question, &design, &totals);
     let planned = planned_view(entry);
     let looks = shown(question, &design, &mut metrics, planned);

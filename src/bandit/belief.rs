@@ -5,7 +5,7 @@ mod value;
 
 use super::name;
 use super::target::Situation;
-use crate::allocation::Propensity;
+use crate::allocation::{Allocation, Propensity};
 use crate::catalog::experiment::Model;
 use crate::catalog::metric::Direction;
 use crate::epoch::receipt;
@@ -60,26 +60,41 @@ struct Modelled {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Estimate {
-    mean: f64,
-    sd: f64,
-    prob_best: f64,
+pub(super) struct Estimate {
+    pub(super) mean: f64,
+    pub(super) sd: f64,
+    pub(super) prob_best: f64,
 }
 
 /// What the model of the bandit makes of the cells; the older the lighter, if it forgets.
 pub(super) fn belief(situation: Situation<'_>) -> Belief {
-    let (experiment, current) = (&situation.entry.experiment, situation.entry.epoch());
     let Modelled { arms, said, ratios } = match situation.bandit.model {
         Model::Pooled | Model::Cohort => rate::modelled(situation),
         Model::Hurdle => value::hurdle(situation),
         Model::Gamma => value::gamma(situation),
         Model::Normal => value::normal(situation),
     };
-    let metric = experiment.metric(situation.bandit.metric);
+    let before = situation.entry.epoch().map(|epoch| &epoch.allocation);
+    let arms = believed(situation, &arms, before);
+    Belief {
+        said: format!("{}{said}", facts(situation, &arms)),
+        arms,
+        ratios,
+        sign: sign(situation),
+    }
+}
+
+/// Evidence and estimates for the receipt, by live variant.
+pub(super) fn believed(
+    situation: Situation<'_>,
+    estimates: &[Estimate],
+    before: Option<&Allocation>,
+) -> Vec<receipt::Belief> {
+    let metric = situation.entry.experiment.metric(situation.bandit.metric);
     let unit = metric.map_or(1.0, |metric| metric.kind.unit());
-    let before = |arm| current.and_then(|epoch| epoch.allocation.propensity(arm));
-    let pairs = situation.arms.iter().zip(&arms);
-    let arms: Vec<receipt::Belief> = pairs
+    let before = |arm| before.and_then(|allocation| allocation.propensity(arm));
+    let pairs = situation.arms.iter().zip(estimates);
+    pairs
         .map(|(seen, estimate)| receipt::Belief {
             arm: seen.arm,
             visitors: seen.visitors(),
@@ -89,9 +104,13 @@ pub(super) fn belief(situation: Situation<'_>) -> Belief {
             prob_best: estimate.prob_best,
             before: before(seen.arm).map_or(0.0, Propensity::get),
         })
-        .collect();
+        .collect()
+}
+
+/// The same in a plain sentence.
+pub(super) fn facts(situation: Situation<'_>, arms: &[receipt::Belief]) -> String {
     let fact = |of: &receipt::Belief| {
-        let key = name(experiment, of.arm);
+        let key = name(&situation.entry.experiment, of.arm);
         let percent = of.prob_best * 100.0;
         let (x, n) = (of.total, of.visitors);
         format!("{key} {x}/{n}, best with {percent:.1} %")
@@ -105,13 +124,7 @@ pub(super) fn belief(situation: Situation<'_>) -> Belief {
         Direction::Increase => "",
         Direction::Decrease => " Less is better.",
     };
-    let said = format!("{what}: {}.{least}{said}", facts.join("; "));
-    Belief {
-        arms,
-        said,
-        ratios,
-        sign: sign(situation),
-    }
+    format!("{what}: {}.{least}", facts.join("; "))
 }
 
 /// Which direction of the bandit's metric is good.
@@ -121,7 +134,7 @@ fn direction(situation: Situation<'_>) -> Direction {
 }
 
 /// What the metric is multiplied by so that more is better.
-fn sign(situation: Situation<'_>) -> f64 {
+pub(super) fn sign(situation: Situation<'_>) -> f64 {
     match direction(situation) {
         Direction::Increase => 1.0,
         Direction::Decrease => -1.0,

@@ -80,6 +80,7 @@ pub fn freeze(entry: &Entry, cells: &Cells, now: Timestamp) -> Option<Epoch> {
     }
     let opening = Opening {
         allocation: current.allocation.clone(),
+        contexts: current.contexts_kept(),
         cause: Cause::Capped,
         receipt: receipts.join(" ").into(),
     };

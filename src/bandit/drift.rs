@@ -1,9 +1,10 @@
 //! Whether what works has changed: the detector of [`crate::posterior::drift`] on the epochs of an experiment.
 //!
 //! A bandit closes its epoch once a day at least, so that a change has a date. After the last change that is beyond doubt
-//! the search goes on for a later one.
+//! the search goes on for a later one. Epochs that tell contexts apart are left out: with the shares of contexts the common
+//! ratios move although nothing has changed.
 
-use super::cohorts::cohorts;
+use super::cohorts::{Part, cohorts};
 use super::maturity::Maturity;
 use crate::allocation::Arm;
 use crate::catalog::Entry;
@@ -39,17 +40,17 @@ pub fn noticed(
         }
     }
     let arms: Vec<Arm> = entry.experiment.live().map(|(arm, _)| arm).collect();
-    let own = |number: &EpochNumber| {
-        let epoch = entry.epochs.get(*number);
+    let own = |number: EpochNumber| {
+        let epoch = entry.epochs.get(number);
         epoch.is_some_and(|epoch| epoch.cause != Cause::Imported)
     };
-    let by_epoch = cohorts(cells, metric, &arms).into_iter();
+    let by_epoch = cohorts(entry, cells, metric, &arms).into_iter();
     let maturity = Maturity::where_different(entry, cells, (metric, now), &arms);
-    let matured = |(number, mut cohort): (EpochNumber, Cohort)| {
+    let matured = |((number, _), mut cohort): (Part, Cohort)| {
         maturity.apply(number, &arms, &mut cohort);
         (number, cohort)
     };
-    let by_epoch = by_epoch.filter(|(number, _)| own(number));
+    let by_epoch = by_epoch.filter(|((number, context), _)| context.is_none() && own(*number));
     let (numbers, cohorts): (Vec<EpochNumber>, Vec<Cohort>) = by_epoch.map(matured).unzip();
     let mut from = 0;
     let mut last = None;

@@ -1,18 +1,19 @@
 //! Which variants a bandit holds at the floor because they harm a guardrail.
 //!
-//! The harm is judged within epochs, control against variant, because the shares moved: of a conversion metric by the
+//! The harm is judged within epochs and their contexts, control against variant, because the shares moved: of a conversion metric by the
 //! posterior of the ratio of rates ([`crate::posterior::cohort`]), of any other by the normal of its stratified difference
 //! ([`crate::posterior::stratified`]), once the two have 20 orders between them. It is a decision aid that is asked at every
 //! epoch: it holds harmless variants for a while, too, and lets them go as the evidence turns. What trips a guardrail for
 //! good is valid at any look, and decided elsewhere (statistics R16).
 
-use super::cohorts::cohorts;
+use std::collections::BTreeMap;
+
+use super::cohorts::{Part, cohorts, parts};
 use super::name;
 use super::target::{Evidence, Situation};
 use crate::allocation::Arm;
 use crate::catalog::metric::{Direction, Metric, MetricIndex, MetricKind, Role};
-use crate::cell::{PlainKey, Row};
-use crate::epoch::EpochNumber;
+use crate::cell::Row;
 use crate::moments::Moments;
 use crate::posterior::stratified::{self, Group, Stratum};
 use crate::posterior::{cohort, normal};
@@ -83,7 +84,7 @@ fn probability(
     let (mean, sd) = match metric.kind {
         MetricKind::Conversion { .. } => {
             let arms = pair.map(|seen| seen.arm);
-            let cohorts = cohorts(situation.cells, index, &arms);
+            let cohorts = cohorts(situation.entry, situation.cells, index, &arms);
             let cohorts = cohorts.into_iter().map(|(_, cohort)| cohort);
             let rates = cohort::posterior(2, &cohorts.collect::<Vec<_>>());
             let (mean, of) = (&rates.mean, &rates.covariance);
@@ -110,21 +111,23 @@ fn difference(
     (index, metric): (MetricIndex, &Metric),
     [control, treatment]: [Arm; 2],
 ) -> Option<crate::posterior::Posterior> {
-    let own = || situation.cells.of_metric(index);
     let both = [control, treatment].map(|arm| Row {
         arm,
         holdout: false,
     });
-    let of = |row: Row| own().filter(move |(key, _)| key.row == row);
-    let total = both
-        .into_iter()
-        .flat_map(of)
-        .fold(Moments::default(), |sum, (_, one)| sum + *one);
-    let seen = Evidence {
+    let parts = parts(situation.entry, situation.cells, index);
+    let parts = parts.filter(|(_, row, _)| both.contains(row));
+    let seen: BTreeMap<(Row, Part), Moments> = parts
+        .map(|(part, row, moments)| ((row, part), moments))
+        .collect();
+    let total = seen
+        .values()
+        .fold(Moments::default(), |sum, one| sum + *one);
+    let all = Evidence {
         arm: treatment,
         moments: total,
     };
-    if seen.events() < MIN_EVENTS {
+    if all.events() < MIN_EVENTS {
         return None;
     }
     let ratio = match metric.kind {
@@ -132,19 +135,12 @@ fn difference(
         MetricKind::Ratio { .. } => return None,
         MetricKind::Conversion { .. } | MetricKind::Count { .. } | MetricKind::Sum { .. } => 0.0,
     };
-    let group = |epoch: EpochNumber, row: Row| {
-        let metric = index;
-        let moments = situation
-            .cells
-            .plain
-            .get(&PlainKey { metric, epoch, row })?;
-        linearised(moments, ratio)
-    };
-    let epochs = of(both[1]).map(|(key, _)| key.epoch);
-    let strata = epochs.filter_map(|epoch| {
+    let group = |row: Row, part: Part| linearised(seen.get(&(row, part))?, ratio);
+    let strata = seen.keys().filter(|(row, _)| *row == both[1]);
+    let strata = strata.filter_map(|(row, part)| {
         Some(Stratum {
-            control: group(epoch, both[0])?,
-            treatment: group(epoch, both[1])?,
+            control: group(both[0], *part)?,
+            treatment: group(*row, *part)?,
         })
     });
     stratified::difference(&strata.collect::<Vec<_>>())

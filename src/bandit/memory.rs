@@ -22,6 +22,13 @@ pub(super) fn is_old(epoch: &Epoch, bandit: &Bandit, now: Timestamp) -> bool {
     })
 }
 
+/// What is to be said of a bandit that forgets.
+pub(super) fn said(bandit: &Bandit) -> String {
+    bandit.half_life.map_or_else(String::new, |half_life| {
+        format!(" What was learned counts half after {half_life}.")
+    })
+}
+
 /// What is remembered of a conversion metric by variant, without the holdout; `None` where nothing is forgotten.
 pub(super) fn remembered(
     situation: Situation<'_>,

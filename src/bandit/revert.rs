@@ -5,6 +5,7 @@ use super::{Opening, epoch};
 use crate::catalog::Entry;
 use crate::catalog::experiment::Policy;
 use crate::cell::Cells;
+use crate::epoch::context::Contexts;
 use crate::epoch::{Cause, Epoch, EpochNumber};
 use crate::time::Timestamp;
 
@@ -26,6 +27,9 @@ pub enum Irreversible {
     /// Other variants were live.
     #[error("epoch {} had other variants than those that are live now", .0.0)]
     OtherVariants(EpochNumber),
+    /// It told other contexts apart than the policy does now.
+    #[error("epoch {} told other contexts apart than the policy does now", .0.0)]
+    OtherContexts(EpochNumber),
 }
 
 /// The epoch that brings back the weights of epoch `to`.
@@ -52,12 +56,22 @@ pub fn revert(
     if !earlier.allocation.same_arms(&live) {
         return Err(Irreversible::OtherVariants(to));
     }
+    let even = entry.experiment.contexts(&earlier.allocation);
+    let contexts = match (earlier.contexts_kept(), even) {
+        (None, even) => even.map(Box::new),
+        (Some(kept), Some(even)) if kept.is_like(&even) => Some(Box::new(Contexts {
+            metrics: even.metrics,
+            ..*kept
+        })),
+        (Some(_), _) => return Err(Irreversible::OtherContexts(to)),
+    };
     let sentence = format!(
         "Back to the weights of epoch {} by hand; they hold until a reallocation is asked for.",
         to.0
     );
     let opening = Opening {
         allocation: earlier.allocation.clone(),
+        contexts,
         cause: Cause::Reverted,
         receipt: sentence.into(),
     };

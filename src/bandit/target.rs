@@ -2,13 +2,14 @@
 
 use super::belief::Belief;
 use super::limits::{Claim, Limits};
-use super::{Opening, belief, guardrail, name, newcomer, shares};
+use super::{Opening, belief, contextual, guardrail, memory, name, newcomer, shares};
 use crate::allocation::{Allocation, Arm};
 use crate::catalog::Entry;
 use crate::catalog::experiment::{Bandit, Policy};
 use crate::cell::{Cells, Row};
-use crate::epoch::Cause;
+use crate::epoch::context::ContextCell;
 use crate::epoch::receipt::{self, Receipt};
+use crate::epoch::{Cause, Epoch};
 use crate::moments::Moments;
 use crate::time::Timestamp;
 
@@ -23,8 +24,8 @@ pub(super) struct Situation<'a> {
     pub(super) cells: &'a Cells,
     /// The live variants, with what all their epochs saw of the metric, without the holdout.
     pub(super) arms: &'a [Evidence],
-    /// The allocation to step from, where a step is limited.
-    pub(super) from: Option<&'a Allocation>,
+    /// The epoch to step from, where a step is limited.
+    pub(super) from: Option<&'a Epoch>,
     /// The time.
     pub(super) now: Timestamp,
 }
@@ -78,72 +79,115 @@ pub(super) fn evidence(entry: &Entry, bandit: &Bandit, cells: &Cells) -> Vec<Evi
 pub(super) fn target(situation: Situation<'_>) -> Opening {
     let Situation { entry, bandit, .. } = situation;
     if let Some(sentence) = burn_in(situation) {
-        return Opening {
-            allocation: entry.experiment.starting_allocation(),
-            cause: Cause::Reallocated,
-            receipt: sentence.into(),
-        };
+        return Opening::starting(&entry.experiment, Cause::Reallocated, sentence);
     }
-    let Belief { arms, mut said, .. } = belief::belief(situation);
-    let (shares, rule) = shares(situation, &arms);
-    let memory = bandit.half_life.map_or_else(String::new, |half_life| {
-        format!(" What was learned counts half after {half_life}.")
-    });
-    let ramps = newcomer::ramps(situation);
-    let held = guardrail::held(situation);
-    said = said
-        + rule
-        + &memory
-        + &newcomer::said(situation, &ramps)
-        + &guardrail::said(situation, &held);
-    let mut claims: Vec<Claim> = Vec::with_capacity(shares.len());
-    for (at, (seen, share)) in situation.arms.iter().zip(shares).enumerate() {
-        let most = if held[at].is_some() {
-            0.0
-        } else {
-            ramps[at].unwrap_or(1.0)
-        };
-        let arm = seen.arm;
-        claims.push(Claim { arm, share, most });
+    if let Some(opening) = contextual::target(situation) {
+        return opening;
     }
-    let allocation = Limits::of(bandit).applied(&claims, situation.from);
+    let Belief { arms, said, .. } = belief::belief(situation);
+    let bounds = Bounds::new(situation);
+    let (shares, rule) = shares(situation, &arms, &bounds);
+    let sentence = said + rule + &memory::said(bandit) + &bounds.said(situation);
+    let allocation = bounds.applied(situation, &shares, None);
+    let mut contexts = entry.experiment.contexts(&allocation).map(Box::new);
+    for (cell, own) in contexts.iter_mut().flat_map(|contexts| contexts.iter_mut()) {
+        *own = bounds.applied(situation, &shares, Some(cell));
+    }
     Opening {
         allocation,
+        contexts,
         cause: Cause::Reallocated,
         receipt: Receipt {
-            sentence: said,
+            sentence,
             beliefs: arms,
         },
     }
 }
 
-/// The shares by belief and rule, Σ = 1, and what is to be said about the rule. While newcomers take theirs from a ramp,
-/// the others keep the proportions they would have among themselves.
-fn shares(situation: Situation<'_>, arms: &[receipt::Belief]) -> (Vec<f64>, &'static str) {
+/// What keeps single variants from the shares they would get, by live variant.
+pub(super) struct Bounds {
+    ramps: Vec<Option<f64>>,
+    held: Vec<Option<guardrail::Harm>>,
+}
+
+impl Bounds {
+    pub(super) fn new(situation: Situation<'_>) -> Self {
+        Self {
+            ramps: newcomer::ramps(situation),
+            held: guardrail::held(situation),
+        }
+    }
+
+    pub(super) fn said(&self, situation: Situation<'_>) -> String {
+        newcomer::said(situation, &self.ramps) + &guardrail::said(situation, &self.held)
+    }
+
+    /// What these shares come to, at most a step from the weights of the context.
+    pub(super) fn applied(
+        &self,
+        situation: Situation<'_>,
+        shares: &[f64],
+        context: Option<ContextCell>,
+    ) -> Allocation {
+        let bounds = self.held.iter().zip(&self.ramps);
+        let most = bounds.map(|(held, ramp)| match held {
+            Some(_) => 0.0,
+            None => ramp.unwrap_or(1.0),
+        });
+        let arms = situation.arms.iter().zip(shares).zip(most);
+        let claims: Vec<Claim> = arms
+            .map(|((seen, share), most)| Claim {
+                arm: seen.arm,
+                share: *share,
+                most,
+            })
+            .collect();
+        let from = situation.from.map(|epoch| epoch.drawn_from(context));
+        Limits::of(situation.bandit).applied(&claims, from)
+    }
+
+    /// The shares that the rule gives, Σ = 1, but that newcomers take theirs from a ramp, and the others keep the
+    /// proportions they would have `among` themselves.
+    pub(super) fn divided(
+        &self,
+        situation: Situation<'_>,
+        joint: Vec<f64>,
+        among: impl FnOnce(&[usize]) -> Vec<f64>,
+    ) -> Vec<f64> {
+        let taken = newcomer::taken(situation, &joint, &self.ramps);
+        if taken.iter().all(Option::is_none) {
+            return joint;
+        }
+        let others = (0..taken.len()).filter(|at| taken[*at].is_none());
+        let mut among = among(&others.collect::<Vec<_>>()).into_iter();
+        let rest = 1.0 - taken.iter().flatten().sum::<f64>();
+        let share =
+            |taken: &Option<f64>| taken.unwrap_or_else(|| rest * among.next().unwrap_or(0.0));
+        taken.iter().map(share).collect()
+    }
+}
+
+/// The shares by belief and rule, Σ = 1, and what is to be said about the rule.
+fn shares(
+    situation: Situation<'_>,
+    arms: &[receipt::Belief],
+    bounds: &Bounds,
+) -> (Vec<f64>, &'static str) {
     let rule = situation.bandit.rule;
     let by_rule = |arms: &[receipt::Belief]| {
         let prob_best: Vec<f64> = arms.iter().map(|arm| arm.prob_best).collect();
         shares::shares(rule, &prob_best)
     };
     let (joint, said) = by_rule(arms);
-    let ramps = newcomer::ramps(situation);
-    let taken = newcomer::taken(situation, &joint, &ramps);
-    if taken.iter().all(Option::is_none) {
-        return (joint, said);
-    }
-    let pairs = situation.arms.iter().zip(&taken);
-    let others: Vec<Evidence> = pairs
-        .filter(|(_, taken)| taken.is_none())
-        .map(|(seen, _)| *seen)
-        .collect();
-    let among = belief::belief(Situation {
-        arms: &others,
-        ..situation
-    });
-    let mut among = by_rule(&among.arms).0.into_iter();
-    let rest = 1.0 - taken.iter().flatten().sum::<f64>();
-    let share = |taken: &Option<f64>| taken.unwrap_or_else(|| rest * among.next().unwrap_or(0.0));
-    (taken.iter().map(share).collect(), said)
+    let among = |others: &[usize]| {
+        let others: Vec<Evidence> = others.iter().map(|at| situation.arms[*at]).collect();
+        let among = belief::belief(Situation {
+            arms: &others,
+            ..situation
+        });
+        by_rule(&among.arms).0
+    };
+    (bounds.divided(situation, joint, among), said)
 }
 
 /// Why the starting weights still hold; `None` after burn-in.

@@ -1,6 +1,7 @@
 //! When epochs open and with what, on cells made by hand.
 
 mod caps;
+mod contextual;
 mod delay;
 mod drift;
 mod guardrail;

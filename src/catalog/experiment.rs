@@ -5,9 +5,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::audience::Audience;
-use super::metric::{Metric, MetricIndex};
+use super::metric::{Metric, MetricIndex, Role};
 use super::spec::{Spec, StopSpec};
 use crate::allocation::{Allocation, Arm};
+use crate::epoch::context::{ContextCell, Contexts, Partition};
 use crate::id::{ExperimentKey, LayerKey, VariantKey};
 use crate::time::{Timestamp, Window};
 
@@ -91,6 +92,9 @@ pub struct LayerSlot {
     /// End, in (from, 1].
     pub to: f64,
 }
+
+/// The name of what lies beyond the declared values of a dimension.
+pub const OTHER_VALUE: &str = "other";
 
 /// An attribute kept for breakdowns.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -206,6 +210,8 @@ pub struct Bandit {
     pub on_drift: OnDrift,
     /// What it makes of conversions that take time.
     pub delay: Delay,
+    /// How a contextual bandit tells visitors apart; `None` decides for all alike.
+    pub context: Option<Partition>,
 }
 
 /// A measurable, time-bound goal.
@@ -224,6 +230,7 @@ impl Policy {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Fixed => "fixed",
+            Self::Bandit(bandit) if bandit.context.is_some() => "contextual",
             Self::Bandit(bandit) => match bandit.rule {
                 Rule::Thompson => "thompson",
                 Rule::TopTwo => "top-two",
@@ -264,6 +271,36 @@ impl Experiment {
     /// The configured split over the live variants.
     pub fn starting_allocation(&self) -> Allocation {
         Allocation::normalised(self.live().map(|(arm, variant)| (arm, variant.weight)))
+    }
+
+    /// What an epoch draws from if all contexts get the same; `None` where contexts are not told apart.
+    pub fn contexts(&self, allocation: &Allocation) -> Option<Contexts> {
+        let bandit = match &self.policy {
+            Policy::Bandit(bandit) => bandit,
+            Policy::Fixed => return None,
+        };
+        let partition = bandit.context.clone()?;
+        let positions = (0..).zip(&self.metrics);
+        let guardrails = positions
+            .filter(|(at, metric)| {
+                let is_guarded = bandit.guardrail_hold.is_some() && metric.role == Role::Guardrail;
+                is_guarded && *at != bandit.metric.0
+            })
+            .map(|(at, _)| at);
+        let metrics = std::iter::once(bandit.metric.0).chain(guardrails);
+        Some(Contexts::even(partition, metrics.collect(), allocation))
+    }
+
+    /// What the visitors of a context have in common, as "device=mobile,segment=other".
+    pub fn context_name(&self, contexts: &Contexts, cell: ContextCell) -> Option<String> {
+        let values = contexts.partition.values(cell).into_iter();
+        let named = values.map(|(dimension, value)| {
+            let dimension = self.dimensions.get(usize::from(dimension))?;
+            let value = value.and_then(|value| dimension.values.get(usize::from(value)));
+            let value = value.map_or(OTHER_VALUE, String::as_str);
+            Some(format!("{}={value}", dimension.attribute))
+        });
+        Some(named.collect::<Option<Vec<_>>>()?.join(","))
     }
 
     /// A metric.

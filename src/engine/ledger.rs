@@ -347,6 +347,7 @@ impl<'a> Work<'a> {
             write_map!(*serial, visitors, CellKey::Visitors, old, change);
             write_map!(*serial, plain, CellKey::Plain, old, change);
             write_map!(*serial, orders, CellKey::Orders, old, change);
+            write_map!(*serial, contexts, CellKey::Context, old, change);
             write_map!(*serial, weighted, CellKey::Weighted, old, change);
             write_map!(*serial, sketches, CellKey::Sketch, old, change);
             write_map!(*serial, delays, CellKey::Delay, old, change);

@@ -30,7 +30,7 @@ pub(super) struct Sums<'a> {
     has_held: bool,
 }
 
-/// The visitors of an epoch by variant, with the propensity of being served it.
+/// The visitors of an epoch, or of a context in it, by variant, with the propensity of being served it.
 struct Met<'a> {
     epoch: &'a Epoch,
     served: Vec<(Arm, Option<f64>, Moments)>,
@@ -147,8 +147,8 @@ impl<'a> Sums<'a> {
         let (cause, detail) = if self.unknown > 0 {
             (
                 Cause::UnknownPropensity,
-                "The propensities of these visitors are not known: they were imported without an allocation, or are kept \
-                 together with such visitors.",
+                "The propensities of these visitors are not known: they were imported without an allocation, or drawn by contexts \
+                 by which this metric is not kept, or are kept together with such visitors.",
             )
         } else if self.unserved > 0 {
             (
@@ -195,8 +195,8 @@ impl<'a> Sums<'a> {
         }
         if self.unknown > 0 {
             notes.push(format!(
-                "Left out are {} visitors whose propensities are not known: they were imported without an allocation, or are kept \
-                 together with such visitors.",
+                "Left out are {} visitors whose propensities are not known: they were imported without an allocation, or drawn by \
+                 contexts by which this metric is not kept, or are kept together with such visitors.",
                 count(self.unknown)
             ));
         }
@@ -223,24 +223,40 @@ fn action(arm: Arm) -> u32 {
     u32::from(arm.0)
 }
 
-/// The visitors of a metric epoch by epoch; cells lie in that order.
+/// The visitors of a metric epoch by epoch, and context by context where an epoch tells them apart; a metric that is not
+/// kept by context has no propensities there.
 fn met<'a>(question: &Question<'a>, metric: MetricIndex) -> Vec<Met<'a>> {
-    let entry = question.entry;
+    let control = question.entry.experiment.control;
+    let is_parted = |epoch: &Epoch| {
+        let contexts = epoch.contexts.as_ref();
+        contexts.is_some_and(|contexts| contexts.metrics.contains(&metric.0))
+    };
+    let whole = question.cells.of_metric(metric);
+    let whole = whole.map(|(key, moments)| (key.epoch, None, key.row, moments));
+    let parts = question.cells.by_context(metric);
+    let parts = parts.map(|(key, moments)| (key.epoch, Some(key.context), key.row, moments));
     let mut met: Vec<Met<'a>> = Vec::new();
-    let cells = question.cells.plain.iter();
-    for (key, moments) in cells.filter(|(key, of)| key.metric == metric && of.n > 0) {
-        let Some(epoch) = entry.epochs.get(key.epoch) else {
+    let mut last = None;
+    for (number, context, row, moments) in whole.chain(parts).filter(|(.., of)| of.n > 0) {
+        let Some(epoch) = question.entry.epochs.get(number) else {
             continue;
         };
-        let served = epoch.served(key.row.arm, entry.experiment.control);
-        let side = (key.row.arm, served.map(Propensity::get), *moments);
-        match met.last_mut() {
-            Some(last) if last.epoch.number == key.epoch => last.served.push(side),
-            Some(_) | None => met.push(Met {
+        if context.is_none() && is_parted(epoch) {
+            continue;
+        }
+        let is_told = context.is_some() == epoch.contexts.is_some();
+        let served = epoch.served(row.arm, control, context);
+        let served = served.filter(|_| is_told).map(Propensity::get);
+        let side = (row.arm, served, *moments);
+        // The rows of an epoch or context lie together.
+        match met.last_mut().filter(|_| last == Some((number, context))) {
+            Some(met) => met.served.push(side),
+            None => met.push(Met {
                 epoch,
                 served: vec![side],
             }),
         }
+        last = Some((number, context));
     }
     met
 }

@@ -44,7 +44,7 @@ pub(super) fn import<V: View>(
     }
     let (epoch, opened) = epoch_of(entry, imported);
     let (dimensions, seen) = dimension_values(entry, &imported.dimensions);
-    let served = epoch.served(imported.arm, entry.experiment.control);
+    let served = epoch.served(imported.arm, entry.experiment.control, None);
     let assignment = Assignment {
         experiment: entry.serial,
         session: None,
@@ -99,6 +99,7 @@ fn epoch_of(entry: &Entry, imported: &Imported) -> (Epoch, Option<Epoch>) {
     let known = imported.allocation.is_some();
     let same = |epoch: &&Epoch| {
         epoch.caps.is_empty()
+            && epoch.contexts.is_none()
             && match imported.label {
                 Some(label) => epoch.label == Some(label),
                 None if known => {
@@ -127,6 +128,7 @@ fn imported_epoch(epochs: &Epochs, allocation: Allocation, imported: &Imported) 
         number: epochs.next_number(),
         era: epochs.era_of(&allocation),
         allocation,
+        contexts: None,
         holdout: 0.0,
         opened_at: imported.at,
         cause: Cause::Imported,

@@ -9,11 +9,12 @@ use serde_json::{Map, Value, json};
 use super::Server;
 use super::error::{Code, Problem};
 use super::experiments::find;
-use crate::allocation::Arm;
+use crate::allocation::{Allocation, Arm};
 use crate::bandit::{self, Proposal, Urgency};
 use crate::catalog::Entry;
 use crate::cell::Cells;
 use crate::epoch::Epoch;
+use crate::epoch::receipt::Belief;
 
 /// The allocation in force, with an `ETag` that changes with the epoch.
 pub(super) async fn current(
@@ -38,7 +39,8 @@ pub(super) async fn current(
     }
     let shown = json!({
         "epoch": epoch.number,
-        "weights": weights(&entry, epoch),
+        "weights": weights(&entry, &epoch.allocation),
+        "contexts": contexts(&entry, epoch),
         "opened_at": epoch.opened_at,
         "receipt": epoch.receipt.sentence,
     });
@@ -76,12 +78,13 @@ fn show(entry: &Entry, epoch: &Epoch) -> Value {
     json!({
         "epoch": epoch.number,
         "era": epoch.era,
-        "weights": weights(entry, epoch),
+        "weights": weights(entry, &epoch.allocation),
+        "contexts": contexts(entry, epoch),
         "holdout": epoch.holdout,
         "opened_at": epoch.opened_at,
         "cause": epoch.cause,
         "receipt": epoch.receipt.sentence,
-        "beliefs": beliefs(entry, epoch),
+        "beliefs": beliefs(entry, &epoch.receipt.beliefs, &epoch.allocation),
         "plug_ins": epoch.plug_ins,
         "caps": caps(entry, epoch),
     })
@@ -95,11 +98,11 @@ pub(super) fn proposed(server: &Server, entry: &Entry) -> Value {
         Proposal::Keep(note) => json!({ "dry_run": true, "opens": null, "note": note }),
         Proposal::Open(epoch) => {
             let current = entry.epoch();
-            let moved = current.map(|current| epoch.allocation.distance(&current.allocation));
+            let moved = current.map(|current| epoch.distance(current));
             json!({
                 "dry_run": true,
                 "opens": show(entry, &epoch),
-                "weights": current.map(|current| weights(entry, current)),
+                "weights": current.map(|current| weights(entry, &current.allocation)),
                 "moved": moved,
             })
         }
@@ -117,8 +120,8 @@ fn caps(entry: &Entry, epoch: &Epoch) -> Map<String, Value> {
 }
 
 /// What the bandit knew and believed of its variants, by key.
-fn beliefs(entry: &Entry, epoch: &Epoch) -> Map<String, Value> {
-    let named = epoch.receipt.beliefs.iter().filter_map(|belief| {
+fn beliefs(entry: &Entry, beliefs: &[Belief], after: &Allocation) -> Map<String, Value> {
+    let named = beliefs.iter().filter_map(|belief| {
         let shown = json!({
             "visitors": belief.visitors,
             "total": belief.total,
@@ -126,16 +129,30 @@ fn beliefs(entry: &Entry, epoch: &Epoch) -> Map<String, Value> {
             "sd": belief.sd,
             "prob_best": belief.prob_best,
             "before": belief.before,
-            "after": epoch.allocation.propensity(belief.arm),
+            "after": after.propensity(belief.arm),
         });
         Some((name(entry, belief.arm)?, shown))
     });
     named.collect()
 }
 
+/// The weights of each context, and what the bandit believed of it, by what its visitors have in common; empty where
+/// contexts are not told apart.
+fn contexts(entry: &Entry, epoch: &Epoch) -> Map<String, Value> {
+    let known = epoch.contexts.iter();
+    let cells = known.flat_map(|contexts| contexts.iter().map(move |cell| (contexts, cell)));
+    let named = cells.filter_map(|(contexts, (cell, allocation))| {
+        let believed = contexts.beliefs.get(usize::from(cell.0));
+        let beliefs = beliefs(entry, believed.map_or(&[], Vec::as_slice), allocation);
+        let shown = json!({ "weights": weights(entry, allocation), "beliefs": beliefs });
+        Some((entry.experiment.context_name(contexts, cell)?, shown))
+    });
+    named.collect()
+}
+
 /// Probabilities by variant key.
-fn weights(entry: &Entry, epoch: &Epoch) -> Map<String, Value> {
-    let named = epoch.allocation.iter();
+fn weights(entry: &Entry, allocation: &Allocation) -> Map<String, Value> {
+    let named = allocation.iter();
     named
         .filter_map(|(arm, weight)| Some((name(entry, arm)?, json!(weight))))
         .collect()

@@ -227,10 +227,12 @@ impl<'a> Context<'a> {
             Unit::Session => session_hash(self.snapshot.seed, self.wire.session.as_ref()),
         };
         let assignment = find(&self.sticky.assignments, entry.serial, session)?;
+        let epoch = entry.epochs.get(assignment.epoch);
         Some(Standing {
             arm: assignment.arm,
             holdout: assignment.holdout,
             epoch: assignment.epoch,
+            context: epoch.and_then(|epoch| epoch.context(&assignment.dimensions)),
         })
     }
 
@@ -272,16 +274,9 @@ impl<'a> Context<'a> {
 
 /// A visitor's values of an experiment's dimensions, as text, cut at 64 characters.
 pub(super) fn dimension_values(entry: &Entry, attributes: &Attributes) -> Vec<Option<String>> {
-    let text = |value: &serde_json::Value| match value {
-        serde_json::Value::String(text) => Some(text.chars().take(64).collect()),
-        serde_json::Value::Bool(_) | serde_json::Value::Number(_) => Some(value.to_string()),
-        serde_json::Value::Null | serde_json::Value::Array(_) | serde_json::Value::Object(_) => {
-            None
-        }
-    };
     let dimensions = entry.experiment.dimensions.iter();
     dimensions
-        .map(|dimension| attributes.get(&dimension.attribute).and_then(text))
+        .map(|dimension| attributes.text(&dimension.attribute))
         .collect()
 }
 
@@ -361,7 +356,9 @@ pub(super) fn settle(answers: &mut [Answer<'_>], events: &[Event], outcomes: Vec
                 reason: Reason::Sticky,
                 epoch: Some(standing.epoch),
                 propensity: epoch.and_then(|epoch| {
-                    propensity(&entry.experiment, epoch, standing.arm, standing.holdout)
+                    let context = epoch.context(&standing.dimensions);
+                    let drawn = (standing.arm, standing.holdout);
+                    propensity(&entry.experiment, epoch, context, drawn)
                 }),
                 holdout: standing.holdout,
                 is_new: false,

@@ -26,6 +26,12 @@ impl Cholesky {
         &self.0
     }
 
+    /// The logarithm of the matrix's determinant.
+    pub(super) fn log_determinant(&self) -> f64 {
+        let diagonal = self.0.iter().filter_map(|row| row.last());
+        2.0 * diagonal.map(|pivot| pivot.ln()).sum::<f64>()
+    }
+
     /// The x with matrix · x = `right`.
     pub(super) fn solve(&self, right: &[f64]) -> Vec<f64> {
         let mut x: Vec<f64> = Vec::with_capacity(right.len());

@@ -21,9 +21,9 @@
 use super::cholesky::Cholesky;
 
 /// Newton's method converges in 2 to 5 steps from the pooled rates.
-const MAX_STEPS: usize = 100;
+pub(super) const MAX_STEPS: usize = 100;
 /// It ends when no ratio moves by more than this share: the error that is left is its square.
-const CONVERGED: f64 = 1e-5;
+pub(super) const CONVERGED: f64 = 1e-5;
 /// Most that an epoch in which nearly all convert weighs.
 const MAX_FACTOR: f64 = 100.0;
 
@@ -84,7 +84,7 @@ pub(super) fn weight(weight: f64, visitors: f64, converted: f64) -> f64 {
 }
 
 /// The cohorts that tell anything: two arms had visitors, and somebody converted.
-struct Likelihood {
+pub(super) struct Likelihood {
     arms: usize,
     /// Visitors by arm, one cohort after the other.
     visitors: Vec<f64>,
@@ -95,7 +95,7 @@ struct Likelihood {
 }
 
 impl Likelihood {
-    fn new(arms: usize, cohorts: &[Cohort]) -> Self {
+    pub(super) fn new(arms: usize, cohorts: &[Cohort]) -> Self {
         let mut all = Self {
             arms,
             visitors: Vec::with_capacity(arms * cohorts.len()),
@@ -158,8 +158,22 @@ impl Likelihood {
             .collect()
     }
 
+    /// The weighted log likelihood, up to a constant.
+    pub(super) fn log_likelihood(&self, rates: &[f64]) -> f64 {
+        let highest = rates.iter().copied().fold(f64::MIN, f64::max);
+        let odds: Vec<f64> = rates.iter().map(|rate| (rate - highest).exp()).collect();
+        let sum = |visitors: &[f64]| visitors.iter().zip(&odds).map(|(n, odds)| n * odds).sum();
+        let cohorts = self.cohorts();
+        let cohorts = cohorts.map(|(visitors, total): (&[f64], f64)| {
+            let sum: f64 = sum(visitors);
+            total * sum.ln()
+        });
+        let own = self.converted.iter().zip(rates);
+        own.map(|(x, rate)| x * (rate - highest)).sum::<f64>() - cohorts.sum::<f64>()
+    }
+
     /// Gradient of the log posterior, and the precision matrix's rows up to the diagonal, at these log rates.
-    fn slope(&self, mean: &[f64]) -> (Vec<f64>, Vec<Vec<f64>>) {
+    pub(super) fn slope(&self, mean: &[f64]) -> (Vec<f64>, Vec<Vec<f64>>) {
         let arms = self.arms;
         let level = mean.iter().sum::<f64>() / arms.max(1) as f64;
         let rates: Vec<f64> = mean.iter().map(|mean| (mean - level).exp()).collect();
@@ -197,7 +211,7 @@ impl Likelihood {
 }
 
 /// Largest less smallest.
-fn range(values: &[f64]) -> f64 {
+pub(super) fn range(values: &[f64]) -> f64 {
     let largest = values.iter().copied().fold(f64::MIN, f64::max);
     let smallest = values.iter().copied().fold(f64::MAX, f64::min);
     (largest - smallest).max(0.0)

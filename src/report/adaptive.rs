@@ -292,10 +292,11 @@ fn fieller(means: &Pair, critical: f64) -> Option<Interval> {
 }
 
 impl Reader<'_> {
-    /// A pair whose odds moved; `None` for others, and where sums per epoch are not kept.
+    /// A pair whose odds moved; `None` for others, where sums per epoch are not kept, and where the visitors of an epoch
+    /// were drawn by context, so that they have weights of their own only.
     pub(super) fn adaptive(self, index: MetricIndex, pairing: &Pairing) -> Option<Adaptive> {
         let arms = [self.design.control(), pairing.named.row.arm];
-        (pairing.basis == Basis::Weighted).then(|| {
+        (pairing.basis == Basis::Weighted && !self.design.contextual).then(|| {
             self.over(index, |table| {
                 table.drawn(arms, |met| pairing.eras.contains(&met.era))
             })
@@ -305,7 +306,7 @@ impl Reader<'_> {
     /// The lift over the epochs whose visitors have had their whole window to convert (R6); `None` where the odds stood
     /// still, because both arms then have visitors of the same age.
     pub(super) fn mature(self, index: MetricIndex, pairing: &Pairing) -> Option<Effect> {
-        if pairing.basis != Basis::Weighted {
+        if pairing.basis != Basis::Weighted || self.design.contextual {
             return None;
         }
         let window = self.design.entry.experiment.metric(index)?.window;
@@ -326,6 +327,9 @@ impl Reader<'_> {
 
     /// An arm on its own, over its whole life.
     pub(super) fn alone(self, index: MetricIndex, arm: Arm) -> Option<Adaptive> {
+        if self.design.contextual {
+            return None;
+        }
         self.over(index, |table| table.drawn([arm, arm], |_| true))
     }
 

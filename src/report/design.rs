@@ -68,6 +68,8 @@ pub(super) struct Design<'a> {
     pub(super) field: Field,
     /// Whether more than one allocation or holdout share drew visitors.
     pub(super) adaptive: bool,
+    /// Whether visitors of an epoch may have been drawn by context: then no odds are the same for all of them.
+    pub(super) contextual: bool,
 }
 
 impl<'a> Design<'a> {
@@ -95,6 +97,7 @@ impl<'a> Design<'a> {
             entry,
             as_of,
             adaptive: Epochs::adaptive(visited.iter().copied()),
+            contextual: visited.iter().any(|epoch| epoch.contexts.is_some()),
             field: field(entry, &pairings),
             visited,
             rows,
@@ -163,7 +166,7 @@ impl Pairing {
             .copied()
             .filter(|epoch| eras.contains(&epoch.era))
             .collect();
-        let served = |epoch: &Epoch, arm| epoch.served(arm, control);
+        let served = |epoch: &Epoch, arm| epoch.served(arm, control, None);
         let drawn = |epoch: &Epoch, arm| epoch.allocation.propensity(arm);
         let steady = steady_share(&met, (arm, control), served)
             .map(|share| (Basis::Pooled, share))
@@ -186,12 +189,15 @@ impl Pairing {
     }
 }
 
-/// The arm's share of a pair's propensities if the odds are the same in all epochs.
+/// The arm's share of a pair's propensities if the odds are the same in all epochs, and do not depend on the context.
 fn steady_share(
     epochs: &[&Epoch],
     (arm, control): (Arm, Arm),
     propensity: impl Fn(&Epoch, Arm) -> Option<Propensity>,
 ) -> Option<f64> {
+    if epochs.iter().any(|epoch| epoch.contexts.is_some()) {
+        return None;
+    }
     let odds = |epoch: &&Epoch| {
         let (arm, control) = (propensity(epoch, arm)?, propensity(epoch, control)?);
         Some(arm.get() / control.get())

@@ -1,6 +1,7 @@
 //! Reports of hand-made experiments and cells.
 
 mod breakdowns;
+mod contextual;
 mod covariates;
 mod guardrails;
 mod holdout;

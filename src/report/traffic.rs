@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use crate::allocation::Propensity;
 use crate::catalog::Entry;
 use crate::cell::Row;
+use crate::epoch::context::ContextCell;
 use crate::epoch::{Cause, Epoch, EpochNumber};
 use crate::stats::srm::{self, EpochCounts, Srm};
 
-use super::VariantTraffic;
 use super::design::{Design, Named};
+use super::{Question, VariantTraffic};
 
 /// The visitors of an experiment.
 pub(super) struct Traffic {
@@ -20,13 +21,13 @@ pub(super) struct Traffic {
 
 impl Traffic {
     pub(super) fn new(
-        entry: &Entry,
+        question: &Question<'_>,
         design: &Design<'_>,
         assigned: &BTreeMap<(EpochNumber, Row), i64>,
     ) -> Self {
         let count = |visitors: &i64| u64::try_from(*visitors).unwrap_or(0);
         let total: u64 = assigned.values().map(count).sum();
-        let epochs = epochs(entry, design, assigned);
+        let epochs = epochs(question, design, assigned);
         let expected = expected(&epochs);
         let variant = |(position, named): (usize, &Named)| {
             let of = assigned.iter().filter(|((_, row), _)| *row == named.row);
@@ -64,26 +65,49 @@ pub(super) fn weights(entry: &Entry, epoch: Option<&Epoch>) -> BTreeMap<String, 
     named.collect()
 }
 
-/// Counts and propensities of every epoch that has visitors, in the order of the rows.
+/// Counts and propensities of every epoch that has visitors, in the order of the rows; of every context where an epoch
+/// tells them apart. As of an earlier day, visitors are not kept by context, and those of such epochs are left out.
 fn epochs(
-    entry: &Entry,
+    question: &Question<'_>,
     design: &Design<'_>,
     assigned: &BTreeMap<(EpochNumber, Row), i64>,
 ) -> Vec<EpochCounts> {
-    let mut counts: BTreeMap<EpochNumber, Vec<u64>> = BTreeMap::new();
-    for ((number, row), visitors) in assigned {
+    let epochs = &question.entry.epochs;
+    let is_parted = |number| {
+        let epoch: Option<&Epoch> = epochs.get(number);
+        epoch.is_some_and(|epoch| epoch.contexts.is_some())
+    };
+    let whole = assigned.iter();
+    let whole = whole
+        .filter(|((number, _), _)| !is_parted(*number))
+        .map(|((number, row), visitors)| ((*number, None), *row, *visitors));
+    let present = question.until.is_none();
+    let drawn_for = |number| {
+        epochs
+            .get(number)?
+            .contexts
+            .as_ref()?
+            .metrics
+            .first()
+            .copied()
+    };
+    let parts = question.cells.contexts.iter();
+    let parts = parts.filter(|(key, _)| present && drawn_for(key.epoch) == Some(key.metric.0));
+    let parts = parts.map(|(key, moments)| ((key.epoch, Some(key.context)), key.row, moments.n));
+    let mut counts: BTreeMap<(EpochNumber, Option<ContextCell>), Vec<u64>> = BTreeMap::new();
+    for (part, row, visitors) in whole.chain(parts) {
         let cells = counts
-            .entry(*number)
+            .entry(part)
             .or_insert_with(|| vec![0; design.rows.len()]);
-        let position = design.rows.iter().position(|named| named.row == *row);
+        let position = design.rows.iter().position(|named| named.row == row);
         if let Some(cell) = position.and_then(|position| cells.get_mut(position)) {
-            *cell += u64::try_from(*visitors).unwrap_or(0);
+            *cell += u64::try_from(visitors).unwrap_or(0);
         }
     }
-    let drawn = |(number, counts): (EpochNumber, Vec<u64>)| {
-        let epoch = entry.epochs.get(number)?;
+    let drawn = |((number, context), counts): ((EpochNumber, Option<ContextCell>), Vec<u64>)| {
+        let epoch = epochs.get(number)?;
         Some(EpochCounts {
-            propensities: propensities(epoch, &design.rows, &counts),
+            propensities: propensities((epoch, context), &design.rows, &counts),
             counts,
         })
     };
@@ -91,7 +115,11 @@ fn epochs(
 }
 
 /// (1 − h)·e for an arm and h for the holdout; imported history knows no holdout.
-fn propensities(epoch: &Epoch, rows: &[Named], counts: &[u64]) -> Vec<f64> {
+fn propensities(
+    (epoch, context): (&Epoch, Option<ContextCell>),
+    rows: &[Named],
+    counts: &[u64],
+) -> Vec<f64> {
     let held = if epoch.cause == Cause::Imported {
         0.0
     } else {
@@ -113,7 +141,7 @@ fn propensities(epoch: &Epoch, rows: &[Named], counts: &[u64]) -> Vec<f64> {
         if named.row.holdout {
             return if served == Some(position) { held } else { 0.0 };
         }
-        let drawn = epoch.allocation.propensity(named.row.arm);
+        let drawn = epoch.drawn_from(context).propensity(named.row.arm);
         (1.0 - held) * drawn.map_or(0.0, Propensity::get)
     };
     rows.iter().enumerate().map(propensity).collect()

@@ -8,7 +8,10 @@ use crate::age::AgeBucket;
 use crate::allocation::Arm;
 use crate::catalog::Serial;
 use crate::catalog::metric::MetricIndex;
-use crate::cell::{DelayKey, Facet, PlainKey, Row, SketchKey, VisitorsKey, WeightedKey};
+use crate::cell::{
+    ContextKey, DelayKey, Facet, PlainKey, Row, SketchKey, VisitorsKey, WeightedKey,
+};
+use crate::epoch::context::ContextCell;
 use crate::epoch::{EpochNumber, Era};
 use crate::time::Day;
 use crate::visitor::VisitorKey;
@@ -37,6 +40,8 @@ pub enum CellKey {
     Plain(PlainKey),
     /// The orders of an epoch.
     Orders(PlainKey),
+    /// Moments of a context of an epoch.
+    Context(ContextKey),
     /// Weighted moments of a day or dimension value.
     Weighted(WeightedKey),
     /// A bucket of a sketch.
@@ -90,6 +95,13 @@ pub fn cell(serial: Serial, key: CellKey) -> Vec<u8> {
         }
         CellKey::Plain(key) => push_plain(&mut bytes, 2, key),
         CellKey::Orders(key) => push_plain(&mut bytes, 7, key),
+        CellKey::Context(key) => {
+            bytes.push(8);
+            bytes.extend(key.metric.0.to_be_bytes());
+            bytes.extend(key.epoch.0.to_be_bytes());
+            bytes.push(key.context.0);
+            push_row(&mut bytes, key.row);
+        }
         CellKey::Weighted(key) => {
             match key.facet {
                 Facet::Day(day) => {
@@ -133,6 +145,7 @@ pub fn parse_cell(bytes: &[u8]) -> Option<(Serial, CellKey)> {
         }),
         2 => CellKey::Plain(fields.plain()?),
         7 => CellKey::Orders(fields.plain()?),
+        8 => CellKey::Context(fields.context()?),
         3 => {
             let facet = Facet::Day(fields.day()?);
             CellKey::Weighted(fields.weighted(facet)?)
@@ -191,6 +204,15 @@ impl Fields<'_> {
         Some(*head)
     }
 
+    fn context(&mut self) -> Option<ContextKey> {
+        Some(ContextKey {
+            metric: self.metric()?,
+            epoch: EpochNumber(self.u32()?),
+            context: ContextCell(self.u8()?),
+            row: self.row()?,
+        })
+    }
+
     fn u8(&mut self) -> Option<u8> {
         self.take().map(u8::from_be_bytes)
     }
@@ -246,16 +268,12 @@ mod tests {
             arm: Arm(3),
             holdout: true,
         };
-        let (metric, era) = (MetricIndex(5), Era(2));
-        let plain = PlainKey {
-            epoch: EpochNumber(9),
-            row,
-            metric,
-        };
+        let (metric, epoch, era) = (MetricIndex(5), EpochNumber(9), Era(2));
+        let plain = PlainKey { metric, epoch, row };
         let keys = [
             CellKey::Information,
             CellKey::Visitors(VisitorsKey {
-                epoch: EpochNumber(9),
+                epoch,
                 day: Day(-3),
                 row,
             }),
@@ -281,6 +299,12 @@ mod tests {
                 metric,
                 row,
                 age: AgeBucket::at(30),
+            }),
+            CellKey::Context(ContextKey {
+                metric,
+                epoch,
+                context: ContextCell(63),
+                row,
             }),
         ];
         for key in keys {

@@ -6,9 +6,10 @@ use crate::age::AgeBucket;
 use crate::catalog::metric::{Metric, MetricIndex, MetricKind};
 use crate::catalog::{Catalog, Serial};
 use crate::cell::{
-    Cells, DelayKey, Facet, NEW, PlainKey, RETURNING, Row, SketchKey, VISITOR_TYPE, VisitorsKey,
-    WeightedKey,
+    Cells, ContextKey, DelayKey, Facet, NEW, PlainKey, RETURNING, Row, SketchKey, VISITOR_TYPE,
+    VisitorsKey, WeightedKey,
 };
+use crate::epoch::context::ContextCell;
 use crate::epoch::{Epoch, EpochNumber, Era};
 use crate::event::REFUND;
 use crate::moments::{Moments, Observation, Orders, Tally, Visitors, Weighted};
@@ -27,6 +28,8 @@ pub struct Booking {
     visitor_type: u8,
     metric: Option<MetricIndex>,
     path: Path,
+    /// The context, if a bandit reads the metric by context.
+    context: Option<ContextCell>,
     /// The percentile of the metric's cap, while it is not frozen.
     percentile: Option<Percentile>,
     /// For a conversion metric: how long after the assignment the visitor converted.
@@ -96,6 +99,7 @@ pub fn contribution(record: &Record, catalog: &Catalog, zone: &Zone, reach: Reac
             visitor_type,
             metric,
             path,
+            context: metric.and_then(|metric| context(epoch?, metric, &assignment.dimensions)),
             percentile,
             age: None,
             orders: Orders::default(),
@@ -158,6 +162,12 @@ fn orders(kind: &MetricKind, path: &Path, epoch: Option<&Epoch>, index: MetricIn
     }
 }
 
+/// The context of these dimension values, if the bandit of the epoch reads the metric by context.
+fn context(epoch: &Epoch, metric: MetricIndex, dimensions: &[u8]) -> Option<ContextCell> {
+    let is_read = epoch.contexts.as_ref()?.metrics.contains(&metric.0);
+    is_read.then(|| epoch.context(dimensions))?
+}
+
 /// The change of cells between two contributions of a record, by experiment.
 pub fn change(before: &[Booking], after: &[Booking]) -> Vec<(Serial, Cells)> {
     let mut changes: Vec<(Serial, Cells)> = Vec::new();
@@ -204,16 +214,7 @@ impl Booking {
             .map_or(Observation::default(), |(_, observation)| *observation);
         let signed = |weighted: Weighted| if sign < 0 { -weighted } else { weighted };
         let plain = Moments::of(last);
-        let key = PlainKey {
-            epoch: self.epoch,
-            row: self.row,
-            metric,
-        };
-        *cells.plain.entry(key).or_default() += if sign < 0 { -plain } else { plain };
-        if !self.orders.is_zero() {
-            let orders = self.orders;
-            *cells.orders.entry(key).or_default() += if sign < 0 { -orders } else { orders };
-        }
+        self.learn(cells, metric, (plain, sign));
         self.tally(cells, (metric, last.y), sign);
         let mut yesterday = Weighted::default();
         for (day, observation) in &self.path {
@@ -228,6 +229,27 @@ impl Booking {
                 Facet::Dimension { dimension, value },
                 signed(yesterday),
             );
+        }
+    }
+
+    /// Adds to what bandits read: moments, by context too, and orders.
+    fn learn(&self, cells: &mut Cells, metric: MetricIndex, (plain, sign): (Moments, i64)) {
+        let (epoch, row) = (self.epoch, self.row);
+        let plain = if sign < 0 { -plain } else { plain };
+        let key = PlainKey { metric, epoch, row };
+        *cells.plain.entry(key).or_default() += plain;
+        if !self.orders.is_zero() {
+            let orders = self.orders;
+            *cells.orders.entry(key).or_default() += if sign < 0 { -orders } else { orders };
+        }
+        if let Some(context) = self.context {
+            let key = ContextKey {
+                metric,
+                epoch,
+                context,
+                row,
+            };
+            *cells.contexts.entry(key).or_default() += plain;
         }
     }
 

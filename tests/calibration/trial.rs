@@ -188,7 +188,7 @@ impl Trial {
         }
         let (row, facet) = (row(arm), Facet::Day(Zone::utc().day(self.now)));
         let epoch = self.entry.epochs.get(number).unwrap();
-        let served = epoch.served(Arm(arm), self.entry.experiment.control);
+        let served = epoch.served(Arm(arm), self.entry.experiment.control, None);
         let (plain, weighted) = one(served.map_or(0, Propensity::weight));
         let key = WeightedKey {
             facet,

@@ -15,6 +15,7 @@ mod architecture;
 mod assignments;
 mod caps;
 mod conclusion;
+mod contextual;
 mod control;
 mod covariate;
 mod definitions;

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::super::cohorts::{self, Part};
 use super::super::maturity::{self, Learned, Maturity};
+use super::super::memory;
 use super::super::target::{Evidence, Situation};
-use super::super::{cohorts, memory};
 use super::{Estimate, Modelled, direction, sign};
 use crate::allocation::Arm;
 use crate::catalog::experiment::Model;
@@ -201,8 +202,9 @@ fn cohorts(situation: Situation<'_>, maturity: &Maturity) -> Vec<Cohort> {
         weights.get(epoch).copied()
     };
     let arms: Vec<Arm> = situation.arms.iter().map(|seen| seen.arm).collect();
-    let cohorts = cohorts::cohorts(situation.cells, situation.bandit.metric, &arms);
-    let weighed = |(epoch, mut cohort): (EpochNumber, Cohort)| {
+    let (entry, metric) = (situation.entry, situation.bandit.metric);
+    let cohorts = cohorts::cohorts(entry, situation.cells, metric, &arms);
+    let weighed = |((epoch, _), mut cohort): (Part, Cohort)| {
         maturity.apply(epoch, &arms, &mut cohort);
         cohort.weight = weight(&epoch).unwrap_or(1.0);
         cohort

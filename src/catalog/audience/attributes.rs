@@ -46,6 +46,16 @@ impl Attributes {
         self.0.get(name)
     }
 
+    /// An attribute as text, cut at [`MAX_NAME_CHARS`] characters: what dimensions keep of it. Null, lists and objects are
+    /// none.
+    pub fn text(&self, name: &str) -> Option<String> {
+        match self.get(name)? {
+            Value::String(text) => Some(text.chars().take(MAX_NAME_CHARS).collect()),
+            value @ (Value::Bool(_) | Value::Number(_)) => Some(value.to_string()),
+            Value::Null | Value::Array(_) | Value::Object(_) => None,
+        }
+    }
+
     /// Adds or replaces an attribute.
     ///
     /// # Errors

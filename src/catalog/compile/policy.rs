@@ -4,15 +4,16 @@ use super::metric_index;
 use crate::catalog::experiment::{Bandit, OnDrift, Policy, Rule};
 use crate::catalog::mistake::{Code, Mistake};
 use crate::catalog::spec::{
-    DEFAULT_BURN_IN, DEFAULT_DELAY, DEFAULT_EPSILON, DEFAULT_FLOOR_TOTAL, DEFAULT_REFRESH,
-    PolicyName, Spec, default_model,
+    AllocationSpec, DEFAULT_BURN_IN, DEFAULT_DELAY, DEFAULT_EPSILON, DEFAULT_FLOOR_TOTAL,
+    DEFAULT_REFRESH, PolicyName, Spec, default_model,
 };
+use crate::epoch::context::{Part, Partition};
 
 pub(super) fn policy(spec: &Spec) -> Result<Policy, Mistake> {
     let allocation = &spec.allocation;
     let rule = match allocation.policy {
         PolicyName::Fixed => return Ok(Policy::Fixed),
-        PolicyName::Thompson => Rule::Thompson,
+        PolicyName::Thompson | PolicyName::Contextual => Rule::Thompson,
         PolicyName::TopTwo => Rule::TopTwo,
         PolicyName::EpsilonGreedy => Rule::Greedy,
     };
@@ -48,5 +49,28 @@ pub(super) fn policy(spec: &Spec) -> Result<Policy, Mistake> {
         half_life: allocation.half_life,
         on_drift: allocation.on_drift.unwrap_or(OnDrift::Notify),
         delay: allocation.delay.unwrap_or(DEFAULT_DELAY),
+        context: partition(spec, allocation)?,
     }))
+}
+
+/// The dimensions that a contextual policy names.
+fn partition(spec: &Spec, allocation: &AllocationSpec) -> Result<Option<Partition>, Mistake> {
+    let part = |key: &String| {
+        let position = spec.dimensions.iter().position(|of| of.key == *key);
+        let dimension = position.and_then(|at| u8::try_from(at).ok());
+        let values =
+            position.and_then(|at| u8::try_from(spec.dimensions.get(at)?.values.len()).ok());
+        let unknown = || {
+            let detail = "names an unknown dimension";
+            Mistake::new("allocation.context", Code::UnknownReference, detail)
+        };
+        let (dimension, values) = dimension.zip(values).ok_or_else(unknown)?;
+        Ok(Part { dimension, values })
+    };
+    let parts: Vec<Part> = allocation
+        .context
+        .iter()
+        .map(part)
+        .collect::<Result<_, _>>()?;
+    Ok((!parts.is_empty()).then(|| Partition::new(parts)))
 }

@@ -68,6 +68,9 @@ pub struct AllocationSpec {
     /// What a bandit makes of conversions that take time; absent learns how long they take.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delay: Option<Delay>,
+    /// The dimensions by which a contextual bandit tells visitors apart.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub context: Vec<String>,
 }
 
 impl AllocationSpec {
@@ -89,6 +92,7 @@ impl AllocationSpec {
             half_life: None,
             on_drift: None,
             delay: None,
+            context: Vec::new(),
         }
     }
 }
@@ -144,4 +148,6 @@ pub enum PolicyName {
     TopTwo,
     /// The likely best, but for a share that explores.
     EpsilonGreedy,
+    /// Thompson sampling by context.
+    Contextual,
 }

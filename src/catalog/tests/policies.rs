@@ -186,10 +186,8 @@ fn a_stop_is_true_or_a_table_with_defaults() {
 }
 
 #[test]
-fn policies_and_models_that_come_later_are_refused() {
+fn models_that_come_later_are_refused() {
     let later = Code::NotSupportedYet;
-    let contextual = json!({"policy": "contextual", "metric": "revenue"});
-    assert_one(&[("/allocation", contextual)], "allocation.policy", later);
     assert_one(
         &[("/allocation", json!({"model": "drift"}))],
         "allocation.model",

@@ -191,6 +191,7 @@ fn epoch(allocation: Allocation, as_of: Timestamp) -> Epoch {
         caps: Vec::new(),
         order_caps: Vec::new(),
         label: None,
+        contexts: None,
         propensity_known: true,
     }
 }

@@ -91,6 +91,7 @@ impl Shop {
             number: epochs.next_number(),
             era: epochs.era_of(&allocation),
             allocation,
+            contexts: None,
             holdout: 0.1,
             opened_at: self.entry.lifecycle.since,
             cause: Opening::Started,
@@ -106,7 +107,7 @@ impl Shop {
 
     pub(super) fn served(&self, paid: Paid) -> Propensity {
         let epoch = self.entry.epochs.get(EpochNumber(paid.epoch)).unwrap();
-        epoch.served(Arm(paid.arm), Arm(0)).unwrap()
+        epoch.served(Arm(paid.arm), Arm(0), None).unwrap()
     }
 
     pub(super) fn send(&mut self, paid: Paid) {

@@ -28,6 +28,7 @@ fn running(days: &[(i32, [(i64, i64); 3])]) -> (Entry, Cells) {
         caps: Vec::new(),
         order_caps: Vec::new(),
         label: None,
+        contexts: None,
         propensity_known: true,
     };
     let lifecycle = Lifecycle {

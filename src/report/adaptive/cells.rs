@@ -148,7 +148,7 @@ impl Past {
         let side = |arm: Arm| {
             let own = arms.iter().find(|(of, _)| *of == arm);
             let moments = own.map_or_else(Moments::default, |(_, moments)| *moments);
-            let propensity = epoch.served(arm, control)?.get();
+            let propensity = epoch.served(arm, control, None)?.get();
             let plug_in = self.plug_in(frozen(metric, &epoch.plug_ins, arm));
             Some((arm, Side::new(&moments, self.units, propensity, plug_in)))
         };

@@ -54,6 +54,7 @@ fn opened(number: usize, first: &Visitor, plug_ins: &[f64]) -> Event {
             caps: Vec::new(),
             order_caps: Vec::new(),
             label: None,
+            contexts: None,
             propensity_known: true,
         },
     }

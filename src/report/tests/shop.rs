@@ -119,6 +119,7 @@ impl Shop {
             caps: Vec::new(),
             order_caps: Vec::new(),
             label: None,
+            contexts: None,
             propensity_known,
         });
     }
@@ -126,7 +127,7 @@ impl Shop {
     pub(super) fn send(&mut self, group: &Group) {
         let (epoch, row) = (EpochNumber(group.epoch), group.row);
         let drawn = self.entry.epochs.get(epoch).unwrap();
-        let served = drawn.served(row.arm, self.entry.experiment.control);
+        let served = drawn.served(row.arm, self.entry.experiment.control, None);
         let (era, weight) = (drawn.era, served.map_or(0, Propensity::weight));
         let key = VisitorsKey {
             epoch,

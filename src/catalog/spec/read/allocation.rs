@@ -26,8 +26,9 @@ const KEYS: Keys = Keys {
         "on_drift",
         "delay",
         "model",
+        "context",
     ],
-    later: &["prior", "context"],
+    later: &["prior"],
 };
 
 const POLICY: Choices<PolicyName> = Choices {
@@ -36,8 +37,9 @@ const POLICY: Choices<PolicyName> = Choices {
         ("thompson", PolicyName::Thompson),
         ("top-two", PolicyName::TopTwo),
         ("epsilon-greedy", PolicyName::EpsilonGreedy),
+        ("contextual", PolicyName::Contextual),
     ],
-    later: &["contextual"],
+    later: &[],
 };
 const ON_DRIFT: Choices<OnDrift> = Choices {
     now: &[("notify", OnDrift::Notify), ("forget", OnDrift::Forget)],
@@ -87,15 +89,25 @@ pub(super) fn allocation<'d>(
         half_life: window(form, &table, "half_life"),
         on_drift: form.choice(&table, "on_drift", &ON_DRIFT),
         delay: form.choice(&table, "delay", &DELAY),
+        context: form.texts(&table, "context"),
     };
     let (shared, epsilon) = match policy {
-        Some(PolicyName::Thompson | PolicyName::TopTwo) if table.has("floor") => (None, None),
-        Some(PolicyName::Thompson | PolicyName::TopTwo) => (Some(DEFAULT_FLOOR_TOTAL), None),
+        Some(PolicyName::Thompson | PolicyName::TopTwo | PolicyName::Contextual) => {
+            let shared = (!table.has("floor")).then_some(DEFAULT_FLOOR_TOTAL);
+            (shared, None)
+        }
         Some(PolicyName::EpsilonGreedy) => (None, Some(DEFAULT_EPSILON)),
         None if table.has("policy") => return fixed,
         Some(PolicyName::Fixed) | None => return given,
     };
-    let default = || default_model(given.metric.as_ref(), metrics);
+    let default = || match given.policy {
+        // It has one model only.
+        PolicyName::Contextual => None,
+        PolicyName::Fixed
+        | PolicyName::Thompson
+        | PolicyName::TopTwo
+        | PolicyName::EpsilonGreedy => default_model(given.metric.as_ref(), metrics),
+    };
     AllocationSpec {
         model: given.model.or_else(default),
         floor_total: given.floor_total.or(shared),

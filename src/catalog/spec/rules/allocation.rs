@@ -1,5 +1,7 @@
 //! Rules of `[allocation]`.
 
+mod context;
+
 use super::Rules;
 use crate::catalog::experiment::{Model, OnDrift};
 use crate::catalog::metric::Role;
@@ -31,14 +33,23 @@ impl Rules<'_> {
                     ("half_life", allocation.half_life.is_some()),
                     ("on_drift", allocation.on_drift.is_some()),
                     ("delay", allocation.delay.is_some()),
+                    ("context", !allocation.context.is_empty()),
                 ];
                 for (key, _) in given.into_iter().filter(|(_, given)| *given) {
                     let detail = "has no effect under policy = \"fixed\"; remove it, or use policy = \"thompson\"";
                     self.note(&format!("allocation.{key}"), Code::Conflict, detail);
                 }
             }
-            PolicyName::Thompson | PolicyName::EpsilonGreedy => self.bandit(allocation),
+            PolicyName::Thompson | PolicyName::EpsilonGreedy => {
+                self.context_free(allocation);
+                self.bandit(allocation);
+            }
+            PolicyName::Contextual => {
+                self.contextual(allocation);
+                self.bandit(allocation);
+            }
             PolicyName::TopTwo => {
+                self.context_free(allocation);
                 if self.spec.variants.len() == 2 {
                     let detail = "splits two variants evenly for ever; use policy = \"thompson\", or add a third variant";
                     self.note("allocation.policy", Code::Conflict, detail);
