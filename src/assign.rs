@@ -212,7 +212,7 @@ fn kept(
     let own = entry.epochs.get(standing.epoch).filter(alike);
     let context = own
         .and(standing.context)
-        .or_else(|| context(experiment, first, request));
+        .or_else(|| context(experiment, first, request.attributes));
     let arm = bucket::rendezvous(first.drawn_from(context), |arm| {
         variant_draw("reassign:", experiment, arm, unit(experiment, request))
     })?;
@@ -273,7 +273,7 @@ fn draw(
     trace: &mut Trace,
 ) -> Decision {
     let unit = unit(experiment, request);
-    let context = context(experiment, epoch, request);
+    let context = context(experiment, epoch, request.attributes);
     if epoch.holdout > 0.0 {
         let u = unit_interval(&["holdout:", experiment.key.as_str()], unit);
         if trace.step(Reason::Holdout, u < epoch.holdout, || {
@@ -309,12 +309,16 @@ fn draw(
     assigned(experiment, epoch, context, (arm, reason))
 }
 
-/// The context of who asks, where the epoch tells contexts apart.
-fn context(experiment: &Experiment, epoch: &Epoch, request: &Request<'_>) -> Option<ContextCell> {
+/// The context of a visitor with these attributes, where the epoch tells contexts apart.
+pub fn context(
+    experiment: &Experiment,
+    epoch: &Epoch,
+    attributes: &Attributes,
+) -> Option<ContextCell> {
     epoch.contexts.as_ref()?;
     let dimensions = experiment.dimensions.iter();
     let position = |dimension: &Dimension| {
-        let text = request.attributes.text(&dimension.attribute)?;
+        let text = attributes.text(&dimension.attribute)?;
         let position = dimension.values.iter().position(|value| *value == text)?;
         u8::try_from(position).ok()
     };

@@ -16,13 +16,14 @@ use super::visitors::{Batch, Visitor, arrival};
 use super::{Course, Decided, Outcome, best};
 use crate::allocation::{Arm, Propensity};
 use crate::assign::decision::Trace;
-use crate::assign::{Request, assign};
+use crate::assign::{self, Request, assign};
 use crate::bandit::stop::News;
 use crate::bandit::{self, Proposal, Urgency};
 use crate::catalog::audience::Attributes;
 use crate::catalog::{Catalog, Entry, Serial};
 use crate::cell::Cells;
 use crate::epoch::Epoch;
+use crate::epoch::context::ContextCell;
 use crate::event::{Assigned, Event, Tracked, Transition, Transitioned};
 use crate::fold::{Delta, View, fold};
 use crate::id::EventId;
@@ -272,10 +273,20 @@ impl<'s> Trial<'s> {
         let wanted = proposed(self.entry(), &self.state.cells, now, Urgency::Forced);
         let epoch = wanted.as_ref().or_else(|| self.entry().epoch());
         let variants = self.scenario.truth.variants.len();
-        let likely = || best(epoch.map_or_else(Vec::new, |epoch| means(epoch, variants)));
         let winner = self.stopped.and_then(|stopped| stopped.variant);
-        let choice = winner.unwrap_or_else(likely);
-        let choices = vec![choice; self.attributes.len()];
+        let likely = |attributes: &Attributes| {
+            let experiment = &self.entry().experiment;
+            let means = epoch.map(|epoch| {
+                means(
+                    epoch,
+                    assign::context(experiment, epoch, attributes),
+                    variants,
+                )
+            });
+            best(means.unwrap_or_default())
+        };
+        let choice = |attributes| winner.unwrap_or_else(|| likely(attributes));
+        let choices: Vec<usize> = self.attributes.iter().map(choice).collect();
         let end = self.conversions.last().map_or(now, |last| last.max(now));
         self.deliver(end);
         self.state.settle();
@@ -319,9 +330,10 @@ fn dimensions(entry: &Entry, attributes: &Attributes) -> Vec<Option<String>> {
     dimensions.map(|of| value(&of.attribute)).collect()
 }
 
-/// The posterior mean of each of so many variants when an epoch opened; the shares where no bandit decided.
-fn means(epoch: &Epoch, variants: usize) -> Vec<f64> {
-    let beliefs = &epoch.receipt.beliefs;
+/// The posterior mean of each of so many variants in a context when an epoch opened; the shares where no bandit decided.
+fn means(epoch: &Epoch, context: Option<ContextCell>, variants: usize) -> Vec<f64> {
+    let own = |cell: ContextCell| epoch.contexts.as_ref()?.beliefs.get(usize::from(cell.0));
+    let beliefs = context.and_then(own).unwrap_or(&epoch.receipt.beliefs);
     if beliefs.is_empty() {
         return shares(epoch, variants);
     }
