@@ -16,6 +16,8 @@ use crate::time::{DAY_MS, Timestamp};
 
 /// Points of an epoch's day that stand for its visitors.
 const POINTS: [f64; 4] = [0.125, 0.375, 0.625, 0.875];
+/// The share of conversions within the first minute from which they come at once.
+const AT_ONCE: f64 = 0.99;
 /// Cohorts whose ages differ by less than one part in so many of an octave are taken together.
 const PARTS: f64 = 4.0;
 
@@ -34,7 +36,8 @@ pub struct Delays {
     followed: BTreeMap<EpochNumber, ByAge>,
 }
 
-/// The delays of a conversion metric in some rows, as of now; `None` with too few conversions to tell.
+/// The delays of a conversion metric in some rows, as of now; `None` with too few conversions to tell, and where they
+/// come at once.
 pub fn delays(
     entry: &Entry,
     cells: &Cells,
@@ -43,8 +46,14 @@ pub fn delays(
 ) -> Option<Delays> {
     let window = entry.experiment.metric(metric)?.window.millis() as f64;
     let mut ages = cells.ages(metric);
-    let total: f64 = rows.iter().filter_map(|row| ages.get(row)).flatten().sum();
-    if total < MIN_CONVERSIONS {
+    let mut all = [0.0; BUCKETS];
+    for of_row in rows.iter().filter_map(|row| ages.get(row)) {
+        for (sum, count) in all.iter_mut().zip(of_row) {
+            *sum += count;
+        }
+    }
+    let total: f64 = all.iter().sum();
+    if total < MIN_CONVERSIONS || all[0] >= AT_ONCE * total {
         return None;
     }
     let followed = followed_by_epoch(entry, cells, window, now);
@@ -102,7 +111,10 @@ fn followed_by_epoch(
     let mut closed = now;
     for epoch in entry.epochs.iter().rev() {
         let span = (epoch.opened_at.millis(), closed.millis());
-        if let Some(days) = days.get(&epoch.number) {
+        let is_over = (now.millis() - closed.millis()) as f64 >= window;
+        if is_over && epoch.cause != Cause::Imported {
+            by_epoch.insert(epoch.number, followed(window, window));
+        } else if let Some(days) = days.get(&epoch.number) {
             let spans = days.iter().map(|(day, n)| (within(epoch, *day, span), *n));
             let age = |at: f64| now.millis() as f64 - at;
             by_epoch.insert(epoch.number, average(spans, age, window));

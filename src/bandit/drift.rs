@@ -4,7 +4,7 @@
 //! the search goes on for a later one. Epochs that tell contexts apart are left out: with the shares of contexts the common
 //! ratios move although nothing has changed.
 
-use super::cohorts::{Part, cohorts};
+use super::cohorts::cohorts;
 use super::maturity::Maturity;
 use crate::allocation::Arm;
 use crate::catalog::Entry;
@@ -45,25 +45,31 @@ pub fn noticed(
         epoch.is_some_and(|epoch| epoch.cause != Cause::Imported)
     };
     let by_epoch = cohorts(entry, cells, metric, &arms).into_iter();
-    let maturity = Maturity::where_different(entry, cells, (metric, now), &arms);
-    let matured = |((number, _), mut cohort): (Part, Cohort)| {
-        maturity.apply(number, &arms, &mut cohort);
-        (number, cohort)
-    };
     let by_epoch = by_epoch.filter(|((number, context), _)| context.is_none() && own(*number));
-    let (numbers, cohorts): (Vec<EpochNumber>, Vec<Cohort>) = by_epoch.map(matured).unzip();
-    let mut from = 0;
-    let mut last = None;
-    while let Some(found) =
-        drift::detect(arms.len(), &cohorts[from..]).filter(drift::Drift::is_certain)
-    {
-        from += found.since;
-        last = Some((numbers[from], found.evidence));
+    let by_epoch = by_epoch.map(|((number, _), cohort)| (number, cohort));
+    let (numbers, mut cohorts): (Vec<EpochNumber>, Vec<Cohort>) = by_epoch.unzip();
+    // What the delays explain is asked only where there is something to explain.
+    last_certain(arms.len(), &cohorts)?;
+    let maturity = Maturity::where_different(entry, cells, (metric, now), &arms);
+    for (number, cohort) in numbers.iter().zip(&mut cohorts) {
+        maturity.apply(*number, &arms, cohort);
     }
-    let (since, evidence) = last?;
+    let (since, evidence) = last_certain(arms.len(), &cohorts)?;
+    let since = numbers[since];
     Some(Change {
         since,
         at: entry.epochs.get(since)?.opened_at,
         evidence,
     })
+}
+
+/// The first cohort after the last certain change, and its evidence.
+fn last_certain(arms: usize, cohorts: &[Cohort]) -> Option<(usize, f64)> {
+    let mut last = None;
+    let mut from = 0;
+    while let Some(found) = drift::detect(arms, &cohorts[from..]).filter(drift::Drift::is_certain) {
+        from += found.since;
+        last = Some((from, found.evidence));
+    }
+    last
 }
