@@ -32,6 +32,13 @@
 //! A prior of σ = 0 that grows with the number of contexts (C/2 times that of the others) saves 4 to 6 where segments do not
 //! matter and loses 13 where one of eight does, so all weigh the same.
 //!
+//! # What it needs
+//! A floor, if the report is to be believed. Without one, the variant that is worse in a context is soon drawn there with
+//! next to no probability, so nobody is left to stand for those visitors, and weights make up for them badly: with two
+//! segments the other way round, the interval for one look covered the truth in 80 % of 24 simulated runs, and an always-valid
+//! one excluded it at some look in 4. With `floor_total = 0.05`, the default, all 24 covered it and none excluded it, for 22
+//! conversions more lost.
+//!
 //! # The arrow
 //! The contexts are independent given α, so the precision matrix of all (α, β) is an arrow. With the information `H_c` of
 //! a context and `B_c = (I + σ²·H_c)⁻¹`, α alone has the precision `S = I + Σ_c H_c·B_c`, and `α + β_c` the covariance
