@@ -3,7 +3,7 @@
 //! A [`Scenario`] says what is true (rates, order values, seasons, delays, changes) and which policies to try.
 //! [`play`] sends the visitors of one run through every policy: each visitor is drawn by [`crate::assign::assign`], what
 //! happens is folded by [`crate::fold::fold`], and epochs open through [`crate::bandit::reallocate`], with a clock that the
-//! scenario moves. [`summary`] makes figures of many runs.
+//! scenario moves. [`summary()`] makes figures of many runs.
 //!
 //! # Regret
 //! Pseudo-regret: the expected conversions (or currency) lost against always giving the variant that is best for the

@@ -12,8 +12,8 @@
 //! taken over all visitors and few of them buy, that may never be; `ignore_zeros` is for them.
 //!
 //! # The cap of orders
-//! A bandit learns what orders are worth from values cut off at [`MAX_MULTIPLE`] times their mean. The amount is frozen in the
-//! first epoch that opens with [`MIN_ORDERS`] visitors who bought. Reports know nothing of it.
+//! A bandit learns what orders are worth from values cut off at `MAX_MULTIPLE` times their mean. The amount is frozen in the
+//! first epoch that opens with `MIN_ORDERS` visitors who bought. Reports know nothing of it.
 
 use crate::amount::MAX_MICROS;
 use crate::catalog::Entry;

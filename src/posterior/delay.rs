@@ -10,7 +10,7 @@
 //! With some conversions the likelihood says little, and of ages that nobody could have reached yet nothing. So each
 //! curve starts from Weibull laws, weighed on a grid of scales and shapes; a variant's laws lie around those of all
 //! variants together (log-normal, σ = 1.5 in the scale). The ages themselves then correct the law by the self-consistent
-//! estimate of truncated data (Turnbull 1976), in which the law counts as [`LAW`] conversions.
+//! estimate of truncated data (Turnbull 1976), in which the law counts as `LAW` conversions.
 
 pub mod difference;
 

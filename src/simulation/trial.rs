@@ -1,6 +1,6 @@
 //! A policy on the visitors of a run: the server's own functions, with the clock of the scenario.
 //!
-//! Every visitor is drawn by [`assign`], and what happened is folded by [`fold`] from the same events that the server
+//! Every visitor is drawn by [`assign()`], and what happened is folded by [`fold`] from the same events that the server
 //! logs; epochs open as the engine opens them on a tick. Nothing is stored: a visitor's record is kept only until the
 //! visitor's last event.
 
