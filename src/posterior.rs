@@ -117,6 +117,15 @@ impl Posterior {
         }
     }
 
+    /// The posterior of what is larger where the mean is smaller: of one less a Beta's rate, of any other mean's negative.
+    #[must_use]
+    pub fn opposite(&self) -> Self {
+        match *self {
+            Self::Beta { a, b } => Self::Beta { a: b, b: a },
+            Self::Normal { .. } | Self::StudentT { .. } => self.times(-1.0),
+        }
+    }
+
     /// The posterior mean.
     pub fn mean(&self) -> f64 {
         match self {

@@ -84,6 +84,19 @@ pub(super) fn belief(situation: Situation<'_>) -> Belief {
     }
 }
 
+/// What the ratios of rates come to by live variant, with the chances to be the best.
+pub(super) fn estimates(rates: &LogRates, chances: &[f64]) -> Vec<Estimate> {
+    let estimate = |(arm, prob_best): (usize, &f64)| {
+        let ratio = rates.mean[arm].exp();
+        Estimate {
+            mean: ratio,
+            sd: ratio * rates.covariance[arm][arm].sqrt(),
+            prob_best: *prob_best,
+        }
+    };
+    chances.iter().enumerate().map(estimate).collect()
+}
+
 /// Evidence and estimates for the receipt, by live variant.
 pub(super) fn believed(
     situation: Situation<'_>,

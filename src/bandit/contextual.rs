@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::belief::{Estimate, believed, facts, sign};
+use super::belief::{believed, estimates, facts, sign};
 use super::maturity::Maturity;
 use super::target::{Bounds, Evidence, Situation};
 use super::{Opening, memory, name};
@@ -96,11 +96,7 @@ fn average(contexts: &Contexts, traffic: &[f64]) -> Allocation {
 
 /// The probabilities to be the best.
 fn prob_best(situation: Situation<'_>, rates: &LogRates) -> Vec<f64> {
-    let mut wanted = rates.clone();
-    for log in &mut wanted.mean {
-        *log *= sign(situation);
-    }
-    wanted.prob_best()
+    rates.times(sign(situation)).prob_best()
 }
 
 /// The posterior of some of the variants.
@@ -114,18 +110,6 @@ fn subset(rates: &LogRates, of: &[usize]) -> LogRates {
         mean: of.iter().map(|at| rates.mean[*at]).collect(),
         covariance: of.iter().map(row).collect(),
     }
-}
-
-fn estimates(rates: &LogRates, chances: &[f64]) -> Vec<Estimate> {
-    let estimate = |(arm, prob_best): (usize, &f64)| {
-        let ratio = rates.mean[arm].exp();
-        Estimate {
-            mean: ratio,
-            sd: ratio * rates.covariance[arm][arm].sqrt(),
-            prob_best: *prob_best,
-        }
-    };
-    chances.iter().enumerate().map(estimate).collect()
 }
 
 /// What the bandit knew of all visitors, with their average chance, and who leads in the largest contexts.
@@ -216,12 +200,11 @@ fn seen(situation: Situation<'_>, wanted: &Contexts) -> Vec<Seen> {
 
 /// The epochs that told the same contexts apart, with what they count.
 fn alike(situation: Situation<'_>, wanted: &Contexts) -> BTreeMap<EpochNumber, f64> {
-    let weights = memory::weights(situation);
-    let weight = |epoch: &EpochNumber| weights.as_ref()?.get(epoch).copied();
+    let weight = memory::weights(situation);
     let epochs = situation.entry.epochs.iter();
     epochs
         .filter(|epoch| epoch.contexts.as_ref().is_some_and(|of| of.is_like(wanted)))
-        .map(|epoch| (epoch.number, weight(&epoch.number).unwrap_or(1.0)))
+        .map(|epoch| (epoch.number, weight(epoch.number)))
         .collect()
 }
 

@@ -51,12 +51,15 @@ pub(super) fn remembered(
     Some(counts.into_iter().map(weighed).collect())
 }
 
-/// What each epoch counts; `None` where all count in full.
-pub(super) fn weights(situation: Situation<'_>) -> Option<BTreeMap<EpochNumber, f64>> {
-    let half_life = situation.bandit.half_life?.millis() as f64;
-    let weight = |age| discount::weight(age, half_life);
-    let ages = ages(&situation.entry.epochs, situation.now).into_iter();
-    Some(ages.map(|(epoch, age)| (epoch, weight(age))).collect())
+/// What an epoch counts: 1 where nothing is forgotten.
+pub(super) fn weights(situation: Situation<'_>) -> impl Fn(EpochNumber) -> f64 {
+    let half_life = situation.bandit.half_life.map(|of| of.millis() as f64);
+    let ages = half_life.map(|_| ages(&situation.entry.epochs, situation.now));
+    move |epoch| {
+        let age = ages.as_ref().and_then(|ages| ages.get(&epoch).copied());
+        let weight = |(age, half_life)| discount::weight(age, half_life);
+        age.zip(half_life).map_or(1.0, weight)
+    }
 }
 
 /// Milliseconds since the middle of each epoch. The current one, and imported history after it, end now.

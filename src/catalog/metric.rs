@@ -126,6 +126,23 @@ impl Metric {
         let covariate = self.covariate.as_ref().map(|covariate| &covariate.event);
         self.kind.event().into_iter().chain(covariate)
     }
+
+    /// How many integers make one unit of y and of x: above and below the line, or of the metric and its covariate.
+    pub fn units(&self, metrics: &[Self]) -> (f64, f64) {
+        let unit = |index: MetricIndex| {
+            let of = metrics.get(usize::from(index.0));
+            of.map_or(1.0, |of| of.kind.unit())
+        };
+        match self.kind {
+            MetricKind::Ratio {
+                numerator,
+                denominator,
+            } => (unit(numerator), unit(denominator)),
+            MetricKind::Conversion { .. } | MetricKind::Count { .. } | MetricKind::Sum { .. } => {
+                (self.kind.unit(), self.kind.unit())
+            }
+        }
+    }
 }
 
 impl MetricKind {

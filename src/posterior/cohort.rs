@@ -47,6 +47,18 @@ pub struct LogRates {
     pub covariance: Vec<Vec<f64>>,
 }
 
+impl LogRates {
+    /// The same of `factor` times the log rates, of −1 where less is better.
+    #[must_use]
+    pub fn times(&self, factor: f64) -> Self {
+        let row = |row: &Vec<f64>| row.iter().map(|c| c * factor * factor).collect();
+        Self {
+            mean: self.mean.iter().map(|log| log * factor).collect(),
+            covariance: self.covariance.iter().map(row).collect(),
+        }
+    }
+}
+
 /// The posterior of so many arms; epochs × arms² per step of Newton's method. Without conversions it is the prior.
 pub fn posterior(arms: usize, cohorts: &[Cohort]) -> LogRates {
     let likelihood = Likelihood::new(arms, cohorts);

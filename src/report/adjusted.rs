@@ -11,7 +11,7 @@ use crate::stats::Sample;
 use crate::stats::cuped::{self, Joint};
 
 use super::design::{Basis, Pairing};
-use super::figure::{Figure, Group, Reader, units};
+use super::figure::{Figure, Group, Reader};
 
 /// Visitors from whom the slope of a covariate is taken at least.
 pub(super) const MIN_VISITORS: i64 = 100;
@@ -44,7 +44,7 @@ impl Reader<'_> {
             return None;
         }
         let basis = pairing.basis;
-        let units = units(metrics, metric);
+        let units = metric.units(metrics);
         let plain = |rows: &[Row]| {
             let group = Group {
                 rows,

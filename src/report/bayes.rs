@@ -77,12 +77,9 @@ pub(super) fn compare(
 
 /// The posterior of what is to be maximised: 1 − rate or −mean where a decrease is good.
 fn oriented(posterior: &Posterior, good: Direction) -> Posterior {
-    match (good, *posterior) {
-        (Direction::Increase, same) => same,
-        (Direction::Decrease, Posterior::Beta { a, b }) => Posterior::Beta { a: b, b: a },
-        (Direction::Decrease, mean @ (Posterior::Normal { .. } | Posterior::StudentT { .. })) => {
-            mean.times(-1.0)
-        }
+    match good {
+        Direction::Increase => *posterior,
+        Direction::Decrease => posterior.opposite(),
     }
 }
 

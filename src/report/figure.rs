@@ -174,7 +174,7 @@ pub(super) fn gate(metrics: &[Metric], metric: &Metric) -> Option<MetricIndex> {
 }
 
 fn plain_figure(metrics: &[Metric], metric: &Metric, moments: &Moments) -> Figure {
-    let (above, below) = units(metrics, metric);
+    let (above, below) = metric.units(metrics);
     let n = u64::try_from(moments.n).unwrap_or(0);
     let present = |sample| (n > 0).then_some(sample);
     let mean = || {
@@ -226,24 +226,6 @@ fn plain_figure(metrics: &[Metric], metric: &Metric, moments: &Moments) -> Figur
 pub(super) fn central(sample: &Sample) -> Option<Posterior> {
     let error = (sample.variance / sample.n as f64).sqrt();
     Posterior::normal(sample.mean, error).filter(|_| error > 0.0)
-}
-
-/// The units of y and x: above and below the line, or of the metric and its covariate.
-pub(super) fn units(metrics: &[Metric], metric: &Metric) -> (f64, f64) {
-    let unit = |index: MetricIndex| {
-        metrics
-            .get(usize::from(index.0))
-            .map_or(1.0, |of| of.kind.unit())
-    };
-    match metric.kind {
-        MetricKind::Ratio {
-            numerator,
-            denominator,
-        } => (unit(numerator), unit(denominator)),
-        MetricKind::Conversion { .. } | MetricKind::Count { .. } | MetricKind::Sum { .. } => {
-            (metric.kind.unit(), metric.kind.unit())
-        }
-    }
 }
 
 fn count(sum: i128) -> u64 {

@@ -15,7 +15,7 @@ use crate::stats::sequence::Sequence;
 use crate::stats::{Sample, kish};
 
 use super::adaptive::{MIN_EVENTS, NOISY, Shown};
-use super::figure::{Figure, central, units};
+use super::figure::{Figure, central};
 use super::totals::Sums;
 use super::{ALPHA, ComparisonReport, Method};
 
@@ -48,7 +48,7 @@ pub(super) fn figure(
     sums: &Sums,
     gate: Option<&Sums>,
 ) -> Figure {
-    let (above, below) = units(metrics, metric);
+    let (above, below) = metric.units(metrics);
     let (weighted, n) = (&sums.weighted, sums.visitors());
     let is_ratio = matches!(metric.kind, MetricKind::Ratio { .. });
     let mean = if is_ratio {

@@ -6,12 +6,11 @@ use super::super::cohorts::{self, Part};
 use super::super::maturity::{self, Learned, Maturity};
 use super::super::memory;
 use super::super::target::{Evidence, Situation};
-use super::{Estimate, Modelled, direction, sign};
+use super::{Estimate, Modelled, direction, estimates, sign};
 use crate::allocation::Arm;
 use crate::catalog::experiment::Model;
 use crate::catalog::metric::Direction;
 use crate::cell::PlainKey;
-use crate::epoch::EpochNumber;
 use crate::posterior::cohort::{self, Cohort, LogRates};
 use crate::posterior::discount::Remembered;
 use crate::posterior::{Posterior, best};
@@ -125,7 +124,7 @@ fn pooled(situation: Situation<'_>, memory: &Memory, maturity: &Maturity) -> Vec
     let posteriors: Vec<Posterior> = situation.arms.iter().map(posterior).collect();
     let wanted: Vec<Posterior> = match direction(situation) {
         Direction::Increase => posteriors.clone(),
-        Direction::Decrease => posteriors.iter().map(complement).collect(),
+        Direction::Decrease => posteriors.iter().map(Posterior::opposite).collect(),
     };
     let chances = best::evaluate(&wanted).prob_best;
     let estimate = |(posterior, prob_best): (&Posterior, f64)| Estimate {
@@ -162,14 +161,6 @@ fn exposures(situation: Situation<'_>, maturity: &Maturity) -> BTreeMap<Arm, f64
     exposures
 }
 
-/// The posterior of one less the rate; of a mean that is no rate, of its negative.
-fn complement(posterior: &Posterior) -> Posterior {
-    match *posterior {
-        Posterior::Beta { a, b } => Posterior::Beta { a: b, b: a },
-        Posterior::Normal { .. } | Posterior::StudentT { .. } => posterior.times(-1.0),
-    }
-}
-
 /// By the posterior of the ratios of rates.
 fn within_epochs(situation: Situation<'_>, maturity: &Maturity) -> (Vec<Estimate>, LogRates) {
     let cohorts = cohorts(situation, maturity);
@@ -177,36 +168,20 @@ fn within_epochs(situation: Situation<'_>, maturity: &Maturity) -> (Vec<Estimate
     for (position, seen) in situation.arms.iter().enumerate() {
         rates.covariance[position][position] += maturity.variance(seen.arm);
     }
-    let mut wanted = rates.clone();
-    for log in &mut wanted.mean {
-        *log *= sign(situation);
-    }
-    let estimate = |(arm, prob_best): (usize, f64)| {
-        let ratio = rates.mean[arm].exp();
-        Estimate {
-            mean: ratio,
-            sd: ratio * rates.covariance[arm][arm].sqrt(),
-            prob_best,
-        }
-    };
-    let chances = wanted.prob_best().into_iter().enumerate();
-    (chances.map(estimate).collect(), wanted)
+    let wanted = rates.times(sign(situation));
+    (estimates(&rates, &wanted.prob_best()), wanted)
 }
 
 /// What each epoch saw of the live variants, the older the lighter. Its visitors count relative to those of the most mature
 /// variant: only their ratio matters, and conversions never exceed them.
 fn cohorts(situation: Situation<'_>, maturity: &Maturity) -> Vec<Cohort> {
-    let weights = memory::weights(situation);
-    let weight = |epoch: &EpochNumber| {
-        let weights = weights.as_ref()?;
-        weights.get(epoch).copied()
-    };
+    let weight = memory::weights(situation);
     let arms: Vec<Arm> = situation.arms.iter().map(|seen| seen.arm).collect();
     let (entry, metric) = (situation.entry, situation.bandit.metric);
     let cohorts = cohorts::cohorts(entry, situation.cells, metric, &arms);
     let weighed = |((epoch, _), mut cohort): (Part, Cohort)| {
         maturity.apply(epoch, &arms, &mut cohort);
-        cohort.weight = weight(&epoch).unwrap_or(1.0);
+        cohort.weight = weight(epoch);
         cohort
     };
     cohorts.into_iter().map(weighed).collect()

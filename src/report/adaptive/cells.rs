@@ -7,7 +7,7 @@ use crate::catalog::metric::{Metric, MetricIndex, MetricKind};
 use crate::epoch::{Epoch, EpochNumber, Era, PlugIn};
 use crate::moments::{Moments, Observation};
 use crate::report::design::Design;
-use crate::report::figure::{Reader, units};
+use crate::report::figure::Reader;
 use crate::report::totals::EpochSums;
 use crate::time::Timestamp;
 
@@ -37,7 +37,7 @@ pub(in crate::report) struct Met {
 
 impl Table {
     fn new(design: &Design<'_>, epochs: &[EpochSums], metric: (MetricIndex, &Metric)) -> Self {
-        let units = units(&design.entry.experiment.metrics, metric.1);
+        let units = metric.1.units(&design.entry.experiment.metrics);
         let pivot = pivot(epochs);
         let mut table = Self {
             offset: [pivot.y as f64 / units.0, pivot.x as f64 / units.1],

@@ -3,7 +3,6 @@
 use super::super::super::memory;
 use super::super::super::target::Situation;
 use crate::allocation::Arm;
-use crate::catalog::metric::MetricKind;
 use crate::cell::{PlainKey, Row};
 use crate::epoch::EpochNumber;
 use crate::moments::Moments;
@@ -54,8 +53,7 @@ impl Sums {
 /// By epoch, oldest number first.
 pub(super) fn by_epoch(situation: Situation<'_>) -> Vec<Seen> {
     let arms: Vec<Arm> = situation.arms.iter().map(|seen| seen.arm).collect();
-    let weights = memory::weights(situation);
-    let weight = |epoch: EpochNumber| weights.as_ref()?.get(&epoch).copied();
+    let weight = memory::weights(situation);
     let metric = situation.bandit.metric;
     let own = situation.cells.of_metric(metric);
     let drawn = own.filter(|(key, _)| !key.row.holdout);
@@ -68,7 +66,7 @@ pub(super) fn by_epoch(situation: Situation<'_>) -> Vec<Seen> {
         metric,
     };
     let seen = |epoch: EpochNumber| Seen {
-        weight: weight(epoch).unwrap_or(1.0),
+        weight: weight(epoch),
         arms: arms
             .iter()
             .map(|arm| sums(situation, &key(epoch, *arm)))
@@ -78,7 +76,9 @@ pub(super) fn by_epoch(situation: Situation<'_>) -> Vec<Seen> {
 }
 
 fn sums(situation: Situation<'_>, key: &PlainKey) -> Sums {
-    let (above, below) = units(situation);
+    let experiment = &situation.entry.experiment;
+    let metric = experiment.metric(situation.bandit.metric);
+    let (above, below) = metric.map_or((1.0, 1.0), |of| of.units(&experiment.metrics));
     let cells = situation.cells;
     let plain: Moments = cells.plain.get(key).copied().unwrap_or_default();
     let orders = cells.orders.get(key).copied().unwrap_or_default();
@@ -94,24 +94,6 @@ fn sums(situation: Situation<'_>, key: &PlainKey) -> Sums {
             total: orders.y as f64 / above,
             squares: orders.yy.as_f64() / (above * above),
         },
-    }
-}
-
-/// Integers per unit of y and of x.
-fn units(situation: Situation<'_>) -> (f64, f64) {
-    let experiment = &situation.entry.experiment;
-    let unit = |index| {
-        let metric = experiment.metric(index);
-        metric.map_or(1.0, |metric| metric.kind.unit())
-    };
-    let own = situation.bandit.metric;
-    match experiment.metric(own).map(|metric| &metric.kind) {
-        Some(MetricKind::Ratio {
-            numerator,
-            denominator,
-        }) => (unit(*numerator), unit(*denominator)),
-        Some(MetricKind::Conversion { .. } | MetricKind::Count { .. } | MetricKind::Sum { .. })
-        | None => (unit(own), unit(own)),
     }
 }
 
