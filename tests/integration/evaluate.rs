@@ -21,7 +21,7 @@ const COLUMNS: [&str; 6] = [
 /// The golden log with a row per impression.
 fn recommender() -> String {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/ope");
-    let packed = std::fs::File::open(golden.join("random.csv.gz")).unwrap();
+    let packed = std::fs::File::open(golden.join("men/random.csv.gz")).unwrap();
     let mut text = String::new();
     GzDecoder::new(packed).read_to_string(&mut text).unwrap();
     let mut rows = String::from("position,item,propensity,click\n");
@@ -38,7 +38,7 @@ fn recommender() -> String {
 
 /// The golden policy, with the columns that the command wants.
 fn its_policy() -> String {
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/ope/policy.csv");
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/ope/men/policy.csv");
     let text = std::fs::read_to_string(golden).unwrap();
     text.replace("item,position,", "arm,context,")
 }

@@ -16,14 +16,36 @@ struct Line {
     moments: Moments,
 }
 
+/// A campaign's logs, the random one first, and the recommender's own policy.
+fn campaign(name: &str) -> ([&'static [u8]; 2], &'static str) {
+    macro_rules! campaign {
+        ($name:literal) => {
+            (
+                [
+                    include_bytes!(concat!(
+                        "../../../tests/golden/ope/",
+                        $name,
+                        "/random.csv.gz"
+                    )),
+                    include_bytes!(concat!("../../../tests/golden/ope/", $name, "/bts.csv.gz")),
+                ],
+                include_str!(concat!("../../../tests/golden/ope/", $name, "/policy.csv")),
+            )
+        };
+    }
+    match name {
+        "all" => campaign!("all"),
+        "men" => campaign!("men"),
+        "women" => campaign!("women"),
+        other => panic!("no campaign {other}"),
+    }
+}
+
+/// Its lines, from a name that has the campaign's in it.
 fn lines(log: &str) -> Vec<Line> {
-    let packed: &[u8] = match log {
-        "data/obd/random_men_compact.csv" => {
-            include_bytes!("../../../tests/golden/ope/random.csv.gz")
-        }
-        "data/obd/bts_men_compact.csv" => include_bytes!("../../../tests/golden/ope/bts.csv.gz"),
-        other => panic!("no log {other}"),
-    };
+    let named = |name: &&str| log.contains(name);
+    let name = ["women", "men", "all"].into_iter().find(named).unwrap();
+    let packed = campaign(name).0[usize::from(log.contains("bts"))];
     let mut text = String::new();
     let mut unpacked = flate2::read::GzDecoder::new(packed);
     unpacked.read_to_string(&mut text).unwrap();
@@ -126,20 +148,42 @@ fn figures_match_the_reference() {
 /// in 250 impressions more.
 #[test]
 fn figures_match_the_recommender() {
-    for case in golden::cases(include_str!("../../../tests/golden/bandit_ope.json")) {
+    let given = golden::cases(include_str!("../../../tests/golden/bandit_ope.json"));
+    let campaigns = golden::cases(include_str!(
+        "../../../tests/golden/bandit_ope_campaigns.json"
+    ));
+    let mut refused = 0;
+    for case in given.into_iter().chain(campaigns) {
+        let name = case.name.split('/').next_back().unwrap();
         let log = log(&lines(case.input["log"].as_str().unwrap()));
+        let items = u32::try_from(case.input["K"].as_u64().unwrap()).unwrap();
+        let share = 1.0 / f64::from(items);
         let policy = match case.input["policy"].as_str().unwrap() {
             "uniform" => (1..=3)
-                .flat_map(|position| (0..34).map(move |item| (choice(position, item), 1.0 / 34.0)))
+                .flat_map(|position| (0..items).map(move |item| (choice(position, item), share)))
                 .collect(),
-            _ => recommender(),
+            _ => recommender(name),
         };
         let policy = Policy::new(policy).unwrap();
         let prior = Prior {
             visitors: 250.0,
             mean: 1.0 / 250.0,
         };
-        let judged = evaluate(&log.cells(&policy, prior, 1.0), 0.05).unwrap();
+        let judged = match evaluate(&log.cells(&policy, prior, 1.0), 0.05) {
+            Ok(judged) => judged,
+            // Some items were shown to one woman in 100,000: two visitors have nearly all the weight.
+            Err(refusal) => {
+                assert_eq!(case.name, "bts->random/women");
+                let Refusal::FewEffective(overlap) = refusal else {
+                    panic!("{refusal:?}");
+                };
+                case.check("ess", &[overlap.effective]);
+                case.check("w_max", &[overlap.largest_weight]);
+                case.check("w_mean", &[overlap.mean_weight]);
+                refused += 1;
+                continue;
+            }
+        };
         case.check("ips", &[judged.ips.estimate]);
         case.check("ips_se", &[judged.ips.std_error.unwrap()]);
         case.check("snips", &[judged.snips.estimate]);
@@ -150,10 +194,11 @@ fn figures_match_the_recommender() {
         case.check("w_mean", &[judged.overlap.mean_weight]);
         case.check("behavior_mean", &[judged.logged]);
     }
+    assert_eq!(refused, 1);
 }
 
-fn recommender() -> BTreeMap<Choice, f64> {
-    let text = include_str!("../../../tests/golden/ope/policy.csv");
+fn recommender(campaign_of: &str) -> BTreeMap<Choice, f64> {
+    let text = campaign(campaign_of).1;
     let line = |line: &str| {
         let fields: Vec<&str> = line.split(',').collect();
         let of = choice(fields[1].parse().unwrap(), fields[0].parse().unwrap());
