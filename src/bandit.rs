@@ -19,7 +19,7 @@
 //! and contexts. It neither ends by itself nor tells changes of what works.
 
 mod belief;
-pub mod caps;
+mod caps;
 mod cohorts;
 mod contextual;
 pub mod drift;
@@ -31,10 +31,11 @@ mod newcomer;
 mod plug_in;
 pub mod revert;
 mod shares;
-pub mod stop;
+mod stop;
 mod target;
 #[cfg(test)]
 mod tests;
+pub mod tick;
 
 use crate::allocation::{Allocation, Arm};
 use crate::catalog::Entry;

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::allocation::{Allocation, Arm, Propensity};
+use crate::bandit::tick::Next;
 use crate::catalog::{Conclusion, Source, Trip};
 use crate::epoch::{Epoch, EpochNumber};
 use crate::id::{EventId, EventName, ExperimentKey, SessionId, VisitorId};
@@ -143,6 +144,20 @@ pub struct Tracked {
     pub at: Timestamp,
     /// Its properties: a JSON object as text, or empty.
     pub properties: String,
+}
+
+impl Event {
+    /// What an experiment does by itself.
+    pub fn by_itself(experiment: ExperimentKey, next: Next, at: Timestamp) -> Self {
+        match next {
+            Next::Conclude(conclusion) => Self::Transitioned(Transitioned {
+                experiment,
+                transition: Transition::Conclude(conclusion),
+                at,
+            }),
+            Next::Open(epoch) => Self::Opened { experiment, epoch },
+        }
+    }
 }
 
 /// Name of the event that takes an order back.

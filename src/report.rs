@@ -71,6 +71,7 @@ pub use headline::{Evidence, Headline, Shown, View};
 pub use looks::Looks;
 pub use scaled::Scaled;
 pub use shape::*;
+pub use traffic::is_mismatched;
 pub use verdict::{Decision, Reason, ReasonCode, Verdict};
 
 use std::collections::BTreeSet;

@@ -63,7 +63,7 @@ fn order_cap(cells: &Cells, metric: usize) -> Option<i64> {
 }
 
 /// The epoch that freezes every cap whose warm-up is over; `None` without one.
-pub fn freeze(entry: &Entry, cells: &Cells, now: Timestamp) -> Option<Epoch> {
+pub(super) fn freeze(entry: &Entry, cells: &Cells, now: Timestamp) -> Option<Epoch> {
     let current = entry.epoch().filter(|_| entry.is_running())?;
     let metrics = &entry.experiment.metrics;
     let mut caps: Vec<Option<i64>> = (0..metrics.len()).map(|at| current.cap(at)).collect();

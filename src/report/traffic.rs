@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use crate::allocation::Propensity;
 use crate::catalog::Entry;
-use crate::cell::Row;
+use crate::cell::{Cells, Row};
 use crate::epoch::context::ContextCell;
 use crate::epoch::{Cause, Epoch, EpochNumber};
 use crate::stats::srm::{self, EpochCounts, Srm};
+use crate::time::Timestamp;
 
 use super::design::{Design, Named};
 use super::{Question, VariantTraffic};
@@ -27,7 +28,8 @@ impl Traffic {
     ) -> Self {
         let count = |visitors: &i64| u64::try_from(*visitors).unwrap_or(0);
         let total: u64 = assigned.values().map(count).sum();
-        let epochs = epochs(question, design, assigned);
+        let sources = (question.entry, question.cells);
+        let epochs = epochs(sources, design, assigned, question.until.is_none());
         let expected = expected(&epochs);
         let variant = |(position, named): (usize, &Named)| {
             let of = assigned.iter().filter(|((_, row), _)| *row == named.row);
@@ -52,6 +54,14 @@ impl Traffic {
     }
 }
 
+/// Whether the visitors per variant do not fit the propensities under which they were assigned.
+pub fn is_mismatched(entry: &Entry, cells: &Cells, now: Timestamp) -> bool {
+    let assigned = cells.assigned(None);
+    let design = Design::new(entry, now, &assigned);
+    let srm = srm::adaptive(&epochs((entry, cells), &design, &assigned, true));
+    srm.verdict == srm::Verdict::Mismatch
+}
+
 /// The share of new visitors that each live variant gets in an epoch.
 pub(super) fn weights(entry: &Entry, epoch: Option<&Epoch>) -> BTreeMap<String, f64> {
     let allocation = epoch.map(|epoch| epoch.allocation.iter());
@@ -68,11 +78,12 @@ pub(super) fn weights(entry: &Entry, epoch: Option<&Epoch>) -> BTreeMap<String, 
 /// Counts and propensities of every epoch that has visitors, in the order of the rows; of every context where an epoch
 /// tells them apart. As of an earlier day, visitors are not kept by context, and those of such epochs are left out.
 fn epochs(
-    question: &Question<'_>,
+    (entry, cells): (&Entry, &Cells),
     design: &Design<'_>,
     assigned: &BTreeMap<(EpochNumber, Row), i64>,
+    present: bool,
 ) -> Vec<EpochCounts> {
-    let epochs = &question.entry.epochs;
+    let epochs = &entry.epochs;
     let is_parted = |number| {
         let epoch: Option<&Epoch> = epochs.get(number);
         epoch.is_some_and(|epoch| epoch.contexts.is_some())
@@ -81,7 +92,6 @@ fn epochs(
     let whole = whole
         .filter(|((number, _), _)| !is_parted(*number))
         .map(|((number, row), visitors)| ((*number, None), *row, *visitors));
-    let present = question.until.is_none();
     let drawn_for = |number| {
         epochs
             .get(number)?
@@ -91,7 +101,7 @@ fn epochs(
             .first()
             .copied()
     };
-    let parts = question.cells.contexts.iter();
+    let parts = cells.contexts.iter();
     let parts = parts.filter(|(key, _)| present && drawn_for(key.epoch) == Some(key.metric.0));
     let parts = parts.map(|(key, moments)| ((key.epoch, Some(key.context)), key.row, moments.n));
     let mut counts: BTreeMap<(EpochNumber, Option<ContextCell>), Vec<u64>> = BTreeMap::new();

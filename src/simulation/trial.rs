@@ -17,16 +17,17 @@ use super::{Course, Decided, Outcome, best};
 use crate::allocation::{Arm, Propensity};
 use crate::assign::decision::Trace;
 use crate::assign::{self, Request, assign};
-use crate::bandit::stop::News;
+use crate::bandit::tick::{self, Asked, News, Next};
 use crate::bandit::{self, Proposal, Urgency};
 use crate::catalog::audience::Attributes;
 use crate::catalog::{Catalog, Entry, Serial};
 use crate::cell::Cells;
 use crate::epoch::Epoch;
 use crate::epoch::context::ContextCell;
-use crate::event::{Assigned, Event, Tracked, Transition, Transitioned};
+use crate::event::{Assigned, Event, Tracked};
 use crate::fold::{Delta, View, fold};
 use crate::id::EventId;
+use crate::report::is_mismatched;
 use crate::time::{Timestamp, Zone};
 use crate::visitor::{Record, VisitorKey};
 
@@ -228,41 +229,26 @@ impl<'s> Trial<'s> {
         self.state.take(&event, due.at, true);
     }
 
-    /// Ends the search, or opens the epoch that a cap, or else the policy, wants now: what the engine does on a tick.
+    /// What the experiment does by itself, as the engine has it on a tick.
     fn reallocate(&mut self, now: Timestamp) {
-        let news = self.news();
-        let cells = &self.state.cells;
-        if let Some(conclusion) = bandit::stop::stop(self.entry(), cells, now, news) {
+        let (entry, cells) = (self.entry(), &self.state.cells);
+        let news = News::since(self.looked, cells.information);
+        let asked = Asked {
+            news,
+            urgency: self.scenario.traffic.urgency,
+            is_sound: &|| !is_mismatched(entry, cells, now),
+        };
+        let next = tick::next(entry, cells, now, asked);
+        if news == News::Some {
+            self.looked = Some(cells.information);
+        }
+        let Some(next) = next else { return };
+        if let Next::Conclude(conclusion) = &next {
             self.stopped = Some(decided(now, conclusion.winner));
-            let event = Event::Transitioned(Transitioned {
-                experiment: self.entry().experiment.key.clone(),
-                transition: Transition::Conclude(conclusion),
-                at: now,
-            });
-            self.state.take(&event, now, true);
-            return;
         }
-        let frozen = bandit::caps::freeze(self.entry(), cells, now);
-        let urgency = self.scenario.traffic.urgency;
-        let epoch = frozen.or_else(|| proposed(self.entry(), cells, now, urgency));
-        if let Some(epoch) = epoch {
-            let experiment = self.entry().experiment.key.clone();
-            let event = Event::Opened { experiment, epoch };
-            self.state.take(&event, now, true);
-        }
-    }
-
-    /// Whether 1 % was learned since the last time, as the engine has it.
-    fn news(&mut self) -> News {
-        let information = self.state.cells.information;
-        if self
-            .looked
-            .is_some_and(|last| information <= last + last / 100)
-        {
-            return News::None;
-        }
-        self.looked = Some(information);
-        News::Some
+        let experiment = self.entry().experiment.key.clone();
+        let event = Event::by_itself(experiment, next, now);
+        self.state.take(&event, now, true);
     }
 
     /// What came of it: the choice is the winner of a search that ended, or else the variant with the largest posterior
@@ -270,7 +256,7 @@ impl<'s> Trial<'s> {
     pub(super) fn finish(mut self) -> Outcome {
         self.tally.mark(true);
         let now = arrival(&self.scenario.traffic, self.tally.visitors());
-        let wanted = proposed(self.entry(), &self.state.cells, now, Urgency::Forced);
+        let wanted = proposed(self.entry(), &self.state.cells, now);
         let epoch = wanted.as_ref().or_else(|| self.entry().epoch());
         let variants = self.scenario.truth.variants.len();
         let winner = self.stopped.and_then(|stopped| stopped.variant);
@@ -354,9 +340,9 @@ fn shares(epoch: &Epoch, variants: usize) -> Vec<f64> {
     (0..variants).map(share).collect()
 }
 
-/// The epoch that the policy proposes.
-fn proposed(entry: &Entry, cells: &Cells, now: Timestamp, urgency: Urgency) -> Option<Epoch> {
-    match bandit::reallocate(entry, cells, now, urgency) {
+/// The epoch that the policy proposes if it is asked.
+fn proposed(entry: &Entry, cells: &Cells, now: Timestamp) -> Option<Epoch> {
+    match bandit::reallocate(entry, cells, now, Urgency::Forced) {
         Proposal::Open(epoch) => Some(epoch),
         Proposal::Keep(_) => None,
     }

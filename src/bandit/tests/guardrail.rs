@@ -2,7 +2,8 @@
 
 use super::promotion::add_of;
 use super::*;
-use crate::bandit::stop::{News, stop};
+use crate::bandit::stop::stop;
+use crate::bandit::tick::News;
 
 const REFUNDS: MetricIndex = MetricIndex(1);
 

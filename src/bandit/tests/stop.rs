@@ -5,7 +5,8 @@ use rand_distr::{Binomial, Distribution};
 
 use super::promotion::add;
 use super::*;
-use crate::bandit::stop::{News, stop};
+use crate::bandit::stop::stop;
+use crate::bandit::tick::{Asked, News, Next, next};
 use crate::catalog::{Conclusion, Scope};
 
 const DAY: i64 = 86_400;
@@ -23,6 +24,22 @@ fn after(entry: &Entry, counts: &[(i64, i64)], days: i64) -> Option<Conclusion> 
 
 const CLEAR: [(i64, i64); 3] = [(1_000, 50), (1_000, 90), (1_000, 50)];
 const OPEN: [(i64, i64); 3] = [(1_000, 50), (1_000, 55), (1_000, 50)];
+
+/// Lost visitors may be the ones who would have decided otherwise: no winner goes to everybody by itself then.
+#[test]
+fn it_does_not_end_on_visitors_that_do_not_fit_their_propensities() {
+    let entry = running(true.into());
+    let ends = |is_sound: bool| {
+        let asked = Asked {
+            news: News::Some,
+            urgency: Urgency::Tick,
+            is_sound: &|| is_sound,
+        };
+        let next = next(&entry, &cells(&CLEAR), at(14 * DAY), asked);
+        matches!(next, Some(Next::Conclude(_)))
+    };
+    assert!(ends(true) && !ends(false));
+}
 
 #[test]
 fn it_ends_after_the_minimum_duration_once_nothing_is_left_to_find() {
