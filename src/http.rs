@@ -17,6 +17,7 @@ mod experiments;
 mod explain;
 mod import;
 mod incoming;
+mod ofrep;
 mod operations;
 mod plan;
 mod report;
@@ -48,6 +49,8 @@ pub fn routes(config: &mut ServiceConfig, server: &Server) {
         .app_data(web::PayloadConfig::new(body::MAX_BODY))
         .service(resource("/api/v1/assignments").route(web::post().to(assignments::one)))
         .service(resource("/api/v1/events").route(web::post().to(events::track)))
+        .service(resource("/ofrep/v1/evaluate/flags").route(web::post().to(ofrep::bulk)))
+        .service(resource("/ofrep/v1/evaluate/flags/{key}").route(web::post().to(ofrep::single)))
         .service(
             web::scope("")
                 .wrap(TracingLogger::default())
@@ -115,10 +118,10 @@ fn hot_span(route: &'static str, server: &Server) -> Option<Span> {
 }
 
 /// Answers within a span, and logs how.
-async fn logged(
+async fn logged<E: std::fmt::Display>(
     span: Span,
-    answer: impl Future<Output = Result<HttpResponse, Problem>>,
-) -> Result<HttpResponse, Problem> {
+    answer: impl Future<Output = Result<HttpResponse, E>>,
+) -> Result<HttpResponse, E> {
     let answered = answer.instrument(span.clone()).await;
     match &answered {
         Ok(response) => {

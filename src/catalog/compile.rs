@@ -152,12 +152,15 @@ fn variants(
         .iter()
         .map(|variant| variant.weight.unwrap_or(1.0))
         .sum();
+    let mut values = spec.variants.iter().filter_map(|of| of.value.as_ref());
+    let is_fraction = values.any(Value::is_f64);
     let before: Vec<bool> = all
         .iter_mut()
         .map(|variant| std::mem::replace(&mut variant.live, false))
         .collect();
     for (at, given) in spec.variants.iter().enumerate() {
-        let next = revision(given, &all, total, at)?;
+        let value = given.value.as_ref().map(|value| text(value, is_fraction));
+        let next = revision((given, value), &all, total, at)?;
         let kept = all.iter_mut().zip(&before).find(|(variant, was_live)| {
             let same = variant.payload == next.payload && variant.value == next.value;
             **was_live && variant.key == next.key && (same || edit == Edit::Cosmetic)
@@ -190,9 +193,17 @@ fn variants(
     Ok((all, arm.ok_or_else(missing)?))
 }
 
+/// A flag value as JSON. Where a variant's is a fraction all are, so that 1 is 1.0: typed clients tell them apart.
+fn text(value: &Value, is_fraction: bool) -> String {
+    match value.as_f64().filter(|_| is_fraction) {
+        Some(number) => Value::from(number).to_string(),
+        None => value.to_string(),
+    }
+}
+
 /// A variant as a revision after all earlier ones of its key.
 fn revision(
-    given: &VariantSpec,
+    (given, value): (&VariantSpec, Option<String>),
     all: &[Variant],
     total: f64,
     at: usize,
@@ -221,7 +232,7 @@ fn revision(
         key,
         revision,
         payload: Arc::from(given.payload.to_string()),
-        value: given.value.as_ref().map(Value::to_string).map(Arc::from),
+        value: value.map(Arc::from),
         weight: given.weight.unwrap_or(1.0) / total,
         cost: given.cost.unwrap_or(0.0),
         live: true,

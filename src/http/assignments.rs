@@ -81,14 +81,14 @@ pub(super) async fn batch(
     Ok(respond(out))
 }
 
-fn agent(request: &HttpRequest) -> Option<&str> {
+pub(super) fn agent(request: &HttpRequest) -> Option<&str> {
     request
         .headers()
         .get(USER_AGENT)
         .and_then(|agent| agent.to_str().ok())
 }
 
-async fn record(server: &Server, answers: &mut [Answers<'_>]) -> Result<(), Problem> {
+pub(super) async fn record(server: &Server, answers: &mut [Answers<'_>]) -> Result<(), Problem> {
     let mut all: Vec<&mut Answers<'_>> = answers.iter_mut().collect();
     record_all(server, &mut all).await
 }

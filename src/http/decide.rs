@@ -113,6 +113,14 @@ pub(super) fn decide<'a>(
 }
 
 impl Wire<'_> {
+    /// The same for one experiment alone.
+    pub(super) fn only(self, key: &str) -> Self {
+        Self {
+            experiments: Some(vec![key.to_owned().into()]),
+            ..self
+        }
+    }
+
     fn wants(&self, entry: &Entry) -> bool {
         let touchpoint = entry.experiment.spec.touchpoint.as_deref();
         self.touchpoint

@@ -9,6 +9,7 @@
 mod client;
 mod harness;
 mod model;
+mod ofrep;
 
 mod answers;
 mod architecture;

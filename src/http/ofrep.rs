@@ -1,0 +1,176 @@
+//! OpenFeature's remote evaluation protocol (OFREP 0.3): an experiment is a flag, a variant's value the flag's. A stock
+//! provider needs nothing but our address.
+//!
+//! A bulk answer holds nothing that changes by itself, so that its `ETag`, a hash of what was evaluated for this context,
+//! lets a client's polls end with 304.
+
+mod context;
+mod failure;
+mod flag;
+
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use actix_web::web::{Data, Path};
+use actix_web::{HttpRequest, HttpResponse};
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::assignments::{agent, record};
+use super::body::{self, Body};
+use super::decide::{self, Answers};
+use super::{Server, hot_span, logged};
+use crate::assign::decision::{Decision, Reason, Trace};
+use crate::assign::{Request, assign};
+use crate::catalog::Entry;
+use crate::engine::Snapshot;
+use crate::time::Timestamp;
+use context::Context;
+use failure::{ErrorCode, Failure};
+
+/// `POST /ofrep/v1/evaluate/flags/{key}`.
+pub(super) async fn single(
+    server: Data<Server>,
+    request: HttpRequest,
+    key: Path<String>,
+    body: Body,
+) -> Result<HttpResponse, Failure> {
+    let key = key.into_inner();
+    let evaluated = evaluate_one(&server, &request, &key, body);
+    let answer = match hot_span("ofrep/single", &server) {
+        None => evaluated.await,
+        Some(span) => Box::pin(logged(span, evaluated)).await,
+    };
+    answer.map_err(|failure| failure.of(key))
+}
+
+/// `POST /ofrep/v1/evaluate/flags`: all experiments of a visitor.
+pub(super) async fn bulk(
+    server: Data<Server>,
+    request: HttpRequest,
+    body: Body,
+) -> Result<HttpResponse, Failure> {
+    let evaluated = evaluate_all(&server, &request, body);
+    match hot_span("ofrep/bulk", &server) {
+        None => evaluated.await,
+        Some(span) => Box::pin(logged(span, evaluated)).await,
+    }
+}
+
+async fn evaluate_one(
+    server: &Server,
+    request: &HttpRequest,
+    key: &str,
+    body: Body,
+) -> Result<HttpResponse, Failure> {
+    let context = Context::read(&body::bytes(body)?)?;
+    let snapshot = server.engine.snapshot();
+    let entry = snapshot.catalog.get(key);
+    let entry = entry.filter(|entry| !entry.lifecycle.archived);
+    let entry = entry.ok_or_else(|| {
+        Failure::new(
+            ErrorCode::FlagNotFound,
+            format!("There is no experiment {key:?}."),
+        )
+    })?;
+    let mut out = Vec::with_capacity(256);
+    let Some(visitor) = context.visitor.clone() else {
+        let decision = nobodys(entry, &context, server.engine.clock().now())?;
+        flag::write(&mut out, entry, &decision, None);
+        return Ok(respond(out));
+    };
+    let wire = context.wire(visitor).only(key);
+    let mut answers = decide::decide(server, &snapshot, wire, agent(request))?;
+    drop(snapshot);
+    record(server, std::slice::from_mut(&mut answers)).await?;
+    if let Some((entry, decision)) = answers.list.first().and_then(|of| of.decided.as_ref()) {
+        flag::write(&mut out, entry, decision, Some(&answers.visitor));
+    }
+    Ok(respond(out))
+}
+
+async fn evaluate_all(
+    server: &Server,
+    request: &HttpRequest,
+    body: Body,
+) -> Result<HttpResponse, Failure> {
+    let context = Context::read(&body::bytes(body)?)?;
+    let snapshot = server.engine.snapshot();
+    let out = match context.visitor.clone() {
+        None => all_nobodys(&snapshot, &context, server.engine.clock().now()),
+        Some(visitor) => {
+            let wire = context.wire(visitor);
+            let mut answers = decide::decide(server, &snapshot, wire, agent(request))?;
+            drop(snapshot);
+            record(server, std::slice::from_mut(&mut answers)).await?;
+            all(&answers)
+        }
+    };
+    let tag = format!("\"{:032x}\"", xxh3_128(&out));
+    let known = request.headers().get(IF_NONE_MATCH);
+    let known = known.and_then(|known| known.to_str().ok());
+    // Whoever compresses on the way makes tags weak.
+    let is_known = known.is_some_and(|known| known.contains(&tag));
+    Ok(if is_known {
+        HttpResponse::NotModified()
+            .insert_header((ETAG, tag))
+            .finish()
+    } else {
+        let mut response = respond(out);
+        if let Ok(tag) = tag.parse() {
+            response.headers_mut().insert(ETAG, tag);
+        }
+        response
+    })
+}
+
+/// The flags of a visitor.
+fn all(answers: &Answers<'_>) -> Vec<u8> {
+    let decided = answers.list.iter().filter_map(|of| of.decided.as_ref());
+    let mut out = Vec::with_capacity(32 + 224 * answers.list.len());
+    flag::list(&mut out, decided, |out, (entry, decision)| {
+        flag::write(out, entry, decision, None);
+    });
+    out
+}
+
+/// The flags where no visitor is named: those that need one say so.
+fn all_nobodys(snapshot: &Snapshot, context: &Context, now: Timestamp) -> Vec<u8> {
+    let listed = snapshot.catalog.iter().filter(|entry| entry.is_listed());
+    let mut out = Vec::new();
+    flag::list(&mut out, listed, |out, entry| {
+        match nobodys(entry, context, now) {
+            Ok(decision) => flag::write(out, entry, &decision, None),
+            Err(failure) => {
+                let key = entry.experiment.key.to_string();
+                out.extend(failure.of(key).body().to_string().into_bytes());
+            }
+        }
+    });
+    out
+}
+
+/// What an experiment answers without knowing whom: only one that is not drawn has an answer.
+fn nobodys(entry: &Entry, context: &Context, now: Timestamp) -> Result<Decision, Failure> {
+    let request = Request {
+        visitor: "",
+        session: None,
+        attributes: &context.attributes,
+        forced: None,
+        bot: false,
+        held_globally: false,
+        now,
+    };
+    let decision = assign(entry, &request, None, &mut Trace::default());
+    if matches!(decision.reason, Reason::Inactive | Reason::Concluded) {
+        return Ok(decision);
+    }
+    Err(Failure::new(
+        ErrorCode::TargetingKeyMissing,
+        "The context needs a targetingKey: the visitor's id.",
+    ))
+}
+
+fn respond(body: Vec<u8>) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, "application/json"))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .body(body)
+}

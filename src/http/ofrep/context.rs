@@ -1,0 +1,74 @@
+//! The evaluation context: who asks, and what is known of them.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::super::decide::{self, Wire};
+use super::failure::{ErrorCode, Failure};
+use crate::catalog::audience::Attributes;
+use crate::id::{SessionId, VisitorId};
+
+/// A context, read.
+#[derive(Debug)]
+pub(super) struct Context {
+    /// The `targetingKey`; `None` without one.
+    pub(super) visitor: Option<VisitorId>,
+    /// The context's `session`.
+    pub(super) session: Option<SessionId>,
+    /// Everything else.
+    pub(super) attributes: Attributes,
+}
+
+impl Context {
+    /// Reads the body of a request.
+    pub(super) fn read(body: &[u8]) -> Result<Self, Failure> {
+        // Other members of the body are left to newer clients.
+        let mut body: Map<String, Value> = serde_json::from_slice(body).map_err(|error| {
+            Failure::new(
+                ErrorCode::ParseError,
+                format!("The body is not {{\"context\": {{…}}}}: {error}."),
+            )
+        })?;
+        let mut values: BTreeMap<String, Value> = match body.remove("context") {
+            Some(Value::Object(values)) => values.into_iter().collect(),
+            None | Some(Value::Null) => BTreeMap::new(),
+            Some(Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
+                return Err(invalid("context", "must be an object"));
+            }
+        };
+        let visitor = text(&mut values, "targetingKey")?;
+        let visitor = visitor.map(|id| VisitorId::parse(&id));
+        let session = text(&mut values, "session")?.map(|id| SessionId::parse(&id));
+        let attributes = Attributes::new(values).map_err(|error| invalid("context", error))?;
+        Ok(Self {
+            visitor: visitor
+                .transpose()
+                .map_err(|error| invalid("targetingKey", error))?,
+            session: session
+                .transpose()
+                .map_err(|error| invalid("session", error))?,
+            attributes,
+        })
+    }
+
+    /// The same as a request of the native API.
+    pub(super) fn wire(self, visitor: VisitorId) -> Wire<'static> {
+        decide::wire(visitor, self.session, self.attributes)
+    }
+}
+
+/// Takes a text out; an empty one is none.
+fn text(values: &mut BTreeMap<String, Value>, name: &str) -> Result<Option<String>, Failure> {
+    match values.remove(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text).filter(|text| !text.is_empty())),
+        Some(Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+            Err(invalid(name, "must be a string"))
+        }
+    }
+}
+
+fn invalid(name: &str, detail: impl std::fmt::Display) -> Failure {
+    Failure::new(ErrorCode::InvalidContext, format!("{name} {detail}."))
+}
