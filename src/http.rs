@@ -21,6 +21,7 @@ mod ofrep;
 mod operations;
 mod plan;
 mod report;
+mod segment;
 
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, Resource};
@@ -51,6 +52,7 @@ pub fn routes(config: &mut ServiceConfig, server: &Server) {
         .service(resource("/api/v1/events").route(web::post().to(events::track)))
         .service(resource("/ofrep/v1/evaluate/flags").route(web::post().to(ofrep::bulk)))
         .service(resource("/ofrep/v1/evaluate/flags/{key}").route(web::post().to(ofrep::single)))
+        .service(resource("/v1/{call}").route(web::post().to(segment::call)))
         .service(
             web::scope("")
                 .wrap(TracingLogger::default())
@@ -73,6 +75,9 @@ fn traced(config: &mut ServiceConfig, server: &Server) {
         .configure(of_an_experiment)
         .service(resource("/api/v1/holdout/report").route(web::get().to(report::holdout)))
         .service(resource("/api/v1/plan").route(web::post().to(plan::plan)))
+        .service(
+            resource("/v1/projects/{write_key}/settings").route(web::get().to(segment::settings)),
+        )
         .configure(operated);
     if server.engine.clock().is_manual() {
         let clock = resource("/api/v1/clock")

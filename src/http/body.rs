@@ -1,6 +1,11 @@
 //! Bodies: bytes in, values out, and for what can not be read the path of the mistake.
 
+use std::io::Read;
+
+use actix_web::HttpRequest;
+use actix_web::http::header::CONTENT_ENCODING;
 use actix_web::web::Bytes;
+use flate2::read::MultiGzDecoder;
 use serde::Deserialize;
 
 use super::error::{Code, Problem};
@@ -32,6 +37,37 @@ pub(super) fn bytes(body: Body) -> Result<Bytes, Problem> {
             )
         }
     })
+}
+
+/// A body as it was before it was compressed; at most [`MAX_BODY`] bytes either way.
+///
+/// # Errors
+/// [`Code::BodyTooLarge`] or [`Code::InvalidEncoding`].
+pub(super) fn inflated(request: &HttpRequest, body: Bytes) -> Result<Bytes, Problem> {
+    let encoding = request.headers().get(CONTENT_ENCODING);
+    match encoding.and_then(|encoding| encoding.to_str().ok()) {
+        None | Some("identity" | "") => Ok(body),
+        Some("gzip") => {
+            let mut inflated = Vec::new();
+            let limit = MAX_BODY as u64 + 1;
+            let read = MultiGzDecoder::new(&body[..])
+                .take(limit)
+                .read_to_end(&mut inflated);
+            read.map_err(|error| {
+                let detail = format!("The gzip stream is damaged: {error}.");
+                Problem::new(Code::InvalidEncoding, detail)
+            })?;
+            if inflated.len() > MAX_BODY {
+                let detail = format!("An unpacked body may have at most {MAX_BODY} bytes.");
+                return Err(Problem::new(Code::BodyTooLarge, detail));
+            }
+            Ok(inflated.into())
+        }
+        Some(other) => {
+            let detail = format!("{other} is not supported: send gzip.");
+            Err(Problem::new(Code::InvalidEncoding, detail))
+        }
+    }
 }
 
 /// Reads JSON, borrowing from the body. The path of a mistake is only looked for when there is one.

@@ -111,6 +111,22 @@ fn time_problem(error: &TimeError, path: &str) -> Problem {
     Problem::at(code, path, error.to_string())
 }
 
+/// When an event happened: the client's time, corrected, or now.
+///
+/// # Errors
+/// As [`timestamp`].
+pub(super) fn at(
+    raw: Option<&RawValue>,
+    path: &str,
+    received: Received,
+) -> Result<Timestamp, Problem> {
+    let Some(at) = raw.map(|raw| timestamp(raw, path)).transpose()? else {
+        return Ok(received.now);
+    };
+    let corrected = received.correct(at);
+    corrected.map_err(|error| time_problem(&error, path))
+}
+
 /// Reads one event. `fresh_id` names events that bring no id of their own.
 ///
 /// # Errors
@@ -122,15 +138,7 @@ pub(super) fn event(
     fresh_id: impl FnOnce() -> Option<EventId>,
 ) -> Result<Tracked, Problem> {
     let wire: WireEvent<'_> = body::json(raw.as_bytes())?;
-    let at = wire
-        .timestamp
-        .map(|raw| timestamp(raw, "timestamp"))
-        .transpose()?;
-    let at = at.map_or(Ok(received.now), |at| {
-        received
-            .correct(at)
-            .map_err(|error| time_problem(&error, "timestamp"))
-    })?;
+    let at = at(wire.timestamp, "timestamp", received)?;
     let properties = wire.properties.map_or("", RawValue::get);
     check_properties(catalog, &wire.event, properties)?;
     let id = wire.id.or_else(fresh_id);
@@ -149,7 +157,14 @@ pub(super) fn event(
 const DEEP: usize = 2 * 128;
 
 /// Properties are an object, and those that metrics read are amounts.
-fn check_properties(catalog: &Catalog, event: &EventName, properties: &str) -> Result<(), Problem> {
+///
+/// # Errors
+/// [`Code::InvalidField`] or [`Code::InvalidAmount`] with the path.
+pub(super) fn check_properties(
+    catalog: &Catalog,
+    event: &EventName,
+    properties: &str,
+) -> Result<(), Problem> {
     if properties.is_empty() || properties == "null" {
         return Ok(());
     }

@@ -38,5 +38,6 @@ mod pressure;
 mod readme;
 mod revenue;
 mod rewards;
+mod segment;
 mod simulate;
 mod verdict;

@@ -1,0 +1,127 @@
+//! The Segment tracking API: what analytics.js and the server SDKs of several vendors send reaches us unchanged.
+//!
+//! Their clients drop what is answered 4xx and repeat for hours what is answered 5xx, so a batch with some bad events is
+//! answered 200 and keeps the good ones; who integrates asks with `X-Strict-Mode: 1` and is told the reasons by 400. Content
+//! types mean nothing here: browsers send JSON as `text/plain`, others gzip as a form.
+//!
+//! `track`, `page` and `screen` become events; the other calls are acknowledged.
+
+mod item;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::RETRY_AFTER;
+use actix_web::web::{Data, Path};
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Deserialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use super::Server;
+use super::body::{self, Body, MAX_BATCH};
+use super::decide::durable;
+use super::error::{Code, Problem};
+use super::incoming::{self, Counts, Received, Rejection};
+use crate::event::Event;
+use crate::telemetry;
+use item::{Call, Read};
+
+/// Longest item, in bytes.
+const MAX_ITEM: usize = 32 << 10;
+
+#[derive(Deserialize)]
+struct Batch<'a> {
+    #[serde(borrow)]
+    batch: Vec<&'a RawValue>,
+    #[serde(borrow, default, rename = "sentAt")]
+    sent_at: Option<&'a RawValue>,
+}
+
+/// `POST /v1/{call}`: one call, or under `batch` and `import` many.
+pub(super) async fn call(
+    server: Data<Server>,
+    request: HttpRequest,
+    name: Path<String>,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
+    match received(&server, &request, &name, body).await {
+        Err(problem) if problem.code == Code::Overloaded => Ok(HttpResponse::TooManyRequests()
+            .insert_header((RETRY_AFTER, "1"))
+            .json(problem.body())),
+        answer => answer,
+    }
+}
+
+/// `GET /v1/projects/{writeKey}/settings`: what analytics.js asks for before it sends anything, with us as its host.
+pub(super) async fn settings(request: HttpRequest, key: Path<String>) -> HttpResponse {
+    let connection = request.connection_info();
+    let host = format!("{}/v1", connection.host());
+    HttpResponse::Ok().json(json!({
+        "integrations": {
+            "Segment.io": { "apiKey": *key, "apiHost": host, "protocol": connection.scheme() },
+        },
+    }))
+}
+
+async fn received(
+    server: &Server,
+    request: &HttpRequest,
+    name: &str,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
+    let call = Call::of_route(name).ok_or_else(|| unknown(name))?;
+    let body = body::inflated(request, body::bytes(body)?)?;
+    let now = server.engine.clock().now();
+    let mut counts = Counts::default();
+    let mut events = Vec::new();
+    {
+        let (items, sent_at): (Vec<&str>, _) = match call {
+            Call::Batch => {
+                let batch: Batch<'_> = body::json(&body)?;
+                if batch.batch.len() > MAX_BATCH {
+                    let detail = format!("A batch may have at most {MAX_BATCH} items.");
+                    return Err(Problem::new(Code::BatchTooLarge, detail));
+                }
+                let items = batch.batch.iter().map(|item| item.get());
+                let sent_at = batch
+                    .sent_at
+                    .and_then(|at| incoming::timestamp(at, "sentAt").ok());
+                (items.collect(), sent_at)
+            }
+            Call::One(_) | Call::Metrics => {
+                let text = std::str::from_utf8(&body)
+                    .map_err(|error| Problem::new(Code::InvalidBody, error.to_string()))?;
+                (vec![text], None)
+            }
+        };
+        let snapshot = server.engine.snapshot();
+        for (index, text) in items.into_iter().enumerate() {
+            let read = item::read(text, call, &snapshot.catalog, Received { now, sent_at });
+            match read {
+                Ok(Read::Event(event)) => events.push(Event::Tracked(event)),
+                Ok(Read::Acknowledged) => counts.accepted += 1,
+                Err(problem) => counts.rejected.push(Rejection::of(index, problem)),
+            }
+        }
+    }
+    telemetry::events("rejected", counts.rejected.len());
+    if !events.is_empty() {
+        counts.count(&durable(server.engine.record(events)).await?);
+    }
+    Ok(answer(request, &counts))
+}
+
+fn unknown(name: &str) -> Problem {
+    let routes = "batch, import, track, page, screen, identify, group, alias or their initials";
+    Problem::new(Code::NotFound, format!("{name:?} is none of {routes}."))
+}
+
+fn answer(request: &HttpRequest, counts: &Counts) -> HttpResponse {
+    let asked = request.headers().get("x-strict-mode");
+    let is_strict = asked.is_some_and(|value| value == "1" || value == "true");
+    if is_strict && !counts.rejected.is_empty() {
+        let mut told = json!(counts);
+        told["success"] = json!(false);
+        return HttpResponse::build(StatusCode::BAD_REQUEST).json(told);
+    }
+    HttpResponse::Ok().json(json!({ "success": true }))
+}

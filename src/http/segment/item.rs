@@ -1,0 +1,213 @@
+//! One call of the tracking API: who did what, and when by which clock.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::super::body;
+use super::super::error::{Code, Problem};
+use super::super::incoming::{self, Received};
+use super::MAX_ITEM;
+use crate::catalog::Catalog;
+use crate::event::Tracked;
+use crate::id::{EventId, EventName, VisitorId};
+
+/// What a route is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Call {
+    /// Many calls, each with its type.
+    Batch,
+    /// One of a type.
+    One(Type),
+    /// What analytics.js counts about itself.
+    Metrics,
+}
+
+/// The types of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Type {
+    /// Something happened.
+    Track,
+    /// A page was seen.
+    Page,
+    /// The same in an app.
+    Screen,
+    /// Who the visitor is.
+    Identify,
+    /// What the visitor belongs to.
+    Group,
+    /// Two ids of one visitor.
+    Alias,
+}
+
+impl Call {
+    /// By the last part of a path, or its initial.
+    pub(super) fn of_route(name: &str) -> Option<Self> {
+        match name {
+            "batch" | "b" | "import" => Some(Self::Batch),
+            "m" => Some(Self::Metrics),
+            _ => Type::of(name).map(Self::One),
+        }
+    }
+}
+
+impl Type {
+    fn of(name: &str) -> Option<Self> {
+        Some(match name {
+            "track" | "t" => Self::Track,
+            "page" | "p" => Self::Page,
+            "screen" | "s" => Self::Screen,
+            "identify" | "i" => Self::Identify,
+            "group" | "g" => Self::Group,
+            "alias" | "a" => Self::Alias,
+            _ => return None,
+        })
+    }
+}
+
+/// What a call comes to.
+#[derive(Debug)]
+pub(super) enum Read {
+    /// Something to record.
+    Event(Tracked),
+    /// Nothing that counts.
+    Acknowledged,
+}
+
+/// A call, borrowing from the body; members that mean nothing here are passed over.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Wire<'a> {
+    #[serde(borrow, default, rename = "type")]
+    kind: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    message_id: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    user_id: Option<Id<'a>>,
+    #[serde(borrow, default)]
+    anonymous_id: Option<Id<'a>>,
+    #[serde(borrow, default)]
+    event: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    properties: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    timestamp: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    original_timestamp: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    sent_at: Option<&'a RawValue>,
+}
+
+/// An id as shops have them: text, or a row's number.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Id<'a> {
+    Text(#[serde(borrow)] Cow<'a, str>),
+    Number(i64),
+}
+
+impl Id<'_> {
+    fn parse(&self, path: &str) -> Result<Option<VisitorId>, Problem> {
+        let text = match self {
+            Self::Text(text) if text.is_empty() => return Ok(None),
+            Self::Text(text) => Cow::Borrowed(&**text),
+            Self::Number(number) => Cow::Owned(number.to_string()),
+        };
+        let id = VisitorId::parse(&text);
+        id.map(Some)
+            .map_err(|error| Problem::at(Code::InvalidField, path, error.to_string()))
+    }
+}
+
+/// Reads one call.
+///
+/// # Errors
+/// A problem with the offending path within the call.
+pub(super) fn read(
+    text: &str,
+    call: Call,
+    catalog: &Catalog,
+    received: Received,
+) -> Result<Read, Problem> {
+    if text.len() > MAX_ITEM {
+        let detail = format!("A call may have at most {MAX_ITEM} bytes.");
+        return Err(Problem::new(Code::BodyTooLarge, detail));
+    }
+    let wire: Wire<'_> = body::json(text.as_bytes())?;
+    let kind = match call {
+        Call::One(kind) => kind,
+        Call::Metrics => return Ok(Read::Acknowledged),
+        Call::Batch => {
+            let named = wire.kind.as_deref().and_then(Type::of);
+            named.ok_or_else(|| {
+                let types = "must be track, page, screen, identify, group or alias";
+                Problem::at(Code::InvalidField, "type", types)
+            })?
+        }
+    };
+    let visitor = wire.visitor()?;
+    let name = match kind {
+        Type::Track => wire.event.as_deref().unwrap_or_default(),
+        Type::Page => "Page Viewed",
+        Type::Screen => "Screen Viewed",
+        Type::Identify | Type::Group | Type::Alias => return Ok(Read::Acknowledged),
+    };
+    let name = EventName::parse(name)
+        .map_err(|error| Problem::at(Code::InvalidField, "event", error.to_string()))?;
+    wire.event(visitor, name, catalog, received)
+        .map(Read::Event)
+}
+
+impl<'a> Wire<'a> {
+    /// Who: the user, if known, else the anonymous visitor.
+    fn visitor(&self) -> Result<VisitorId, Problem> {
+        let user = self.user_id.as_ref().map(|id| id.parse("userId"));
+        let anonymous = || {
+            let id = self.anonymous_id.as_ref();
+            id.map(|id| id.parse("anonymousId")).transpose()
+        };
+        let known = match user.transpose()?.flatten() {
+            Some(user) => Some(user),
+            None => anonymous()?.flatten(),
+        };
+        known.ok_or_else(|| {
+            let path = "userId";
+            Problem::at(Code::InvalidField, path, "or anonymousId must be given")
+        })
+    }
+
+    fn event(
+        &self,
+        visitor: VisitorId,
+        name: EventName,
+        catalog: &Catalog,
+        received: Received,
+    ) -> Result<Tracked, Problem> {
+        let given = |raw: Option<&'a RawValue>| raw.filter(|raw| raw.get() != "null");
+        let at = given(self.timestamp).or(given(self.original_timestamp));
+        // A clock that can not be read is not corrected.
+        let sent_at = given(self.sent_at)
+            .and_then(|at| incoming::timestamp(at, "sentAt").ok())
+            .or(received.sent_at);
+        let received = Received {
+            sent_at: sent_at.filter(|_| at.is_some()),
+            ..received
+        };
+        let properties = given(self.properties).map_or("", RawValue::get);
+        incoming::check_properties(catalog, &name, properties)?;
+        let id = match self.message_id.as_deref().filter(|id| !id.is_empty()) {
+            Some(id) => EventId::parse(id)
+                .map_err(|error| Problem::at(Code::InvalidField, "messageId", error.to_string()))
+                .map(Some)?,
+            None => incoming::fresh_id(received.now),
+        };
+        Ok(Tracked {
+            visitor,
+            id: id.ok_or_else(|| Problem::at(Code::IdRequired, "messageId", "must be given"))?,
+            name,
+            at: incoming::at(at, "timestamp", received)?,
+            properties: properties.to_owned(),
+        })
+    }
+}
