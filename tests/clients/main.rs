@@ -1,0 +1,123 @@
+//! Stock clients, unmodified, against a live server: each block of the README's "Stock clients" is run as it stands there,
+//! but for the address. `tests/clients/install` puts them into `target/clients`.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a failing unwrap is a failing test; helpers outside #[test] need it too"
+)]
+
+#[expect(dead_code, reason = "the integration tests use the rest")]
+#[path = "../integration/client.rs"]
+mod client;
+#[expect(dead_code, reason = "the integration tests use the rest")]
+#[path = "../integration/harness.rs"]
+mod harness;
+#[expect(dead_code, reason = "the integration tests use the rest")]
+#[path = "../integration/model.rs"]
+mod model;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use harness::{Settings, TestApp};
+use model::fixed;
+
+const README: &str = include_str!("../../README.md");
+
+/// The block that installs this package.
+fn block(package: &str) -> (&'static str, String) {
+    let section = README.split("## Stock clients").nth(1).unwrap();
+    let mut blocks = section.split("```").skip(1).step_by(2);
+    let block = blocks.find(|block| block.contains(&format!(" install {package}")));
+    let (language, code) = block.unwrap().split_once('\n').unwrap();
+    assert!(code.lines().count() <= 10, "{code}");
+    (language, code.to_owned())
+}
+
+fn clients() -> PathBuf {
+    let clients = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/clients");
+    assert!(clients.is_dir(), "run tests/clients/install first");
+    clients
+}
+
+/// Runs a block against a server; what it printed. `end` is run last, to let the process end.
+fn run(app: &TestApp, package: &str, end: &str) -> String {
+    let (language, code) = block(package);
+    let code = code.replace("http://localhost:8080", &app.url) + end;
+    let name = package.replace(['@', '/', ' '], "-");
+    let (program, file) = match language {
+        "js" => (PathBuf::from("node"), format!("{name}.mjs")),
+        "python" => (clients().join("python/bin/python"), format!("{name}.py")),
+        other => panic!("{other}?"),
+    };
+    let file = clients().join(file);
+    std::fs::write(&file, code).unwrap();
+    let output = Command::new(program).arg(file).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}{errors}");
+    said
+}
+
+fn shop() -> TestApp {
+    let settings = Settings {
+        system_clock: true,
+        ..Settings::default()
+    };
+    let app = TestApp::with(settings, &[]);
+    app.put_experiment(&fixed("homepage-hero"));
+    app
+}
+
+/// The client shows the visitor the variant that the server then knows of.
+#[track_caller]
+fn decides(package: &str, end: &str) {
+    let app = shop();
+    let said = run(&app, package, end);
+    assert_eq!(app.report("homepage-hero").total_visitors(), 1, "{said}");
+    let native = app.assign("anna", "homepage-hero");
+    assert_eq!(native["reason"], "sticky");
+    let headline = native["payload"]["headline"].as_str().unwrap();
+    assert_eq!(said.trim(), headline);
+}
+
+/// The client's event is a reward of the visitor's variant.
+#[track_caller]
+fn rewards(package: &str) {
+    let app = shop();
+    let variant = app.assign("anna", "homepage-hero");
+    let said = run(&app, package, "");
+    let report = app.report("homepage-hero");
+    let earned = report.sum("revenue", variant["variant"].as_str().unwrap());
+    assert!((earned - 59.9).abs() < 1e-9, "{earned}: {said}");
+}
+
+#[test]
+fn openfeature_on_a_node_server() {
+    decides("@openfeature/server-sdk", "");
+}
+
+#[test]
+fn openfeature_for_the_web() {
+    decides("@openfeature/web-sdk", "\nawait OpenFeature.close();");
+}
+
+#[test]
+fn openfeature_in_python() {
+    decides("openfeature-provider-ofrep", "");
+}
+
+#[test]
+fn segment_on_a_node_server() {
+    rewards("@segment/analytics-node");
+}
+
+#[test]
+fn segment_in_python() {
+    rewards("segment-analytics-python");
+}
+
+#[test]
+fn rudderstack_on_a_node_server() {
+    rewards("@rudderstack/rudder-sdk-node");
+}
