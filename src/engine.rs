@@ -8,6 +8,7 @@ pub mod command;
 pub mod files;
 pub mod ledger;
 pub mod load;
+pub mod notice;
 pub mod replay;
 mod writer;
 
@@ -18,7 +19,7 @@ use std::thread::JoinHandle;
 
 use arc_swap::ArcSwap;
 use quick_cache::sync::{Cache, GuardResult};
-use tokio::sync::oneshot;
+use tokio::sync::{broadcast, oneshot};
 
 use crate::catalog::{Catalog, Serial};
 use crate::cell::Cells;
@@ -31,6 +32,7 @@ use crate::time::{Timestamp, Zone};
 use crate::visitor::{Assignment, Record, VisitorKey};
 use command::{Command, CommandError, Done};
 use ledger::{Books, Ledger, State};
+use notice::Notice;
 
 /// Why the engine could not do it.
 #[derive(Debug, thiserror::Error)]
@@ -122,6 +124,7 @@ pub struct Shared {
     books: RwLock<Books>,
     sticky: Cache<VisitorKey, Arc<Sticky>>,
     failed: AtomicBool,
+    notices: broadcast::Sender<Notice>,
 }
 
 /// What waits in the queue.
@@ -202,6 +205,7 @@ impl Engine {
             books: RwLock::new(books),
             sticky: Cache::new(setup.sticky_visitors),
             failed: AtomicBool::new(false),
+            notices: broadcast::Sender::new(notice::BACKLOG),
         });
         let (queue, messages) = std::sync::mpsc::sync_channel(setup.queue);
         let writing = Arc::clone(&shared);
@@ -247,6 +251,17 @@ impl Engine {
     pub fn stop(&self) {
         // An error means that it has stopped already.
         drop(self.queue.send(Message::Stop));
+    }
+
+    /// What happens from now on.
+    pub fn notices(&self) -> broadcast::Receiver<Notice> {
+        self.shared.notices.subscribe()
+    }
+
+    /// Tells everybody who listens that the server stops.
+    pub fn close_notices(&self) {
+        // Nobody may listen.
+        drop(self.shared.notices.send(Notice::Closing));
     }
 
     /// The present snapshot.

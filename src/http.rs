@@ -22,6 +22,7 @@ mod operations;
 mod plan;
 mod report;
 mod segment;
+mod stream;
 
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, Resource};
@@ -78,6 +79,8 @@ fn traced(config: &mut ServiceConfig, server: &Server) {
         .service(
             resource("/v1/projects/{write_key}/settings").route(web::get().to(segment::settings)),
         )
+        .service(resource("/api/v1/stream").route(web::get().to(stream::happenings)))
+        .service(resource("/ofrep/v1/stream").route(web::get().to(stream::flags)))
         .configure(operated);
     if server.engine.clock().is_manual() {
         let clock = resource("/api/v1/clock")

@@ -1,7 +1,10 @@
 //! `upswing serve`: the server, from opening the store to draining it.
 
+use std::pin::pin;
 use std::time::Duration;
 
+use actix_web::rt::signal::ctrl_c;
+use actix_web::rt::signal::unix::{SignalKind, signal};
 use actix_web::{App, HttpServer};
 
 use super::watch::Watch;
@@ -60,6 +63,7 @@ async fn serve(config: &Config, server: Server, files: Files) -> Result<(), Fail
     let bound = HttpServer::new(build)
         .workers(config.workers)
         .shutdown_timeout(10)
+        .disable_signals()
         .bind(&config.listen)
         .map_err(|error| Failure::input(format!("can not listen on {}: {error}", config.listen)))?;
     let addresses = bound.addrs();
@@ -67,7 +71,14 @@ async fn serve(config: &Config, server: Server, files: Files) -> Result<(), Fail
     for address in addresses {
         welcome(&format!("http://{address}"), &engine);
     }
-    let handle = running.handle();
+    let (handle, told) = (running.handle(), running.handle());
+    let listeners = engine.clone();
+    let stopped = actix_web::rt::spawn(async move {
+        told_to_stop().await;
+        // A stream would keep the server waiting.
+        listeners.close_notices();
+        told.stop(true).await;
+    });
     let watched = actix_web::rt::spawn(watch.run());
     let guarded = actix_web::rt::spawn(async move {
         while !engine.has_failed() {
@@ -80,7 +91,24 @@ async fn serve(config: &Config, server: Server, files: Files) -> Result<(), Fail
         .map_err(|error| Failure::input(error.to_string()));
     watched.abort();
     guarded.abort();
+    stopped.abort();
     result
+}
+
+/// Waits for the signal to stop.
+async fn told_to_stop() {
+    let asked = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut asked) => asked.recv().await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    let interrupted = async {
+        if ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    futures_util::future::select(pin!(asked), pin!(interrupted)).await;
 }
 
 fn welcome(url: &str, engine: &Engine) {

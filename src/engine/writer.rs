@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 
 use super::command::{self, Command, Looks};
 use super::ledger::{Ledger, State, Step};
+use super::notice::notices;
 use super::{EngineError, Message, Shared, Snapshot, Sticky};
 use crate::event::Event;
 use crate::fold::Outcome;
@@ -175,6 +176,10 @@ impl Writing<'_> {
             self.shared
                 .snapshot
                 .store(Arc::new(Snapshot::of(&self.ledger)));
+            for notice in notices(&before, &self.ledger.catalog) {
+                // Nobody may listen.
+                drop(self.shared.notices.send(notice));
+            }
         }
         outcomes
     }

@@ -151,7 +151,7 @@ fn contexts(entry: &Entry, epoch: &Epoch) -> Map<String, Value> {
 }
 
 /// Probabilities by variant key.
-fn weights(entry: &Entry, allocation: &Allocation) -> Map<String, Value> {
+pub(super) fn weights(entry: &Entry, allocation: &Allocation) -> Map<String, Value> {
     let named = allocation.iter();
     named
         .filter_map(|(arm, weight)| Some((name(entry, arm)?, json!(weight))))

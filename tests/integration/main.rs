@@ -40,4 +40,5 @@ mod revenue;
 mod rewards;
 mod segment;
 mod simulate;
+mod stream;
 mod verdict;

@@ -20,8 +20,12 @@ pub(super) fn list<T>(
         }
         write(out, flag);
     }
-    out.extend_from_slice(b"]}");
+    out.extend_from_slice(EVENT_STREAMS);
 }
+
+/// Where a client hears of changes.
+const EVENT_STREAMS: &[u8] =
+    br#"],"eventStreams":[{"type":"sse","endpoint":{"requestUri":"/ofrep/v1/stream"}}]}"#;
 
 /// Writes a flag; where it is evaluated alone for a visitor, with what names the decision.
 pub(super) fn write(

@@ -1,0 +1,114 @@
+//! `GET /api/v1/stream`: what happens to experiments, as server-sent events; and the same for OpenFeature's web provider,
+//! which is told to ask again.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use actix_web::HttpResponse;
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use actix_web::web::{Bytes, Data};
+use futures_util::{Stream, StreamExt, stream};
+use serde_json::{Value, json};
+use tokio::sync::broadcast::{Receiver, error::RecvError};
+use tokio::time::timeout;
+
+use super::Server;
+use super::allocation::weights;
+use crate::catalog::Entry;
+use crate::engine::notice::Notice;
+
+/// Proxies close connections on which nothing moves.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// How soon a client that lost its connection comes back, in milliseconds.
+const RETRY: &str = "retry: 2000\n\n";
+
+/// Everything that happens.
+pub(super) async fn happenings(server: Data<Server>) -> HttpResponse {
+    respond(&server, |notice| match notice {
+        Notice::Changed(entry) => Some(named("experiment", &changed(entry))),
+        Notice::Tripped(entry) => Some(named("guardrail", &tripped(entry))),
+        Notice::Opened(entry) => Some(named("epoch", &opened(entry))),
+        Notice::Closing => None,
+    })
+}
+
+/// When a visitor's flags may have changed. A bandit's epochs change nobody's.
+pub(super) async fn flags(server: Data<Server>) -> HttpResponse {
+    let refetch = || format!("data: {}\n\n", json!({ "type": "refetchEvaluation" }));
+    respond(&server, move |notice| match notice {
+        Notice::Changed(_) => Some(refetch()),
+        Notice::Tripped(_) | Notice::Opened(_) | Notice::Closing => None,
+    })
+}
+
+fn named(name: &str, data: &Value) -> String {
+    format!("event: {name}\ndata: {data}\n\n")
+}
+
+fn changed(entry: &Entry) -> Value {
+    json!({
+        "experiment": entry.experiment.key,
+        "version": entry.experiment.version,
+        "status": entry.lifecycle.status,
+        "archived": entry.lifecycle.archived,
+        "at": entry.lifecycle.since,
+    })
+}
+
+fn tripped(entry: &Entry) -> Value {
+    let trip = entry.lifecycle.trips.last();
+    json!({
+        "experiment": entry.experiment.key,
+        "metric": trip.map(|trip| &trip.metric),
+        "receipt": trip.map(|trip| &trip.receipt),
+        "at": trip.map(|trip| trip.at),
+    })
+}
+
+fn opened(entry: &Entry) -> Value {
+    let epoch = entry.epochs.iter().next_back();
+    json!({
+        "experiment": entry.experiment.key,
+        "epoch": epoch.map(|epoch| epoch.number),
+        "weights": epoch.map(|epoch| weights(entry, &epoch.allocation)),
+        "receipt": epoch.map(|epoch| &epoch.receipt.sentence),
+        "at": epoch.map(|epoch| epoch.opened_at),
+    })
+}
+
+fn respond(server: &Server, text: impl Fn(&Notice) -> Option<String> + 'static) -> HttpResponse {
+    let opening = stream::once(async { Ok::<_, Infallible>(Bytes::from_static(RETRY.as_bytes())) });
+    let told = told(server.engine.notices()).filter_map(move |heard| {
+        let text = match &heard {
+            Heard::Notice(notice) => text(notice),
+            Heard::Nothing => Some(": still here\n\n".to_owned()),
+            // Whoever missed something asks for the state.
+            Heard::TooMuch => Some(named("missed", &json!({}))),
+        };
+        std::future::ready(text.map(|text| Ok(Bytes::from(text))))
+    });
+    HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, "text/event-stream"))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .streaming(opening.chain(told))
+}
+
+/// What a listener hears next.
+enum Heard {
+    Notice(Notice),
+    Nothing,
+    TooMuch,
+}
+
+/// Until the server stops.
+fn told(notices: Receiver<Notice>) -> impl Stream<Item = Heard> {
+    stream::unfold(notices, |mut notices| async {
+        let heard = match timeout(HEARTBEAT, notices.recv()).await {
+            Ok(Ok(Notice::Closing) | Err(RecvError::Closed)) => return None,
+            Ok(Ok(notice)) => Heard::Notice(notice),
+            Ok(Err(RecvError::Lagged(_))) => Heard::TooMuch,
+            Err(_) => Heard::Nothing,
+        };
+        Some((heard, notices))
+    })
+}
