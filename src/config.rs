@@ -52,6 +52,9 @@ pub struct Options {
     /// Salt of the global holdout's draw: another one draws visitors not seen before anew [default: upswing]
     #[arg(long, env = "UPSWING_SALT", global = true)]
     pub salt: Option<String>,
+    /// Web pages that may ask and tell from a browser, such as `https://shop.example`, separated by commas; `*` is any
+    #[arg(long, env = "UPSWING_ORIGINS", global = true, value_delimiter = ',')]
+    pub origins: Option<Vec<String>>,
     /// Threads that answer requests [default: cores − 1]
     #[arg(long, env = "UPSWING_WORKERS", global = true)]
     pub workers: Option<usize>,
@@ -84,6 +87,7 @@ impl Options {
             global_holdout: self.global_holdout.or(other.global_holdout),
             holdout: self.holdout.or(other.holdout),
             salt: self.salt.or(other.salt),
+            origins: self.origins.or(other.origins),
             workers: self.workers.or(other.workers),
         }
     }
@@ -116,6 +120,8 @@ pub struct Config {
     pub global_holdout: Option<Spec>,
     /// Salt of the global holdout's draw.
     pub salt: String,
+    /// The origins of web pages that may talk to the server.
+    pub origins: Vec<String>,
     /// Threads that answer requests.
     pub workers: usize,
 }
@@ -168,6 +174,7 @@ impl Config {
             time_zone: text(options.time_zone, "UTC"),
             global_holdout,
             salt: text(options.salt, "upswing"),
+            origins: options.origins.unwrap_or_default(),
             workers: options.workers.unwrap_or(cores - 1).max(1),
         })
     }

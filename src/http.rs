@@ -9,6 +9,7 @@ mod answer;
 mod assignments;
 mod body;
 mod clock;
+mod cors;
 mod decide;
 pub mod error;
 mod evaluate;
@@ -31,6 +32,7 @@ use tracing::{Instrument, Level, Span};
 use tracing_actix_web::TracingLogger;
 
 use crate::engine::Engine;
+pub use cors::cors;
 use error::{Code, Problem};
 
 /// What handlers share.

@@ -3,6 +3,7 @@
 use std::pin::pin;
 use std::time::Duration;
 
+use actix_web::middleware::Condition;
 use actix_web::rt::signal::ctrl_c;
 use actix_web::rt::signal::unix::{SignalKind, signal};
 use actix_web::{App, HttpServer};
@@ -12,7 +13,7 @@ use super::{Failure, say};
 use crate::config::Config;
 use crate::engine::files::{self, Files};
 use crate::engine::{Engine, EngineError, Setup};
-use crate::http::{Server, routes};
+use crate::http::{Server, cors, routes};
 use crate::store::{Store, StoreError};
 use crate::telemetry;
 
@@ -56,9 +57,12 @@ async fn serve(config: &Config, server: Server, files: Files) -> Result<(), Fail
         .await
         .map_err(Failure::input)?;
     watch.apply(&files).await.map_err(Failure::input)?;
+    let origins = config.origins.clone();
     let build = move || {
         let server = server.clone();
-        App::new().configure(|config| routes(config, &server))
+        App::new()
+            .wrap(Condition::new(!origins.is_empty(), cors(&origins)))
+            .configure(|config| routes(config, &server))
     };
     let bound = HttpServer::new(build)
         .workers(config.workers)

@@ -18,6 +18,7 @@ mod caps;
 mod conclusion;
 mod contextual;
 mod control;
+mod cors;
 mod covariate;
 mod definitions;
 mod delays;

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -94,15 +94,10 @@ fn flags_are_fetched_again_when_they_may_have_changed() {
 fn a_stream_ends_when_the_server_stops() {
     let mut app = TestApp::start();
     let mut listener = Listener::open(&app, "/api/v1/stream");
-    let begun = Instant::now();
     assert!(app.stop().success());
-    // Far below the time after which listeners are cut off.
-    assert!(
-        begun.elapsed() < Duration::from_secs(9),
-        "{:?}",
-        begun.elapsed()
-    );
     let mut rest = String::new();
     listener.0.read_to_string(&mut rest).unwrap();
+    // Its last chunk is the empty one: it was not cut off.
+    assert!(rest.ends_with("0\r\n\r\n"), "{rest:?}");
     app.restart();
 }
