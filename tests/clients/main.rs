@@ -24,11 +24,11 @@ use model::fixed;
 
 const README: &str = include_str!("../../README.md");
 
-/// The block that installs this package.
-fn block(package: &str) -> (&'static str, String) {
+/// The block that begins with this comment.
+fn block(comment: &str) -> (&'static str, String) {
     let section = README.split("## Stock clients").nth(1).unwrap();
     let mut blocks = section.split("```").skip(1).step_by(2);
-    let block = blocks.find(|block| block.contains(&format!(" install {package}")));
+    let block = blocks.find(|block| block.contains(comment));
     let (language, code) = block.unwrap().split_once('\n').unwrap();
     assert!(code.lines().count() <= 10, "{code}");
     (language, code.to_owned())
@@ -42,7 +42,7 @@ fn clients() -> PathBuf {
 
 /// Runs a block against a server; what it printed. `end` is run last, to let the process end.
 fn run(app: &TestApp, package: &str, end: &str) -> String {
-    let (language, code) = block(package);
+    let (language, code) = block(&format!(" install {package}"));
     let code = code.replace("http://localhost:8080", &app.url) + end;
     let name = package.replace(['@', '/', ' '], "-");
     let (program, file) = match language {
@@ -52,16 +52,22 @@ fn run(app: &TestApp, package: &str, end: &str) -> String {
     };
     let file = clients().join(file);
     std::fs::write(&file, code).unwrap();
-    let output = Command::new(program).arg(file).output().unwrap();
+    said(Command::new(program).arg(file))
+}
+
+/// What a program printed.
+fn said(program: &mut Command) -> String {
+    let output = program.output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}{errors}");
     said
 }
 
-fn shop() -> TestApp {
+fn shop(args: &[&str]) -> TestApp {
     let settings = Settings {
         system_clock: true,
+        args: args.iter().map(ToString::to_string).collect(),
         ..Settings::default()
     };
     let app = TestApp::with(settings, &[]);
@@ -72,7 +78,7 @@ fn shop() -> TestApp {
 /// The client shows the visitor the variant that the server then knows of.
 #[track_caller]
 fn decides(package: &str, end: &str) {
-    let app = shop();
+    let app = shop(&[]);
     let said = run(&app, package, end);
     assert_eq!(app.report("homepage-hero").total_visitors(), 1, "{said}");
     let native = app.assign("anna", "homepage-hero");
@@ -84,7 +90,7 @@ fn decides(package: &str, end: &str) {
 /// The client's event is a reward of the visitor's variant.
 #[track_caller]
 fn rewards(package: &str) {
-    let app = shop();
+    let app = shop(&[]);
     let variant = app.assign("anna", "homepage-hero");
     let said = run(&app, package, "");
     let report = app.report("homepage-hero");
@@ -105,6 +111,30 @@ fn openfeature_for_the_web() {
 #[test]
 fn openfeature_in_python() {
     decides("openfeature-provider-ofrep", "");
+}
+
+/// Flags and rewards of one visitor, from a page of another origin.
+#[test]
+fn both_in_a_browser() {
+    let app = shop(&["--origins", "*"]);
+    let (_, page) = block("install @segment/analytics-next");
+    let page = page.replace("http://localhost:8080", &app.url);
+    let end =
+        "document.title = OpenFeature.getClient().getObjectValue(\"homepage-hero\", {}).headline;";
+    let file = clients().join("page.js");
+    std::fs::write(&file, page + end).unwrap();
+    std::fs::write(clients().join("tracker.js"), block("// tracker.js").1).unwrap();
+    let browser = clients().join("browser.mjs");
+    let title = said(Command::new("node").args([&browser, &file]).arg("/v1/t"));
+    let report = app.report("homepage-hero");
+    assert_eq!(report.total_visitors(), 1);
+    let seen = if title.trim() == "New season" {
+        "control"
+    } else {
+        "treatment"
+    };
+    assert!((report.sum("revenue", seen) - 59.9).abs() < 1e-9, "{title}");
+    assert!((report.total("revenue") - 59.9).abs() < 1e-9);
 }
 
 #[test]
