@@ -142,6 +142,7 @@ impl World {
             propensity: decision.propensity.unwrap(),
             at: now(),
             dimensions: vec![Some("mobile".into())],
+            drawn: decision.drawn,
         })
     }
 }

@@ -127,6 +127,50 @@ pub fn floored(shares: &[f64], floor_total: f64) -> Vec<f64> {
     shares.iter().map(mix).collect()
 }
 
+/// Shares of at most `most` each, what is cut off going to the others in proportion; where `most` leaves too little room
+/// for all of it, the rest goes where there is room up to `highest`.
+pub fn capped(mut shares: Vec<f64>, most: &[f64], highest: f64) -> Vec<f64> {
+    let room: f64 = most.iter().sum();
+    if room <= 1.0 {
+        let rest: f64 = most.iter().map(|most| highest - most).sum();
+        let spread = if rest > 0.0 { (1.0 - room) / rest } else { 0.0 };
+        let filled = |most: &f64| most + spread * (highest - most);
+        return most.iter().map(filled).collect();
+    }
+    // Each round closes a variant at least.
+    let mut closed = vec![false; shares.len()];
+    for _ in 0..most.len() {
+        let over = |at: usize, shares: &[f64]| shares[at] >= most[at];
+        let fresh: Vec<usize> = (0..most.len())
+            .filter(|at| !closed[*at] && over(*at, &shares))
+            .collect();
+        if fresh.is_empty() {
+            break;
+        }
+        for at in fresh {
+            closed[at] = true;
+            shares[at] = most[at];
+        }
+        let sum = |of: bool| -> f64 {
+            let pairs = closed.iter().zip(&shares);
+            pairs
+                .filter(|(closed, _)| **closed == of)
+                .map(|(_, share)| share)
+                .sum()
+        };
+        let (taken, open) = (sum(true), sum(false));
+        let count = closed.iter().filter(|closed| !**closed).count();
+        for at in (0..most.len()).filter(|at| !closed[*at]) {
+            shares[at] = if open > 0.0 {
+                shares[at] * (1.0 - taken) / open
+            } else {
+                (1.0 - taken) / count as f64
+            };
+        }
+    }
+    shares
+}
+
 /// The shares of top-two Thompson sampling from P(best), Σ = 1: the best variant is drawn, and with probability
 /// 1 − `leading` drawn again until another one is best. `ψ_i = a_i·(β + (1 − β)·Σ_{j≠i} a_j/(1 − a_j))` (Russo 2016).
 ///

@@ -7,17 +7,19 @@
 pub mod bot;
 pub mod bucket;
 pub mod decision;
+mod draw;
 
-use crate::allocation::{Arm, Propensity};
+use crate::allocation::Arm;
 use crate::catalog::audience::Attributes;
-use crate::catalog::experiment::{Dimension, Experiment, Policy, Status, Unit};
+use crate::catalog::experiment::{Experiment, Status, Unit};
 use crate::catalog::{Entry, Scope};
-use crate::cell::OTHER;
-use crate::epoch::context::ContextCell;
+use crate::epoch::linear::Drawn;
 use crate::epoch::{Cause, Epoch, EpochNumber};
 use crate::time::Timestamp;
 use bucket::unit_interval;
 use decision::{Decision, Reason, Trace};
+pub use draw::context;
+use draw::{draw, propensity, variant_draw};
 
 /// Who asks, and what is known about them.
 #[derive(Debug, Clone, Copy)]
@@ -40,22 +42,24 @@ pub struct Request<'a> {
 
 /// A standing assignment of the unit, as the pipeline needs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
+pub struct Standing<'a> {
     /// The variant.
     pub arm: Arm,
     /// Whether held out on control.
     pub holdout: bool,
     /// The epoch under which it was drawn.
     pub epoch: EpochNumber,
-    /// The context in which it was drawn, where the epoch tells contexts apart.
-    pub context: Option<ContextCell>,
+    /// Value position per dimension of the experiment at the time.
+    pub dimensions: &'a [u8],
+    /// Features and shares, if it was drawn under a linear policy.
+    pub drawn: Option<&'a Drawn>,
 }
 
 /// Decides one experiment for one visitor.
 pub fn assign(
     entry: &Entry,
     request: &Request<'_>,
-    standing: Option<Standing>,
+    standing: Option<Standing<'_>>,
     trace: &mut Trace,
 ) -> Decision {
     let experiment = &entry.experiment;
@@ -100,6 +104,7 @@ fn outside_epochs(arm: Arm, reason: Reason) -> Decision {
         propensity: None,
         holdout: false,
         is_new: false,
+        drawn: None,
     }
 }
 
@@ -107,7 +112,7 @@ fn outside_epochs(arm: Arm, reason: Reason) -> Decision {
 fn unrecorded(
     entry: &Entry,
     request: &Request<'_>,
-    standing: Option<Standing>,
+    standing: Option<Standing<'_>>,
     trace: &mut Trace,
 ) -> Option<Decision> {
     let experiment = &entry.experiment;
@@ -161,7 +166,7 @@ fn is_inactive(entry: &Entry, now: Timestamp, trace: &mut Trace) -> bool {
 
 /// What a concluded experiment serves; `None` if it is not concluded, or was for new visitors only and the unit keeps
 /// its own variant.
-fn winner(entry: &Entry, standing: Option<Standing>) -> Option<Arm> {
+fn winner(entry: &Entry, standing: Option<Standing<'_>>) -> Option<Arm> {
     if entry.lifecycle.status != Status::Concluded {
         return None;
     }
@@ -180,7 +185,7 @@ fn winner(entry: &Entry, standing: Option<Standing>) -> Option<Arm> {
 fn kept(
     entry: &Entry,
     request: &Request<'_>,
-    standing: Standing,
+    standing: Standing<'_>,
     trace: &mut Trace,
 ) -> Option<Decision> {
     let experiment = &entry.experiment;
@@ -194,24 +199,13 @@ fn kept(
         )
     };
     if trace.step(Reason::Sticky, live, detail) {
-        let epoch = entry.epochs.get(standing.epoch);
-        return Some(Decision {
-            arm: standing.arm,
-            reason: Reason::Sticky,
-            epoch: Some(standing.epoch),
-            propensity: epoch.and_then(|epoch| {
-                let drawn = (standing.arm, standing.holdout);
-                propensity(experiment, epoch, standing.context, drawn)
-            }),
-            holdout: standing.holdout,
-            is_new: false,
-        });
+        return Some(sticky(entry, standing));
     }
     let first = redrawn_from(entry)?;
     let alike = |own: &&Epoch| own.parts_like(first);
     let own = entry.epochs.get(standing.epoch).filter(alike);
     let context = own
-        .and(standing.context)
+        .and_then(|own| own.context(standing.dimensions))
         .or_else(|| context(experiment, first, request.attributes));
     let arm = bucket::rendezvous(first.drawn_from(context), |arm| {
         variant_draw("reassign:", experiment, arm, unit(experiment, request))
@@ -220,6 +214,25 @@ fn kept(
         format!("served variant {} from now on, counted nowhere new", arm.0)
     });
     Some(outside_epochs(arm, Reason::Reassigned))
+}
+
+/// The answer to a unit with a standing assignment.
+pub fn sticky(entry: &Entry, standing: Standing<'_>) -> Decision {
+    let epoch = entry.epochs.get(standing.epoch);
+    let propensity = |epoch: &Epoch| {
+        let from = epoch.drawn_by(standing.dimensions, standing.drawn);
+        let drawn = (standing.arm, standing.holdout);
+        propensity(&entry.experiment, epoch, &from, drawn)
+    };
+    Decision {
+        arm: standing.arm,
+        reason: Reason::Sticky,
+        epoch: Some(standing.epoch),
+        propensity: epoch.and_then(propensity),
+        holdout: standing.holdout,
+        is_new: false,
+        drawn: None,
+    }
 }
 
 /// What a unit whose variant was retired is drawn from: the epoch with which the live variants began, so that it keeps
@@ -263,117 +276,4 @@ fn outside(experiment: &Experiment, request: &Request<'_>, trace: &mut Trace) ->
         }
     }
     None
-}
-
-/// Rules 11 and 12: the experiment's holdout, then the variant.
-fn draw(
-    experiment: &Experiment,
-    epoch: &Epoch,
-    request: &Request<'_>,
-    trace: &mut Trace,
-) -> Decision {
-    let unit = unit(experiment, request);
-    let context = context(experiment, epoch, request.attributes);
-    if epoch.holdout > 0.0 {
-        let u = unit_interval(&["holdout:", experiment.key.as_str()], unit);
-        if trace.step(Reason::Holdout, u < epoch.holdout, || {
-            format!("u = {u:.6}, holdout {}", epoch.holdout)
-        }) {
-            return assigned(
-                experiment,
-                epoch,
-                context,
-                (experiment.control, Reason::Holdout),
-            );
-        }
-    }
-    let arm = bucket::rendezvous(epoch.drawn_from(context), |arm| {
-        let u = variant_draw("variant:", experiment, arm, unit);
-        trace.step(Reason::Split, false, || {
-            format!("variant {}: u = {u:.6}", arm.0)
-        });
-        u
-    });
-    let reason = match experiment.policy {
-        Policy::Fixed => Reason::Split,
-        Policy::Bandit(_) => Reason::Bandit,
-    };
-    let arm = arm.unwrap_or(experiment.control);
-    trace.step(reason, true, || {
-        let number = epoch.number.0;
-        match context.and_then(|cell| experiment.context_name(epoch.contexts.as_ref()?, cell)) {
-            Some(name) => format!("variant {} under epoch {number}, {name}", arm.0),
-            None => format!("variant {} under epoch {number}", arm.0),
-        }
-    });
-    assigned(experiment, epoch, context, (arm, reason))
-}
-
-/// The context of a visitor with these attributes, where the epoch tells contexts apart.
-pub fn context(
-    experiment: &Experiment,
-    epoch: &Epoch,
-    attributes: &Attributes,
-) -> Option<ContextCell> {
-    epoch.contexts.as_ref()?;
-    let dimensions = experiment.dimensions.iter();
-    let position = |dimension: &Dimension| {
-        let text = attributes.text(&dimension.attribute)?;
-        let position = dimension.values.iter().position(|value| *value == text)?;
-        u8::try_from(position).ok()
-    };
-    let positions: Vec<u8> = dimensions
-        .map(|dimension| position(dimension).unwrap_or(OTHER))
-        .collect();
-    epoch.context(&positions)
-}
-
-/// u(purpose + experiment ":" variant "@" revision, unit).
-fn variant_draw(purpose: &str, experiment: &Experiment, arm: Arm, unit: &str) -> f64 {
-    let (key, revision) = experiment
-        .variant(arm)
-        .map_or(("", 0), |variant| (variant.key.as_str(), variant.revision));
-    unit_interval(
-        &[
-            purpose,
-            experiment.key.as_str(),
-            ":",
-            key,
-            "@",
-            &revision.to_string(),
-        ],
-        unit,
-    )
-}
-
-fn assigned(
-    experiment: &Experiment,
-    epoch: &Epoch,
-    context: Option<ContextCell>,
-    (arm, reason): (Arm, Reason),
-) -> Decision {
-    let holdout = reason == Reason::Holdout;
-    Decision {
-        arm,
-        reason,
-        epoch: Some(epoch.number),
-        propensity: propensity(experiment, epoch, context, (arm, holdout)),
-        holdout,
-        is_new: true,
-    }
-}
-
-/// The propensity an answer carries: of the draw in a context, given that the unit passed the holdouts; for a holdout unit
-/// that of being served control at all, since the report pools it with control (statistics R4).
-pub fn propensity(
-    experiment: &Experiment,
-    epoch: &Epoch,
-    context: Option<ContextCell>,
-    (arm, holdout): (Arm, bool),
-) -> Option<Propensity> {
-    if holdout {
-        epoch.served(arm, experiment.control, context)
-    } else {
-        epoch.drawn_from(context).propensity(arm)
-    }
 }

@@ -17,6 +17,10 @@
 //! Under `policy = "contextual"` every epoch has an allocation for each context ([`crate::posterior::contextual`]). Floor,
 //! `max_share`, `max_step` and the ramps of newcomers hold in each of them; a guardrail is judged over all, within epochs
 //! and contexts. It neither ends by itself nor tells changes of what works.
+//!
+//! # Features
+//! Under `policy = "linear"` an epoch has no allocation but what it takes to make one for each visitor: the posterior of every
+//! variant's coefficients, with floor, `max_share` and the ramps of newcomers.
 
 mod belief;
 mod caps;
@@ -25,6 +29,7 @@ mod contextual;
 pub mod drift;
 mod guardrail;
 mod limits;
+mod linear;
 mod maturity;
 mod memory;
 mod newcomer;
@@ -42,9 +47,11 @@ use crate::catalog::Entry;
 use crate::catalog::experiment::{Bandit, Experiment, OnDrift, Policy};
 use crate::cell::Cells;
 use crate::epoch::context::Contexts;
+use crate::epoch::linear::Linear;
 use crate::epoch::receipt::Receipt;
 use crate::epoch::{Cause, Epoch, Era};
 use crate::time::{Timestamp, Window};
+pub use linear::distance;
 use plug_in::plug_ins;
 use target::{Situation, evidence, target};
 
@@ -103,6 +110,7 @@ pub fn opened_by_change(
         (Policy::Bandit(_), Some(held)) if cause == Cause::Resumed && revert::is_held(after) => {
             Opening {
                 contexts: held.contexts_kept(),
+                linear: held.linear.clone(),
                 allocation: held.allocation.clone(),
                 cause,
                 receipt: receipt.into(),
@@ -161,7 +169,7 @@ pub fn reallocate(entry: &Entry, cells: &Cells, now: Timestamp, urgency: Urgency
     }
     let target = wanted(entry, bandit, cells, Some(current), now);
     let mut epoch = epoch(entry, cells, now, target);
-    let distance = epoch.distance(current);
+    let distance = distance(&epoch, current);
     let least = match urgency {
         Urgency::Tick => MIN_DISTANCE,
         // Even the same weights end a hold.
@@ -183,6 +191,7 @@ pub fn reallocate(entry: &Entry, cells: &Cells, now: Timestamp, urgency: Urgency
 struct Opening {
     allocation: Allocation,
     contexts: Option<Box<Contexts>>,
+    linear: Option<Box<Linear>>,
     cause: Cause,
     receipt: Receipt,
 }
@@ -193,6 +202,7 @@ impl Opening {
         let allocation = experiment.starting_allocation();
         Self {
             contexts: experiment.contexts(&allocation).map(Box::new),
+            linear: experiment.linear().map(Box::new),
             allocation,
             cause,
             receipt: sentence.into(),
@@ -252,6 +262,7 @@ fn epoch(entry: &Entry, cells: &Cells, now: Timestamp, opening: Opening) -> Epoc
         era,
         allocation: opening.allocation,
         contexts: opening.contexts,
+        linear: opening.linear,
         holdout: entry.experiment.holdout,
         opened_at: now,
         cause: opening.cause,

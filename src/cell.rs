@@ -3,7 +3,8 @@
 //! Two kinds (statistics R1): plain moments per epoch, for the posterior and for inference within constant
 //! propensities; weighted moments per day and per dimension value, for timelines and breakdowns. Their number grows
 //! with epochs + days + values, never with visitors. Of a sum, epochs also keep its orders, for bandits; where a bandit
-//! tells contexts apart, what it reads is kept per epoch and context, too. Beside them lies,
+//! tells contexts apart, what it reads is kept per epoch and context, too, and where one goes by features of visitors, their
+//! products with its metric, and the shares that visitors were drawn from. Beside them lies,
 //! for each metric whose cap is a percentile, a sketch of its visitors' totals (see [`crate::winsor`]), and for each
 //! conversion metric how many conversions came how long after the assignment. A set of cells is a group, so the change that
 //! one event makes has the same type as the whole.
@@ -17,6 +18,7 @@ use crate::allocation::Arm;
 use crate::catalog::metric::MetricIndex;
 use crate::epoch::context::ContextCell;
 use crate::epoch::{EpochNumber, Era};
+use crate::moments::vectors::{Chances, Products};
 use crate::moments::{Moments, Orders, Tally, Visitors, Weighted};
 use crate::time::Day;
 
@@ -135,6 +137,10 @@ pub struct Cells {
     pub orders: BTreeMap<PlainKey, Orders>,
     /// Plain moments by epoch and context, where a contextual bandit learns.
     pub contexts: BTreeMap<ContextKey, Moments>,
+    /// Sums of features and values by epoch, where a linear bandit learns.
+    pub features: BTreeMap<PlainKey, Products>,
+    /// The shares that a linear bandit drew visitors from, by epoch, the holdout among them.
+    pub chances: BTreeMap<EpochNumber, Chances>,
     /// Weighted moments by day and by dimension value.
     pub weighted: BTreeMap<WeightedKey, Weighted>,
     /// Totals by bucket, of visitors assigned while the cap was not frozen.
@@ -149,7 +155,7 @@ macro_rules! merge_map {
     ($into:expr, $from:expr) => {
         for (key, change) in $from {
             let cell = $into.entry(*key).or_default();
-            *cell += *change;
+            *cell += change;
             if cell.is_zero() {
                 $into.remove(key);
             }
@@ -165,6 +171,8 @@ impl Cells {
             plain: BTreeMap::new(),
             orders: BTreeMap::new(),
             contexts: BTreeMap::new(),
+            features: BTreeMap::new(),
+            chances: BTreeMap::new(),
             weighted: BTreeMap::new(),
             sketches: BTreeMap::new(),
             delays: BTreeMap::new(),
@@ -178,6 +186,8 @@ impl Cells {
         merge_map!(self.plain, &change.plain);
         merge_map!(self.orders, &change.orders);
         merge_map!(self.contexts, &change.contexts);
+        merge_map!(self.features, &change.features);
+        merge_map!(self.chances, &change.chances);
         merge_map!(self.weighted, &change.weighted);
         merge_map!(self.sketches, &change.sketches);
         merge_map!(self.delays, &change.delays);
@@ -190,6 +200,8 @@ impl Cells {
             && self.plain.is_empty()
             && self.orders.is_empty()
             && self.contexts.is_empty()
+            && self.features.is_empty()
+            && self.chances.is_empty()
             && self.weighted.is_empty()
             && self.sketches.is_empty()
             && self.delays.is_empty()
@@ -282,6 +294,18 @@ impl Cells {
             },
         };
         let from = self.contexts.range(first..);
+        from.take_while(move |(key, _)| key.metric == metric)
+    }
+
+    /// The sums of features with a metric, in the order of epochs.
+    pub fn products(&self, metric: MetricIndex) -> impl Iterator<Item = (&PlainKey, &Products)> {
+        let row = Row {
+            arm: Arm(0),
+            holdout: false,
+        };
+        let epoch = EpochNumber(0);
+        let first = PlainKey { metric, epoch, row };
+        let from = self.features.range(first..);
         from.take_while(move |(key, _)| key.metric == metric)
     }
 

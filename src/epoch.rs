@@ -2,13 +2,17 @@
 //! adaptively collected data possible from sums alone.
 
 pub mod context;
+pub mod linear;
 pub mod receipt;
+
+use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
 use crate::allocation::{Allocation, Arm, Propensity};
 use crate::time::Timestamp;
 use context::{ContextCell, Contexts};
+use linear::{Drawn, Linear, MILLION};
 use receipt::Receipt;
 
 /// Number of an epoch within its experiment, from 1.
@@ -79,10 +83,13 @@ pub struct Epoch {
     pub number: EpochNumber,
     /// The era it belongs to.
     pub era: Era,
-    /// The probabilities over the live variants; under a contextual policy their average over visitors.
+    /// The probabilities over the live variants; under a contextual policy their average over visitors, under a linear one
+    /// those of an average visitor.
     pub allocation: Allocation,
     /// What visitors are drawn from instead, under a contextual policy.
     pub contexts: Option<Box<Contexts>>,
+    /// What visitors are drawn from instead, under a linear policy.
+    pub linear: Option<Box<Linear>>,
     /// Share of the audience held out on control, outside the allocation.
     pub holdout: f64,
     /// When it was opened.
@@ -116,6 +123,12 @@ impl Epoch {
     /// The cap frozen for a bandit on a metric, in micro-units.
     pub fn order_cap(&self, metric: usize) -> Option<i64> {
         self.order_caps.get(metric).copied().flatten()
+    }
+
+    /// Whether all visitors have the same chances.
+    pub fn is_uniform(&self) -> bool {
+        let linear = self.linear.as_ref();
+        self.contexts.is_none() && linear.is_none_or(|linear| linear.learned.is_none())
     }
 
     /// Whether both tell contexts apart, and the same ones.
@@ -160,6 +173,20 @@ impl Epoch {
         context.and_then(own).unwrap_or(&self.allocation)
     }
 
+    /// The allocation that a visitor was drawn from: by own shares, by the context of these value positions, or everybody's.
+    pub fn drawn_by(&self, positions: &[u8], drawn: Option<&Drawn>) -> Cow<'_, Allocation> {
+        match drawn.filter(|drawn| !drawn.shares.is_empty()) {
+            Some(drawn) => {
+                let part = |share: &u32| f64::from(*share) / f64::from(MILLION);
+                let arms = self.allocation.iter().map(|(arm, _)| arm);
+                Cow::Owned(Allocation::normalised(
+                    arms.zip(drawn.shares.iter().map(part)),
+                ))
+            }
+            None => Cow::Borrowed(self.drawn_from(self.context(positions))),
+        }
+    }
+
     /// The unconditional propensity of being served a variant in a context: control is served to the holdout too,
     /// `h + (1 − h)·e_control`, every other variant `(1 − h)·e` (statistics R4). `None` for a retired variant.
     pub fn served(
@@ -168,8 +195,12 @@ impl Epoch {
         control: Arm,
         context: Option<ContextCell>,
     ) -> Option<Propensity> {
-        let drawn = self.drawn_from(context).propensity(arm);
-        let drawn = drawn.map_or(0.0, Propensity::get);
+        self.served_from(self.drawn_from(context), arm, control)
+    }
+
+    /// The same for a visitor who was drawn from this allocation.
+    pub fn served_from(&self, from: &Allocation, arm: Arm, control: Arm) -> Option<Propensity> {
+        let drawn = from.propensity(arm).map_or(0.0, Propensity::get);
         let held = if arm == control { self.holdout } else { 0.0 };
         Propensity::new(held + (1.0 - self.holdout) * drawn)
     }
@@ -238,7 +269,8 @@ impl Epochs {
         }
     }
 
-    /// Whether more than one weight vector or holdout share was in force (statistics R2), or contexts were told apart.
+    /// Whether more than one weight vector or holdout share was in force (statistics R2), or visitors had
+    /// different chances.
     pub fn adaptive<'a>(epochs: impl IntoIterator<Item = &'a Epoch>) -> bool {
         let mut epochs = epochs.into_iter();
         let Some(first) = epochs.next() else {
@@ -249,10 +281,10 @@ impl Epochs {
             reason = "a holdout share is a configured constant, never computed"
         )]
         let moved = epochs.any(|epoch| {
-            let same = epoch.allocation.same(&first.allocation) && epoch.contexts.is_none();
+            let same = epoch.allocation.same(&first.allocation) && epoch.is_uniform();
             !same || epoch.holdout != first.holdout
         });
-        first.contexts.is_some() || moved
+        !first.is_uniform() || moved
     }
 }
 
@@ -266,6 +298,7 @@ mod tests {
             era: Era(1),
             allocation: Allocation::normalised((0..).map(Arm).zip(weights.iter().copied())),
             contexts: None,
+            linear: None,
             holdout: 0.1,
             opened_at: Timestamp::parse("2026-01-01T00:00:00Z").unwrap(),
             cause: Cause::Started,

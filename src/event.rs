@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::allocation::{Allocation, Arm, Propensity};
 use crate::bandit::tick::Next;
 use crate::catalog::{Conclusion, Source, Trip};
+use crate::epoch::linear::Drawn;
 use crate::epoch::{Epoch, EpochNumber};
 use crate::id::{EventId, EventName, ExperimentKey, SessionId, VisitorId};
 use crate::time::Timestamp;
@@ -110,6 +111,8 @@ pub struct Assigned {
     pub at: Timestamp,
     /// The visitor's values of the experiment's dimensions.
     pub dimensions: Vec<Option<String>>,
+    /// Features and shares, under a linear policy.
+    pub drawn: Option<Box<Drawn>>,
 }
 
 /// An assignment made elsewhere.

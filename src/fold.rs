@@ -177,8 +177,8 @@ fn assigned_by_us<V: View>(
         return Ok(Delta::none(Outcome::Void));
     }
     let (dimensions, seen) = dimension_values(entry, &assigned.dimensions);
-    let context = epoch.context(&dimensions);
-    let served = epoch.served(assigned.arm, entry.experiment.control, context);
+    let from = epoch.drawn_by(&dimensions, assigned.drawn.as_deref());
+    let served = epoch.served_from(&from, assigned.arm, entry.experiment.control);
     let assignment = Assignment {
         experiment: entry.serial,
         session,
@@ -188,6 +188,7 @@ fn assigned_by_us<V: View>(
         at: assigned.at,
         weight: served.map_or(0, Propensity::weight),
         dimensions,
+        drawn: assigned.drawn.clone(),
         settled: Vec::new(),
         crossover: false,
     };

@@ -55,6 +55,7 @@ pub mod catalog;
 pub mod cell;
 
 pub mod delay;
+pub mod linear;
 
 // The pure core.
 pub mod assign;

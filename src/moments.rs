@@ -8,10 +8,14 @@
 //! Floating sums (or Welford's recurrence) depend on the order of events and can not take a refund back exactly.
 //! Second moments of micro-units exceed 128 bits, hence 256-bit integers.
 
+pub mod vectors;
+mod wide;
+
 use std::ops::{Add, AddAssign, Neg, Sub, SubAssign};
 
 use ethnum::I256;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
+pub use wide::Wide;
 
 /// One visitor's value of a metric as it is analysed, in the metric's integer unit (1 for conversions and counts,
 /// micro-units for sums; at most 10¹⁵ in magnitude), with the denominator of a ratio, or the same measure before the
@@ -40,6 +44,12 @@ macro_rules! group {
         impl AddAssign for $name {
             fn add_assign(&mut self, other: Self) {
                 $(self.$field += other.$field;)+
+            }
+        }
+
+        impl AddAssign<&Self> for $name {
+            fn add_assign(&mut self, other: &Self) {
+                *self += *other;
             }
         }
 
@@ -215,11 +225,10 @@ impl Moments {
 }
 
 impl Orders {
-    /// Those of one visitor, with what lies beyond ±`cap` counted as that; none for a value of zero.
-    pub fn of(y: i64, cap: Option<i64>) -> Self {
-        let cap = cap.unwrap_or(i64::MAX).max(0);
-        let y = i128::from(y.clamp(-cap, cap));
-        let (n, yy) = (i64::from(y != 0), Wide::product(y, y));
+    /// Those of one visitor; none for a value of zero.
+    pub fn of(y: i64) -> Self {
+        let (n, y) = (i64::from(y != 0), i128::from(y));
+        let yy = Wide::product(y, y);
         Self { n, y, yy }
     }
 }
@@ -281,47 +290,6 @@ impl Weighted {
             self.wwyy.as_f64() - 2.0 * mean * self.wwy.as_f64() + mean * mean * self.ww as f64;
         let total = self.w as f64;
         Some(spread.max(0.0) / (total * total) / (unit * unit))
-    }
-}
-
-/// A 256-bit signed integer: a second moment of micro-units.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Wide(I256);
-
-impl Wide {
-    fn product(a: i128, b: i128) -> Self {
-        Self(I256::from(a) * I256::from(b))
-    }
-
-    /// The nearest float.
-    pub fn as_f64(self) -> f64 {
-        self.0.as_f64()
-    }
-}
-
-impl AddAssign for Wide {
-    fn add_assign(&mut self, other: Self) {
-        self.0 += other.0;
-    }
-}
-
-impl SubAssign for Wide {
-    fn sub_assign(&mut self, other: Self) {
-        self.0 -= other.0;
-    }
-}
-
-impl Serialize for Wide {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (high, low) = self.0.into_words();
-        (high, low.cast_unsigned()).serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for Wide {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (high, low) = <(i128, u128)>::deserialize(deserializer)?;
-        Ok(Self(I256::from_words(high, low.cast_signed())))
     }
 }
 

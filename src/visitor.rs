@@ -13,6 +13,7 @@ use crate::allocation::Arm;
 use crate::catalog::metric::MetricIndex;
 use crate::catalog::{Catalog, Entry, Serial};
 use crate::epoch::EpochNumber;
+use crate::epoch::linear::Drawn;
 use crate::event::REFUND;
 use crate::id::VisitorId;
 use crate::time::{DAY_MS, Day, Timestamp, Window, Zone};
@@ -28,7 +29,7 @@ pub const REMEMBER: Window = Window::days(30);
 /// A visitor who was first seen longer than this before the assignment is returning.
 pub const RETURNS_AFTER: Window = Window::from_millis(30 * 60_000);
 
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 
 /// A visitor's name in the store: a keyed hash of the id. Keyed, because an unkeyed one can be forged to collide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -83,6 +84,8 @@ pub struct Assignment {
     pub weight: u64,
     /// Value position per dimension of the experiment.
     pub dimensions: Vec<u8>,
+    /// Features and shares, if it was drawn under a linear policy.
+    pub drawn: Option<Box<Drawn>>,
     /// What events that left the list had added to its totals.
     pub settled: Vec<Settled>,
     /// Whether the visitor was later seen under another variant.

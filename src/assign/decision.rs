@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::allocation::{Arm, Propensity};
 use crate::catalog::audience::Undecided;
 use crate::epoch::EpochNumber;
+use crate::epoch::linear::Drawn;
 
 /// Why the visitor got what they got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -81,7 +82,7 @@ impl Reason {
 }
 
 /// The answer for one experiment.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Decision {
     /// The variant to show.
     pub arm: Arm,
@@ -95,6 +96,8 @@ pub struct Decision {
     pub holdout: bool,
     /// Whether this is a new assignment, to be recorded before it is answered.
     pub is_new: bool,
+    /// Of a new one under a linear policy, features and shares, to be recorded with it.
+    pub drawn: Option<Box<Drawn>>,
 }
 
 /// One step of the pipeline, for those who ask why.

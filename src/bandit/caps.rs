@@ -81,6 +81,7 @@ pub(super) fn freeze(entry: &Entry, cells: &Cells, now: Timestamp) -> Option<Epo
     let opening = Opening {
         allocation: current.allocation.clone(),
         contexts: current.contexts_kept(),
+        linear: current.linear.clone(),
         cause: Cause::Capped,
         receipt: receipts.join(" ").into(),
     };

@@ -1,5 +1,6 @@
 //! What each epoch saw of some variants: the cohorts that are compared within themselves. Where an epoch tells contexts
-//! apart, each of them is a cohort, because there the chances of the variants depend on the context.
+//! apart, each of them is a cohort, because there the chances of the variants depend on the context. Epochs that drew every
+//! visitor by features have none.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +8,8 @@ use crate::allocation::Arm;
 use crate::catalog::Entry;
 use crate::catalog::metric::MetricIndex;
 use crate::cell::{Cells, Row};
-use crate::epoch::EpochNumber;
 use crate::epoch::context::ContextCell;
+use crate::epoch::{Epoch, EpochNumber};
 use crate::moments::Moments;
 use crate::posterior::cohort::Cohort;
 
@@ -24,7 +25,7 @@ pub(super) fn parts(
 ) -> impl Iterator<Item = (Part, Row, Moments)> {
     let is_whole = |number: EpochNumber| {
         let epoch = entry.epochs.get(number);
-        epoch.is_none_or(|epoch| epoch.contexts.is_none())
+        epoch.is_none_or(Epoch::is_uniform)
     };
     let whole = cells
         .of_metric(metric)

@@ -79,6 +79,7 @@ pub(super) fn target(situation: Situation<'_>) -> Option<Opening> {
         allocation: average(&wanted, &traffic),
         receipt: receipt(situation, &wanted, (&known, &bounds), &traffic),
         contexts: Some(Box::new(wanted)),
+        linear: None,
         cause: Cause::Reallocated,
     })
 }

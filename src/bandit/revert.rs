@@ -27,6 +27,9 @@ pub enum Irreversible {
     /// Other variants were live.
     #[error("epoch {} had other variants than those that are live now", .0.0)]
     OtherVariants(EpochNumber),
+    /// It read other features of visitors than the policy does now.
+    #[error("epoch {} read other features of visitors than the policy does now", .0.0)]
+    OtherFeatures(EpochNumber),
     /// It told other contexts apart than the policy does now.
     #[error("epoch {} told other contexts apart than the policy does now", .0.0)]
     OtherContexts(EpochNumber),
@@ -65,6 +68,12 @@ pub fn revert(
         })),
         (Some(_), _) => return Err(Irreversible::OtherContexts(to)),
     };
+    let wanted = entry.experiment.linear().map(Box::new);
+    let linear = match (earlier.linear.clone(), wanted) {
+        (None, wanted) => wanted,
+        (Some(kept), Some(wanted)) if kept.is_like(&wanted) => Some(kept),
+        (Some(_), _) => return Err(Irreversible::OtherFeatures(to)),
+    };
     let sentence = format!(
         "Back to the weights of epoch {} by hand; they hold until a reallocation is asked for.",
         to.0
@@ -72,6 +81,7 @@ pub fn revert(
     let opening = Opening {
         allocation: earlier.allocation.clone(),
         contexts,
+        linear,
         cause: Cause::Reverted,
         receipt: sentence.into(),
     };

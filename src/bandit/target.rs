@@ -2,7 +2,7 @@
 
 use super::belief::Belief;
 use super::limits::{Claim, Limits};
-use super::{Opening, belief, contextual, guardrail, memory, name, newcomer, shares};
+use super::{Opening, belief, contextual, guardrail, linear, memory, name, newcomer, shares};
 use crate::allocation::{Allocation, Arm};
 use crate::catalog::Entry;
 use crate::catalog::experiment::{Bandit, Policy};
@@ -81,7 +81,8 @@ pub(super) fn target(situation: Situation<'_>) -> Opening {
     if let Some(sentence) = burn_in(situation) {
         return Opening::starting(&entry.experiment, Cause::Reallocated, sentence);
     }
-    if let Some(opening) = contextual::target(situation) {
+    let own = linear::target(situation).or_else(|| contextual::target(situation));
+    if let Some(opening) = own {
         return opening;
     }
     let Belief { arms, said, .. } = belief::belief(situation);
@@ -96,6 +97,7 @@ pub(super) fn target(situation: Situation<'_>) -> Opening {
     Opening {
         allocation,
         contexts,
+        linear: None,
         cause: Cause::Reallocated,
         receipt: Receipt {
             sentence,
@@ -122,6 +124,16 @@ impl Bounds {
         newcomer::said(situation, &self.ramps) + &guardrail::said(situation, &self.held)
     }
 
+    /// What each variant gets at most.
+    pub(super) fn most(&self) -> Vec<f64> {
+        let bounds = self.held.iter().zip(&self.ramps);
+        let most = bounds.map(|(held, ramp)| match held {
+            Some(_) => 0.0,
+            None => ramp.unwrap_or(1.0),
+        });
+        most.collect()
+    }
+
     /// What these shares come to, at most a step from the weights of the context.
     pub(super) fn applied(
         &self,
@@ -129,12 +141,7 @@ impl Bounds {
         shares: &[f64],
         context: Option<ContextCell>,
     ) -> Allocation {
-        let bounds = self.held.iter().zip(&self.ramps);
-        let most = bounds.map(|(held, ramp)| match held {
-            Some(_) => 0.0,
-            None => ramp.unwrap_or(1.0),
-        });
-        let arms = situation.arms.iter().zip(shares).zip(most);
+        let arms = situation.arms.iter().zip(shares).zip(self.most());
         let claims: Vec<Claim> = arms
             .map(|((seen, share), most)| Claim {
                 arm: seen.arm,

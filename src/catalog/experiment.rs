@@ -9,6 +9,7 @@ use super::metric::{Metric, MetricIndex, Role};
 use super::spec::{Spec, StopSpec};
 use crate::allocation::{Allocation, Arm};
 use crate::epoch::context::{ContextCell, Contexts, Partition};
+use crate::epoch::linear::{Features, Linear};
 use crate::id::{ExperimentKey, LayerKey, VariantKey};
 use crate::time::{Timestamp, Window};
 
@@ -212,6 +213,8 @@ pub struct Bandit {
     pub delay: Delay,
     /// How a contextual bandit tells visitors apart; `None` decides for all alike.
     pub context: Option<Partition>,
+    /// What a linear bandit knows of visitors; `None` under any other.
+    pub features: Option<Features>,
 }
 
 /// A measurable, time-bound goal.
@@ -231,6 +234,7 @@ impl Policy {
         match self {
             Self::Fixed => "fixed",
             Self::Bandit(bandit) if bandit.context.is_some() => "contextual",
+            Self::Bandit(bandit) if bandit.features.is_some() => "linear",
             Self::Bandit(bandit) => match bandit.rule {
                 Rule::Thompson => "thompson",
                 Rule::TopTwo => "top-two",
@@ -289,6 +293,17 @@ impl Experiment {
             .map(|(at, _)| at);
         let metrics = std::iter::once(bandit.metric.0).chain(guardrails);
         Some(Contexts::even(partition, metrics.collect(), allocation))
+    }
+
+    /// What an epoch reads of visitors before anything is learned; `None` where no linear bandit decides.
+    pub fn linear(&self) -> Option<Linear> {
+        match &self.policy {
+            Policy::Bandit(bandit) => {
+                let features = bandit.features.clone()?;
+                Some(Linear::new(features, bandit.metric.0))
+            }
+            Policy::Fixed => None,
+        }
     }
 
     /// What the visitors of a context have in common, as "device=mobile,segment=other".

@@ -25,7 +25,7 @@ mod stop;
 
 pub use allocation::{
     AllocationSpec, DEFAULT_BURN_IN, DEFAULT_DELAY, DEFAULT_EPSILON, DEFAULT_FLOOR_TOTAL,
-    DEFAULT_REFRESH, PolicyName, default_model, models,
+    DEFAULT_REFRESH, FeatureSpec, PolicyName, default_model, models,
 };
 pub use looks::{DEFAULT_MIN_DAYS, LooksSpec, Spending};
 pub(super) use read::read;

@@ -206,7 +206,7 @@ fn all_mistakes_of_a_file_come_at_once() {
     experiments/hero.toml:17: variants[1].key: "control" is used a second time
     experiments/hero.toml:18: variants[1].value: must be a boolean like the first value, not a text
     experiments/hero.toml:19: variants[1].paylod: is an unknown key; did you mean `payload`?
-    experiments/hero.toml:22: allocation.policy: must be one of: fixed, thompson, top-two, epsilon-greedy, contextual; not "thomson"; did you mean `thompson`?
+    experiments/hero.toml:22: allocation.policy: must be one of: fixed, thompson, top-two, epsilon-greedy, contextual, linear; not "thomson"; did you mean `thompson`?
     experiments/hero.toml:24: metrics[0].event: is missing: the name of the event that counts, such as "Order Completed"
     experiments/hero.toml:28: metrics[0].limit: belongs to metrics with role = "guardrail" only
     experiments/hero.toml:33: metrics[1].role: is a second goal; exactly one metric decides, give the others role = "secondary"

@@ -331,7 +331,8 @@ impl<'a> Work<'a> {
         macro_rules! write_map {
             ($serial:expr, $map:ident, $kind:path, $old:expr, $change:expr) => {
                 for (at, change) in &$change.$map {
-                    let new = $old.$map.get(at).copied().unwrap_or_default() + *change;
+                    let mut new = $old.$map.get(at).map(Clone::clone).unwrap_or_default();
+                    new += change;
                     let place = key::cell($serial, $kind(*at));
                     let write = if new.is_zero() {
                         Write::remove(place)
@@ -348,6 +349,8 @@ impl<'a> Work<'a> {
             write_map!(*serial, plain, CellKey::Plain, old, change);
             write_map!(*serial, orders, CellKey::Orders, old, change);
             write_map!(*serial, contexts, CellKey::Context, old, change);
+            write_map!(*serial, features, CellKey::Features, old, change);
+            write_map!(*serial, chances, CellKey::Chances, old, change);
             write_map!(*serial, weighted, CellKey::Weighted, old, change);
             write_map!(*serial, sketches, CellKey::Sketch, old, change);
             write_map!(*serial, delays, CellKey::Delay, old, change);

@@ -38,6 +38,8 @@ pub fn load(store: &Store) -> Result<Option<(Ledger, Books)>, EngineError> {
             CellKey::Plain(at) => drop(cells.plain.insert(at, decode(&place, &value)?)),
             CellKey::Orders(at) => drop(cells.orders.insert(at, decode(&place, &value)?)),
             CellKey::Context(at) => drop(cells.contexts.insert(at, decode(&place, &value)?)),
+            CellKey::Features(at) => drop(cells.features.insert(at, decode(&place, &value)?)),
+            CellKey::Chances(at) => drop(cells.chances.insert(at, decode(&place, &value)?)),
             CellKey::Weighted(at) => drop(cells.weighted.insert(at, decode(&place, &value)?)),
             CellKey::Sketch(at) => drop(cells.sketches.insert(at, decode(&place, &value)?)),
             CellKey::Delay(at) => drop(cells.delays.insert(at, decode(&place, &value)?)),

@@ -147,8 +147,8 @@ impl<'a> Sums<'a> {
         let (cause, detail) = if self.unknown > 0 {
             (
                 Cause::UnknownPropensity,
-                "The propensities of these visitors are not known: they were imported without an allocation, or drawn by contexts \
-                 by which this metric is not kept, or are kept together with such visitors.",
+                "The propensities of these visitors are not known: they were imported without an allocation, drawn by features \
+                 of their own, or by contexts by which this metric is not kept, or are kept together with such visitors.",
             )
         } else if self.unserved > 0 {
             (
@@ -195,8 +195,8 @@ impl<'a> Sums<'a> {
         }
         if self.unknown > 0 {
             notes.push(format!(
-                "Left out are {} visitors whose propensities are not known: they were imported without an allocation, or drawn by \
-                 contexts by which this metric is not kept, or are kept together with such visitors.",
+                "Left out are {} visitors whose propensities are not known: they were imported without an allocation, drawn by features \
+                 of their own, or by contexts by which this metric is not kept, or are kept together with such visitors.",
                 count(self.unknown)
             ));
         }
@@ -224,7 +224,7 @@ fn action(arm: Arm) -> u32 {
 }
 
 /// The visitors of a metric epoch by epoch, and context by context where an epoch tells them apart; a metric that is not
-/// kept by context has no propensities there.
+/// kept by context has no propensities there, and none has where visitors were drawn by their features.
 fn met<'a>(question: &Question<'a>, metric: MetricIndex) -> Vec<Met<'a>> {
     let control = question.entry.experiment.control;
     let is_parted = |epoch: &Epoch| {
@@ -244,7 +244,7 @@ fn met<'a>(question: &Question<'a>, metric: MetricIndex) -> Vec<Met<'a>> {
         if context.is_none() && is_parted(epoch) {
             continue;
         }
-        let is_told = context.is_some() == epoch.contexts.is_some();
+        let is_told = context.is_some() || epoch.is_uniform();
         let served = epoch.served(row.arm, control, context);
         let served = served.filter(|_| is_told).map(Propensity::get);
         let side = (row.arm, served, *moments);

@@ -54,6 +54,7 @@ pub(super) fn import<V: View>(
         at: imported.at,
         weight: served.map_or(0, Propensity::weight),
         dimensions,
+        drawn: None,
         settled: standing.map_or_else(Vec::new, |standing| standing.settled),
         crossover,
     };
@@ -100,6 +101,7 @@ fn epoch_of(entry: &Entry, imported: &Imported) -> (Epoch, Option<Epoch>) {
     let same = |epoch: &&Epoch| {
         epoch.caps.is_empty()
             && epoch.contexts.is_none()
+            && epoch.linear.is_none()
             && match imported.label {
                 Some(label) => epoch.label == Some(label),
                 None if known => {
@@ -129,6 +131,7 @@ fn imported_epoch(epochs: &Epochs, allocation: Allocation, imported: &Imported) 
         era: epochs.era_of(&allocation),
         allocation,
         contexts: None,
+        linear: None,
         holdout: 0.0,
         opened_at: imported.at,
         cause: Cause::Imported,

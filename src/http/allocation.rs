@@ -41,6 +41,7 @@ pub(super) async fn current(
         "epoch": epoch.number,
         "weights": weights(&entry, &epoch.allocation),
         "contexts": contexts(&entry, epoch),
+        "coefficients": coefficients(&entry, epoch),
         "opened_at": epoch.opened_at,
         "receipt": epoch.receipt.sentence,
     });
@@ -80,6 +81,7 @@ fn show(entry: &Entry, epoch: &Epoch) -> Value {
         "era": epoch.era,
         "weights": weights(entry, &epoch.allocation),
         "contexts": contexts(entry, epoch),
+        "coefficients": coefficients(entry, epoch),
         "holdout": epoch.holdout,
         "opened_at": epoch.opened_at,
         "cause": epoch.cause,
@@ -98,7 +100,7 @@ pub(super) fn proposed(server: &Server, entry: &Entry) -> Value {
         Proposal::Keep(note) => json!({ "dry_run": true, "opens": null, "note": note }),
         Proposal::Open(epoch) => {
             let current = entry.epoch();
-            let moved = current.map(|current| epoch.distance(current));
+            let moved = current.map(|current| bandit::distance(&epoch, current));
             json!({
                 "dry_run": true,
                 "opens": show(entry, &epoch),
@@ -146,6 +148,25 @@ fn contexts(entry: &Entry, epoch: &Epoch) -> Map<String, Value> {
         let beliefs = beliefs(entry, believed.map_or(&[], Vec::as_slice), allocation);
         let shown = json!({ "weights": weights(entry, allocation), "beliefs": beliefs });
         Some((entry.experiment.context_name(contexts, cell)?, shown))
+    });
+    named.collect()
+}
+
+/// What a linear bandit believes of each variant: mean and standard deviation of its coefficients, by the name of the
+/// feature; empty under other policies, and until it has learned.
+fn coefficients(entry: &Entry, epoch: &Epoch) -> Map<String, Value> {
+    let Some(linear) = &epoch.linear else {
+        return Map::new();
+    };
+    let learned = linear.learned.iter().flat_map(|learned| &learned.arms);
+    let named = learned.filter_map(|of| {
+        let columns = std::iter::once("intercept".to_owned()).chain(linear.features.names());
+        let each = columns.zip(of.each());
+        let each = each.map(|(column, (mean, sd))| (column, json!({ "mean": mean, "sd": sd })));
+        Some((
+            name(entry, of.arm)?,
+            each.collect::<Map<String, Value>>().into(),
+        ))
     });
     named.collect()
 }

@@ -11,8 +11,8 @@ use super::Server;
 use super::error::{Code, Problem};
 use crate::assign::bot::is_bot;
 use crate::assign::bucket::unit_interval;
-use crate::assign::decision::{Decision, Reason, Trace};
-use crate::assign::{Request, Standing, assign, propensity};
+use crate::assign::decision::{Decision, Trace};
+use crate::assign::{Request, Standing, assign, sticky};
 use crate::catalog::Entry;
 use crate::catalog::audience::Attributes;
 use crate::catalog::experiment::Unit;
@@ -22,7 +22,7 @@ use crate::fold::{Outcome, session_hash};
 use crate::id::{SessionId, VisitorId};
 use crate::telemetry;
 use crate::time::Timestamp;
-use crate::visitor::{VisitorKey, find};
+use crate::visitor::{Assignment, VisitorKey, find};
 
 /// A decision request, borrowing from the body.
 #[derive(Debug, Deserialize)]
@@ -210,6 +210,7 @@ impl<'a> Context<'a> {
             propensity: epoch.allocation.propensity(arm)?,
             at: self.now,
             dimensions: Vec::new(),
+            drawn: None,
         }))
     }
 
@@ -229,19 +230,13 @@ impl<'a> Context<'a> {
         }
     }
 
-    fn standing(&self, entry: &Entry) -> Option<Standing> {
+    fn standing(&self, entry: &Entry) -> Option<Standing<'_>> {
         let session = match entry.experiment.unit {
             Unit::Visitor => None,
             Unit::Session => session_hash(self.snapshot.seed, self.wire.session.as_ref()),
         };
         let assignment = find(&self.sticky.assignments, entry.serial, session)?;
-        let epoch = entry.epochs.get(assignment.epoch);
-        Some(Standing {
-            arm: assignment.arm,
-            holdout: assignment.holdout,
-            epoch: assignment.epoch,
-            context: epoch.and_then(|epoch| epoch.context(&assignment.dimensions)),
-        })
+        Some(standing(assignment))
     }
 
     fn decide(&self, entry: &Entry, events: &mut Vec<Event>) -> Decision {
@@ -274,6 +269,7 @@ impl<'a> Context<'a> {
                 propensity,
                 at: self.now,
                 dimensions: dimension_values(entry, &self.wire.attributes),
+                drawn: decision.drawn.clone(),
             }));
         }
         decision
@@ -349,7 +345,7 @@ pub(super) async fn durable(
 /// Replaces what another request of the same unit assigned first.
 pub(super) fn settle(answers: &mut [Answer<'_>], events: &[Event], outcomes: Vec<Outcome>) {
     for (event, outcome) in events.iter().zip(outcomes) {
-        let (Event::Assigned(assigned), Outcome::Standing(standing)) = (event, outcome) else {
+        let (Event::Assigned(assigned), Outcome::Standing(kept)) = (event, outcome) else {
             continue;
         };
         let key = assigned.experiment.as_str();
@@ -358,20 +354,19 @@ pub(super) fn settle(answers: &mut [Answer<'_>], events: &[Event], outcomes: Vec
             .filter(|answer| answer.key == key)
             .find_map(|answer| answer.decided.as_mut());
         if let Some((entry, decision)) = stands {
-            let epoch = entry.epochs.get(standing.epoch);
-            *decision = Decision {
-                arm: standing.arm,
-                reason: Reason::Sticky,
-                epoch: Some(standing.epoch),
-                propensity: epoch.and_then(|epoch| {
-                    let context = epoch.context(&standing.dimensions);
-                    let drawn = (standing.arm, standing.holdout);
-                    propensity(&entry.experiment, epoch, context, drawn)
-                }),
-                holdout: standing.holdout,
-                is_new: false,
-            };
+            *decision = sticky(entry, standing(&kept));
         }
+    }
+}
+
+/// An assignment as the pipeline needs it.
+fn standing(assignment: &Assignment) -> Standing<'_> {
+    Standing {
+        arm: assignment.arm,
+        holdout: assignment.holdout,
+        epoch: assignment.epoch,
+        dimensions: &assignment.dimensions,
+        drawn: assignment.drawn.as_deref(),
     }
 }
 

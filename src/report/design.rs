@@ -68,7 +68,7 @@ pub(super) struct Design<'a> {
     pub(super) field: Field,
     /// Whether more than one allocation or holdout share drew visitors.
     pub(super) adaptive: bool,
-    /// Whether visitors of an epoch may have been drawn by context: then no odds are the same for all of them.
+    /// Whether visitors of an epoch may have been drawn by context or features: then no odds are the same for all of them.
     pub(super) contextual: bool,
 }
 
@@ -97,7 +97,7 @@ impl<'a> Design<'a> {
             entry,
             as_of,
             adaptive: Epochs::adaptive(visited.iter().copied()),
-            contextual: visited.iter().any(|epoch| epoch.contexts.is_some()),
+            contextual: visited.iter().any(|epoch| !epoch.is_uniform()),
             field: field(entry, &pairings),
             visited,
             rows,
@@ -189,13 +189,13 @@ impl Pairing {
     }
 }
 
-/// The arm's share of a pair's propensities if the odds are the same in all epochs, and do not depend on the context.
+/// The arm's share of a pair's propensities if the odds are the same in all epochs, and for all visitors.
 fn steady_share(
     epochs: &[&Epoch],
     (arm, control): (Arm, Arm),
     propensity: impl Fn(&Epoch, Arm) -> Option<Propensity>,
 ) -> Option<f64> {
-    if epochs.iter().any(|epoch| epoch.contexts.is_some()) {
+    if epochs.iter().any(|epoch| !epoch.is_uniform()) {
         return None;
     }
     let odds = |epoch: &&Epoch| {

@@ -6,7 +6,10 @@ use crate::allocation::Propensity;
 use crate::catalog::Entry;
 use crate::cell::{Cells, Row};
 use crate::epoch::context::ContextCell;
+use crate::epoch::linear::MILLION;
 use crate::epoch::{Cause, Epoch, EpochNumber};
+use crate::moments::vectors::Chances;
+use crate::stats::srm::individual::IndividualCounts;
 use crate::stats::srm::{self, EpochCounts, Srm};
 use crate::time::Timestamp;
 
@@ -29,8 +32,10 @@ impl Traffic {
         let count = |visitors: &i64| u64::try_from(*visitors).unwrap_or(0);
         let total: u64 = assigned.values().map(count).sum();
         let sources = (question.entry, question.cells);
-        let epochs = epochs(sources, design, assigned, question.until.is_none());
-        let expected = expected(&epochs);
+        let present = question.until.is_none();
+        let epochs = epochs(sources, design, assigned, present);
+        let individuals = individuals(sources, design, assigned, present);
+        let expected = expected(&epochs, &individuals);
         let variant = |(position, named): (usize, &Named)| {
             let of = assigned.iter().filter(|((_, row), _)| *row == named.row);
             let visitors: u64 = of.map(|(_, visitors)| count(visitors)).sum();
@@ -49,7 +54,7 @@ impl Traffic {
         Self {
             visitors: total,
             variants: design.rows.iter().enumerate().map(variant).collect(),
-            srm: srm::adaptive(&epochs),
+            srm: srm::adaptive(&epochs, &individuals),
         }
     }
 }
@@ -58,7 +63,9 @@ impl Traffic {
 pub fn is_mismatched(entry: &Entry, cells: &Cells, now: Timestamp) -> bool {
     let assigned = cells.assigned(None);
     let design = Design::new(entry, now, &assigned);
-    let srm = srm::adaptive(&epochs((entry, cells), &design, &assigned, true));
+    let sources = (entry, cells);
+    let epochs = epochs(sources, &design, &assigned, true);
+    let srm = srm::adaptive(&epochs, &individuals(sources, &design, &assigned, true));
     srm.verdict == srm::Verdict::Mismatch
 }
 
@@ -76,7 +83,8 @@ pub(super) fn weights(entry: &Entry, epoch: Option<&Epoch>) -> BTreeMap<String, 
 }
 
 /// Counts and propensities of every epoch that has visitors, in the order of the rows; of every context where an epoch
-/// tells them apart. As of an earlier day, visitors are not kept by context, and those of such epochs are left out.
+/// tells them apart. As of an earlier day, visitors are not kept by context, and those of such epochs are left out. So are
+/// those who had propensities of their own.
 fn epochs(
     (entry, cells): (&Entry, &Cells),
     design: &Design<'_>,
@@ -86,7 +94,7 @@ fn epochs(
     let epochs = &entry.epochs;
     let is_parted = |number| {
         let epoch: Option<&Epoch> = epochs.get(number);
-        epoch.is_some_and(|epoch| epoch.contexts.is_some())
+        epoch.is_some_and(|epoch| !epoch.is_uniform())
     };
     let whole = assigned.iter();
     let whole = whole
@@ -124,6 +132,110 @@ fn epochs(
     counts.into_iter().filter_map(drawn).collect()
 }
 
+/// Counts and sums of propensities of every epoch that drew visitors by their features, in the order of the rows. As of an
+/// earlier day they are not kept.
+fn individuals(
+    (entry, cells): (&Entry, &Cells),
+    design: &Design<'_>,
+    assigned: &BTreeMap<(EpochNumber, Row), i64>,
+    present: bool,
+) -> Vec<IndividualCounts> {
+    let cells = cells.chances.iter();
+    let of = |(number, chances): (&EpochNumber, &Chances)| {
+        let epoch = entry.epochs.get(*number)?;
+        let visitors = |named: &Named| assigned.get(&(*number, named.row)).copied().unwrap_or(0);
+        let count = |named: &Named| u64::try_from(visitors(named)).unwrap_or(0);
+        let counts: Vec<u64> = design.rows.iter().map(count).collect();
+        let served = Served::new(epoch, &design.rows, &counts);
+        let row = |one: usize| (0..counts.len()).map(move |other| (one, other));
+        let products = |one| row(one).map(|(one, other)| served.product(chances, one, other));
+        Some(IndividualCounts {
+            expected: (0..counts.len())
+                .map(|at| served.sum(chances, at))
+                .collect(),
+            products: (0..counts.len())
+                .map(|one| products(one).collect())
+                .collect(),
+            counts,
+        })
+    };
+    cells.filter(|_| present).filter_map(of).collect()
+}
+
+/// What the propensity of each row is made of, in an epoch that drew visitors by their features.
+struct Served {
+    held: f64,
+    rows: Vec<Part>,
+}
+
+#[derive(Clone, Copy)]
+enum Part {
+    /// That of nobody.
+    None,
+    /// The holdout's share.
+    Held,
+    /// (1 − h) times the share at a position of the epoch's allocation.
+    Drawn(usize),
+}
+
+impl Served {
+    fn new(epoch: &Epoch, rows: &[Named], counts: &[u64]) -> Self {
+        let place = |arm| epoch.allocation.iter().position(|(live, _)| live == arm);
+        let served = served_holdout(epoch, rows, counts);
+        let part = |(position, named): (usize, &Named)| {
+            if named.row.holdout {
+                let is_served = served == Some(position);
+                return if is_served { Part::Held } else { Part::None };
+            }
+            place(named.row.arm).map_or(Part::None, Part::Drawn)
+        };
+        Self {
+            held: epoch.holdout,
+            rows: rows.iter().enumerate().map(part).collect(),
+        }
+    }
+
+    /// Σ of a row's propensities.
+    fn sum(&self, chances: &Chances, at: usize) -> f64 {
+        match self.rows[at] {
+            Part::None => 0.0,
+            Part::Held => self.held * chances.n as f64,
+            Part::Drawn(place) => {
+                let sum = chances.e.get(place).copied().unwrap_or(0);
+                (1.0 - self.held) * sum as f64 / f64::from(MILLION)
+            }
+        }
+    }
+
+    /// Σ of the products of two rows' propensities.
+    fn product(&self, chances: &Chances, one: usize, other: usize) -> f64 {
+        match (self.rows[one], self.rows[other]) {
+            (Part::None, _) | (_, Part::None) => 0.0,
+            (Part::Held, _) => self.held * self.sum(chances, other),
+            (_, Part::Held) => self.held * self.sum(chances, one),
+            (Part::Drawn(first), Part::Drawn(second)) => {
+                let drawn = (1.0 - self.held) / f64::from(MILLION);
+                drawn * drawn * chances.product(first, second) as f64
+            }
+        }
+    }
+}
+
+/// The row of the control that the holdout was served in an epoch: the one that has its visitors, else the first live one.
+fn served_holdout(epoch: &Epoch, rows: &[Named], counts: &[u64]) -> Option<usize> {
+    let live = |named: &Named| epoch.allocation.propensity(named.row.arm).is_some();
+    let holdouts = || {
+        rows.iter()
+            .zip(counts)
+            .enumerate()
+            .filter(|(_, (named, _))| named.row.holdout)
+    };
+    holdouts()
+        .find(|(_, (_, count))| **count > 0)
+        .or_else(|| holdouts().find(|(_, (named, _))| live(named)))
+        .map(|(position, _)| position)
+}
+
 /// (1 − h)·e for an arm and h for the holdout; imported history knows no holdout.
 fn propensities(
     (epoch, context): (&Epoch, Option<ContextCell>),
@@ -135,18 +247,7 @@ fn propensities(
     } else {
         epoch.holdout
     };
-    // Which control the holdout was served in this epoch: the one whose row has its visitors, else the first live one.
-    let live = |named: &Named| epoch.allocation.propensity(named.row.arm).is_some();
-    let holdouts = || {
-        rows.iter()
-            .zip(counts)
-            .enumerate()
-            .filter(|(_, (named, _))| named.row.holdout)
-    };
-    let served = holdouts()
-        .find(|(_, (_, count))| **count > 0)
-        .or_else(|| holdouts().find(|(_, (named, _))| live(named)))
-        .map(|(position, _)| position);
+    let served = served_holdout(epoch, rows, counts);
     let propensity = |(position, named): (usize, &Named)| {
         if named.row.holdout {
             return if served == Some(position) { held } else { 0.0 };
@@ -157,17 +258,26 @@ fn propensities(
     rows.iter().enumerate().map(propensity).collect()
 }
 
-fn expected(epochs: &[EpochCounts]) -> Vec<f64> {
+fn expected(epochs: &[EpochCounts], individuals: &[IndividualCounts]) -> Vec<f64> {
     let mut expected = Vec::new();
+    let mut add = |more: &[f64]| {
+        expected.resize(more.len(), 0.0);
+        for (sum, more) in expected.iter_mut().zip(more) {
+            *sum += more;
+        }
+    };
     for epoch in epochs {
         let visitors = epoch.counts.iter().sum::<u64>() as f64;
         let total: f64 = epoch.propensities.iter().sum();
-        expected.resize(epoch.propensities.len(), 0.0);
-        for (sum, propensity) in expected.iter_mut().zip(&epoch.propensities) {
-            if total > 0.0 {
-                *sum += visitors * propensity / total;
-            }
+        let shares = epoch.propensities.iter();
+        if total > 0.0 {
+            add(&shares
+                .map(|share| visitors * share / total)
+                .collect::<Vec<f64>>());
         }
+    }
+    for own in individuals {
+        add(&own.expected);
     }
     expected
 }

@@ -20,6 +20,7 @@ use crate::assign::{self, Request, assign};
 use crate::bandit::tick::{self, Asked, News, Next};
 use crate::bandit::{self, Proposal, Urgency};
 use crate::catalog::audience::Attributes;
+use crate::catalog::experiment::Experiment;
 use crate::catalog::{Catalog, Entry, Serial};
 use crate::cell::Cells;
 use crate::epoch::Epoch;
@@ -27,6 +28,7 @@ use crate::epoch::context::ContextCell;
 use crate::event::{Assigned, Event, Tracked};
 use crate::fold::{Delta, View, fold};
 use crate::id::EventId;
+use crate::linear;
 use crate::report::is_mismatched;
 use crate::time::{Timestamp, Zone};
 use crate::visitor::{Record, VisitorKey};
@@ -201,6 +203,7 @@ impl<'s> Trial<'s> {
                 propensity,
                 at: visitor.at,
                 dimensions: dimensions(entry, attributes),
+                drawn: decision.drawn,
             });
             self.state.take(&event, visitor.at, order.is_none());
         }
@@ -262,13 +265,7 @@ impl<'s> Trial<'s> {
         let winner = self.stopped.and_then(|stopped| stopped.variant);
         let likely = |attributes: &Attributes| {
             let experiment = &self.entry().experiment;
-            let means = epoch.map(|epoch| {
-                means(
-                    epoch,
-                    assign::context(experiment, epoch, attributes),
-                    variants,
-                )
-            });
+            let means = epoch.map(|epoch| means((experiment, epoch), attributes, variants));
             best(means.unwrap_or_default())
         };
         let choice = |attributes| winner.unwrap_or_else(|| likely(attributes));
@@ -316,16 +313,24 @@ fn dimensions(entry: &Entry, attributes: &Attributes) -> Vec<Option<String>> {
     dimensions.map(|of| value(&of.attribute)).collect()
 }
 
-/// The posterior mean of each of so many variants in a context when an epoch opened; the shares where no bandit decided.
-fn means(epoch: &Epoch, context: Option<ContextCell>, variants: usize) -> Vec<f64> {
+/// The posterior mean of each of so many variants for a visitor when an epoch opened; the shares where no bandit decided.
+fn means(
+    (experiment, epoch): (&Experiment, &Epoch),
+    attributes: &Attributes,
+    variants: usize,
+) -> Vec<f64> {
+    let context = assign::context(experiment, epoch, attributes);
     let own = |cell: ContextCell| epoch.contexts.as_ref()?.beliefs.get(usize::from(cell.0));
     let beliefs = context.and_then(own).unwrap_or(&epoch.receipt.beliefs);
-    if beliefs.is_empty() {
+    let listed = beliefs.iter().map(|of| (of.arm, of.mean));
+    let listed = linear::means(epoch, attributes).unwrap_or_else(|| listed.collect());
+    if listed.is_empty() {
         return shares(epoch, variants);
     }
     let mean = |variant: usize| {
-        let mut of = beliefs.iter().filter(|of| usize::from(of.arm.0) == variant);
-        of.next().map_or(f64::MIN, |of| of.mean)
+        let mut of = listed.iter();
+        let of = of.find(|(arm, _)| usize::from(arm.0) == variant);
+        of.map_or(f64::MIN, |(_, mean)| *mean)
     };
     (0..variants).map(mean).collect()
 }

@@ -5,10 +5,12 @@
 //! every healthy bandit would raise the alarm.
 
 pub mod evidence;
+pub mod individual;
 
 use serde::{Deserialize, Serialize};
 
 use super::special::chi2_sf;
+use individual::IndividualCounts;
 
 /// The p-value below which a mismatch is reported in a single look.
 const ALARM: f64 = 0.001;
@@ -145,31 +147,41 @@ pub fn fixed(counts: &[u64], weights: &[f64]) -> Srm {
     Srm::new(chi2, df, &expected)
 }
 
-/// The quadratic form `(O − E)ᵀ V⁻ (O − E)` with `E = Σ_b N_b e_b` and `V = Σ_b N_b (diag e_b − e_b e_bᵀ)`.
+/// The quadratic form `(O − E)ᵀ V⁻ (O − E)` with `E = Σ_b N_b e_b` and `V = Σ_b N_b (diag e_b − e_b e_bᵀ)`; visitors with
+/// propensities of their own add those.
 ///
 /// It is χ² by the martingale central limit theorem, whatever the policy did between epochs. Pearson's statistic against E
 /// would be conservative (.035 at .05); with one epoch both agree. Degrees of freedom are the rank of V, so arms that were
 /// never live together cost none. The verdict is that of the e-value ([`evidence`]).
-pub fn adaptive(epochs: &[EpochCounts]) -> Srm {
-    let arms = epochs.iter().map(|epoch| epoch.counts.len()).max();
+pub fn adaptive(epochs: &[EpochCounts], individuals: &[IndividualCounts]) -> Srm {
+    let counts = epochs.iter().map(|epoch| &epoch.counts);
+    let counts = counts.chain(individuals.iter().map(|own| &own.counts));
+    let arms = counts.clone().map(Vec::len).max();
     let mut observed = vec![0.0; arms.unwrap_or(0)];
     let mut broken = false;
     let mut drawn = Vec::with_capacity(epochs.len());
     for epoch in epochs {
         let shares = epoch.shares();
         broken |= impossible(&epoch.counts, &shares);
-        for (sum, count) in observed.iter_mut().zip(&epoch.counts) {
-            *sum += *count as f64;
-        }
         drawn.push((epoch.total(), shares));
     }
-    let null = Null::new(&drawn, observed.len());
+    for counts in counts {
+        for (sum, count) in observed.iter_mut().zip(counts) {
+            *sum += *count as f64;
+        }
+    }
+    let mut null = Null::new(&drawn, observed.len());
+    for own in individuals {
+        broken |= own.is_impossible();
+        own.add_to(&mut null.expected, &mut null.variance);
+    }
     if broken {
         return Srm::impossible(live(&null.expected).saturating_sub(1));
     }
     let deviation = observed.iter().zip(&null.expected).map(|(o, e)| o - e);
     let (chi2, df) = quadratic_form(null.variance, deviation.collect());
-    Srm::new(chi2, df, &null.expected).watched(evidence::log_e(epochs).exp().min(MAX_E))
+    let e_value = evidence::log_e(epochs, individuals).exp().min(MAX_E);
+    Srm::new(chi2, df, &null.expected).watched(e_value)
 }
 
 /// Expectation and covariance of the visitors per arm if assignment works.
@@ -241,6 +253,10 @@ mod tests {
     use super::*;
     use crate::golden::{self, flatten};
     use proptest::prelude::*;
+
+    fn adaptive(epochs: &[EpochCounts]) -> Srm {
+        super::adaptive(epochs, &[])
+    }
 
     #[expect(
         clippy::cast_possible_truncation,

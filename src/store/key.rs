@@ -42,6 +42,10 @@ pub enum CellKey {
     Orders(PlainKey),
     /// Moments of a context of an epoch.
     Context(ContextKey),
+    /// Sums of features of an epoch.
+    Features(PlainKey),
+    /// Shares that visitors of an epoch were drawn from.
+    Chances(EpochNumber),
     /// Weighted moments of a day or dimension value.
     Weighted(WeightedKey),
     /// A bucket of a sketch.
@@ -102,6 +106,11 @@ pub fn cell(serial: Serial, key: CellKey) -> Vec<u8> {
             bytes.push(key.context.0);
             push_row(&mut bytes, key.row);
         }
+        CellKey::Features(key) => push_plain(&mut bytes, 9, key),
+        CellKey::Chances(epoch) => {
+            bytes.push(10);
+            bytes.extend(epoch.0.to_be_bytes());
+        }
         CellKey::Weighted(key) => {
             match key.facet {
                 Facet::Day(day) => {
@@ -146,6 +155,8 @@ pub fn parse_cell(bytes: &[u8]) -> Option<(Serial, CellKey)> {
         2 => CellKey::Plain(fields.plain()?),
         7 => CellKey::Orders(fields.plain()?),
         8 => CellKey::Context(fields.context()?),
+        9 => CellKey::Features(fields.plain()?),
+        10 => CellKey::Chances(EpochNumber(fields.u32()?)),
         3 => {
             let facet = Facet::Day(fields.day()?);
             CellKey::Weighted(fields.weighted(facet)?)
@@ -279,6 +290,8 @@ mod tests {
             }),
             CellKey::Plain(plain),
             CellKey::Orders(plain),
+            CellKey::Features(plain),
+            CellKey::Chances(epoch),
             CellKey::Weighted(WeightedKey {
                 facet: Facet::Day(Day(20_000)),
                 era,

@@ -1,7 +1,7 @@
 //! What a visitor contributes to the cells: a pure function of the record, compared before and after a change.
 
 use super::attribution::{Path, Span, first_counted, path};
-use super::{Record, signal};
+use super::{Assignment, Record, signal};
 use crate::age::AgeBucket;
 use crate::catalog::metric::{Metric, MetricIndex, MetricKind};
 use crate::catalog::{Catalog, Serial};
@@ -10,8 +10,10 @@ use crate::cell::{
     VisitorsKey, WeightedKey,
 };
 use crate::epoch::context::ContextCell;
+use crate::epoch::linear::Drawn;
 use crate::epoch::{Epoch, EpochNumber, Era};
 use crate::event::REFUND;
+use crate::moments::vectors::{Chances, Products};
 use crate::moments::{Moments, Observation, Orders, Tally, Visitors, Weighted};
 use crate::time::{Window, Zone};
 use crate::winsor::Percentile;
@@ -30,12 +32,16 @@ pub struct Booking {
     path: Path,
     /// The context, if a bandit reads the metric by context.
     context: Option<ContextCell>,
+    /// The features, if a linear bandit learns from the metric; without a metric the shares of the draw.
+    drawn: Option<Box<Drawn>>,
     /// The percentile of the metric's cap, while it is not frozen.
     percentile: Option<Percentile>,
     /// For a conversion metric: how long after the assignment the visitor converted.
     age: Option<AgeBucket>,
     /// Of a sum, what a bandit learns of the visitor's orders.
     orders: Orders,
+    /// What a bandit takes the value for: a sum cut off.
+    value: i64,
 }
 
 /// Which bookings a change of the record can touch: a cheap way not to compute the others.
@@ -100,9 +106,11 @@ pub fn contribution(record: &Record, catalog: &Catalog, zone: &Zone, reach: Reac
             metric,
             path,
             context: metric.and_then(|metric| context(epoch?, metric, &assignment.dimensions)),
+            drawn: drawn(epoch, metric, assignment),
             percentile,
             age: None,
             orders: Orders::default(),
+            value: 0,
         };
         if reach == Reach::Everything {
             let path = vec![(zone.day(assignment.at), Observation::default())];
@@ -115,13 +123,12 @@ pub fn contribution(record: &Record, catalog: &Catalog, zone: &Zone, reach: Reac
                 let unfrozen = span.cap(index).is_none();
                 let percentile = metric.kind.percentile().filter(|_| unfrozen);
                 let path = path(record, span, metrics, index);
-                let age = age(record, span, (metric, index), &path);
-                let orders = orders(&metric.kind, &path, epoch, index);
-                let booking = booking(Some(index), path, percentile);
+                let value = learned(&metric.kind, &path, epoch, index);
                 bookings.push(Booking {
-                    age,
-                    orders,
-                    ..booking
+                    age: age(record, span, (metric, index), &path),
+                    orders: orders(&metric.kind, value),
+                    value,
+                    ..booking(Some(index), path, percentile)
                 });
             }
         }
@@ -148,18 +155,40 @@ fn age(
     )))
 }
 
-/// The orders behind the value at the end of a path, if the metric is a sum.
-fn orders(kind: &MetricKind, path: &Path, epoch: Option<&Epoch>, index: MetricIndex) -> Orders {
+/// The value at the end of a path as bandits learn it: of a sum, what the epoch's cap of orders leaves.
+fn learned(kind: &MetricKind, path: &Path, epoch: Option<&Epoch>, index: MetricIndex) -> i64 {
+    let value = path.last().map_or(0, |(_, last)| last.y);
     match kind {
         MetricKind::Sum { .. } => {
             let cap = epoch.and_then(|epoch| epoch.order_cap(usize::from(index.0)));
-            let value = path.last().map_or(0, |(_, last)| last.y);
-            Orders::of(value, cap)
+            let cap = cap.unwrap_or(i64::MAX).max(0);
+            value.clamp(-cap, cap)
         }
+        MetricKind::Conversion { .. } | MetricKind::Count { .. } | MetricKind::Ratio { .. } => {
+            value
+        }
+    }
+}
+
+/// The orders behind a value, if the metric is a sum.
+fn orders(kind: &MetricKind, value: i64) -> Orders {
+    match kind {
+        MetricKind::Sum { .. } => Orders::of(value),
         MetricKind::Conversion { .. } | MetricKind::Count { .. } | MetricKind::Ratio { .. } => {
             Orders::default()
         }
     }
+}
+
+/// What a booking needs of how the visitor was drawn.
+fn drawn(
+    epoch: Option<&Epoch>,
+    metric: Option<MetricIndex>,
+    assignment: &Assignment,
+) -> Option<Box<Drawn>> {
+    let linear = epoch?.linear.as_ref()?;
+    let is_read = metric.is_none_or(|metric| linear.metric == metric.0);
+    assignment.drawn.clone().filter(|_| is_read)
 }
 
 /// The context of these dimension values, if the bandit of the epoch reads the metric by context.
@@ -206,6 +235,7 @@ impl Booking {
                 assigned: sign,
                 exposed: 0,
             };
+            self.chances(cells, sign);
             return;
         };
         let last = self
@@ -250,6 +280,19 @@ impl Booking {
                 row,
             };
             *cells.contexts.entry(key).or_default() += plain;
+        }
+        if let Some(drawn) = &self.drawn {
+            let products = Products::of(&drawn.features, self.value, sign);
+            *cells.features.entry(key).or_default() += &products;
+        }
+    }
+
+    /// Adds the shares that the visitor was drawn from.
+    fn chances(&self, cells: &mut Cells, sign: i64) {
+        let drawn = self.drawn.as_ref().filter(|drawn| !drawn.shares.is_empty());
+        if let Some(drawn) = drawn {
+            let chances = Chances::of(&drawn.shares, sign);
+            *cells.chances.entry(self.epoch).or_default() += &chances;
         }
     }
 

@@ -14,7 +14,7 @@ const ORDER: &[&[&str]] = &[
     &["epoch", "posterior"],
     &["catalog"],
     &["cell"],
-    &["delay"],
+    &["delay", "linear"],
     &["assign", "bandit", "stats"],
     &["event"],
     &["visitor"],

@@ -30,6 +30,7 @@ mod hillstrom;
 mod holdout;
 mod import;
 mod input;
+mod linear;
 #[path = "loop.rs"]
 mod loop_;
 mod operations;

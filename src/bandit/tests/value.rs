@@ -37,7 +37,7 @@ fn add(cells: &mut Cells, (epoch, arm): (u32, u16), groups: &[(u64, Observation)
     };
     for (n, of) in groups {
         *cells.plain.entry(key).or_default() += times(*n, Moments::of(*of));
-        let orders = (0..*n).fold(Orders::default(), |sum, _| sum + Orders::of(of.y, None));
+        let orders = (0..*n).fold(Orders::default(), |sum, _| sum + Orders::of(of.y));
         *cells.orders.entry(key).or_default() += orders;
         cells.information += n;
     }

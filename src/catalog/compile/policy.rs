@@ -5,15 +5,16 @@ use crate::catalog::experiment::{Bandit, OnDrift, Policy, Rule};
 use crate::catalog::mistake::{Code, Mistake};
 use crate::catalog::spec::{
     AllocationSpec, DEFAULT_BURN_IN, DEFAULT_DELAY, DEFAULT_EPSILON, DEFAULT_FLOOR_TOTAL,
-    DEFAULT_REFRESH, PolicyName, Spec, default_model,
+    DEFAULT_REFRESH, FeatureSpec, PolicyName, Spec, default_model,
 };
 use crate::epoch::context::{Part, Partition};
+use crate::epoch::linear::{Feature, Features};
 
 pub(super) fn policy(spec: &Spec) -> Result<Policy, Mistake> {
     let allocation = &spec.allocation;
     let rule = match allocation.policy {
         PolicyName::Fixed => return Ok(Policy::Fixed),
-        PolicyName::Thompson | PolicyName::Contextual => Rule::Thompson,
+        PolicyName::Thompson | PolicyName::Contextual | PolicyName::Linear => Rule::Thompson,
         PolicyName::TopTwo => Rule::TopTwo,
         PolicyName::EpsilonGreedy => Rule::Greedy,
     };
@@ -50,6 +51,7 @@ pub(super) fn policy(spec: &Spec) -> Result<Policy, Mistake> {
         on_drift: allocation.on_drift.unwrap_or(OnDrift::Notify),
         delay: allocation.delay.unwrap_or(DEFAULT_DELAY),
         context: partition(spec, allocation)?,
+        features: features(spec, allocation)?,
     }))
 }
 
@@ -73,4 +75,41 @@ fn partition(spec: &Spec, allocation: &AllocationSpec) -> Result<Option<Partitio
         .map(part)
         .collect::<Result<_, _>>()?;
     Ok((!parts.is_empty()).then(|| Partition::new(parts)))
+}
+
+/// What a linear policy knows of visitors.
+fn features(spec: &Spec, allocation: &AllocationSpec) -> Result<Option<Features>, Mistake> {
+    let untold = || {
+        let detail = "names neither a number with its range nor a dimension";
+        Mistake::new("allocation.features", Code::UnknownReference, detail)
+    };
+    let feature = |given: &FeatureSpec| match given {
+        FeatureSpec {
+            attribute: Some(attribute),
+            min: Some(min),
+            max: Some(max),
+            dimension: None,
+        } => Ok(Feature::Number {
+            attribute: attribute.clone(),
+            min: *min,
+            max: *max,
+        }),
+        FeatureSpec {
+            attribute: None,
+            min: None,
+            max: None,
+            dimension: Some(key),
+        } => {
+            let dimension = spec.dimensions.iter().find(|of| of.key == *key);
+            let dimension = dimension.ok_or_else(untold)?;
+            Ok(Feature::Values {
+                attribute: key.clone(),
+                values: dimension.values.clone(),
+            })
+        }
+        FeatureSpec { .. } => Err(untold()),
+    };
+    let all = allocation.features.iter().map(feature);
+    let all: Vec<Feature> = all.collect::<Result<_, _>>()?;
+    Ok((!all.is_empty()).then(|| Features::new(all)))
 }

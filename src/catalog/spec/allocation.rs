@@ -71,6 +71,27 @@ pub struct AllocationSpec {
     /// The dimensions by which a contextual bandit tells visitors apart.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub context: Vec<String>,
+    /// What a linear bandit knows of visitors.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub features: Vec<FeatureSpec>,
+}
+
+/// What a linear bandit knows of visitors: a number with its range, or a declared dimension.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeatureSpec {
+    /// An attribute that is a number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attribute: Option<String>,
+    /// The least value that is told apart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min: Option<f64>,
+    /// The largest value that is told apart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max: Option<f64>,
+    /// A dimension.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dimension: Option<String>,
 }
 
 impl AllocationSpec {
@@ -93,6 +114,7 @@ impl AllocationSpec {
             on_drift: None,
             delay: None,
             context: Vec::new(),
+            features: Vec::new(),
         }
     }
 }
@@ -150,4 +172,6 @@ pub enum PolicyName {
     EpsilonGreedy,
     /// Thompson sampling by context.
     Contextual,
+    /// Thompson sampling by features of visitors.
+    Linear,
 }

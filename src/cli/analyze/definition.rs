@@ -192,6 +192,7 @@ fn epoch(allocation: Allocation, as_of: Timestamp) -> Epoch {
         order_caps: Vec::new(),
         label: None,
         contexts: None,
+        linear: None,
         propensity_known: true,
     }
 }

@@ -92,6 +92,7 @@ impl Shop {
             era: epochs.era_of(&allocation),
             allocation,
             contexts: None,
+            linear: None,
             holdout: 0.1,
             opened_at: self.entry.lifecycle.since,
             cause: Opening::Started,

@@ -19,6 +19,7 @@ fn drawn(world: &World, visitor: &str, hours: i64) -> Event {
         epoch: world.catalog.get("shop").unwrap().epoch().unwrap().number,
         at: at(hours),
         dimensions: Vec::new(),
+        drawn: None,
     })
 }
 

@@ -29,6 +29,7 @@ fn running(days: &[(i32, [(i64, i64); 3])]) -> (Entry, Cells) {
         order_caps: Vec::new(),
         label: None,
         contexts: None,
+        linear: None,
         propensity_known: true,
     };
     let lifecycle = Lifecycle {

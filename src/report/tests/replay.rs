@@ -55,6 +55,7 @@ fn opened(number: usize, first: &Visitor, plug_ins: &[f64]) -> Event {
             order_caps: Vec::new(),
             label: None,
             contexts: None,
+            linear: None,
             propensity_known: true,
         },
     }
@@ -75,6 +76,7 @@ fn shuffled(bandit: &Recorded) -> Vec<Event> {
             propensity: Propensity::new(visitor.propensities[visitor.arm]).unwrap(),
             at: at(1),
             dimensions: Vec::new(),
+            drawn: None,
         }));
         if visitor.reward != 0.0 {
             let properties = json!({"revenue": visitor.reward});

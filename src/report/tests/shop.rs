@@ -120,6 +120,7 @@ impl Shop {
             order_caps: Vec::new(),
             label: None,
             contexts: None,
+            linear: None,
             propensity_known,
         });
     }

@@ -3,15 +3,19 @@
 use statrs::function::gamma::ln_gamma;
 
 use super::EpochCounts;
+use super::individual::IndividualCounts;
 
 /// The tilts that are tried on every arm: how many times as likely it may have been as logged.
-const TILTS: [f64; 10] = [0.5, 0.8, 0.9, 0.95, 0.98, 1.02, 1.05, 1.1, 1.25, 2.0];
+pub(super) const TILTS: [f64; 10] = [0.5, 0.8, 0.9, 0.95, 0.98, 1.02, 1.05, 1.1, 1.25, 2.0];
 
-/// ln of the mean over tilts of one arm of `Π_b Π_a (r_a / Σ_j e_bj·r_j)^n_ba`, against the propensities of each epoch.
+/// ln of the mean over tilts of one arm of `Π_b Π_a (r_a / Σ_j e_bj·r_j)^n_ba`, against the propensities of each epoch, with
+/// a lower bound of the same for visitors with propensities of their own.
 ///
 /// Infinite if an arm that nobody can get has visitors.
-pub fn log_e(epochs: &[EpochCounts]) -> f64 {
-    let arms = epochs.iter().map(|epoch| epoch.counts.len()).max();
+pub fn log_e(epochs: &[EpochCounts], individuals: &[IndividualCounts]) -> f64 {
+    let counts = epochs.iter().map(|epoch| &epoch.counts);
+    let counts = counts.chain(individuals.iter().map(|own| &own.counts));
+    let arms = counts.map(Vec::len).max();
     let mut evidence = vec![[0.0; TILTS.len()]; arms.unwrap_or(0)];
     let gains = TILTS.map(f64::ln);
     for epoch in epochs {
@@ -23,6 +27,16 @@ pub fn log_e(epochs: &[EpochCounts]) -> f64 {
         for ((sums, share), count) in evidence.iter_mut().zip(shares).zip(&epoch.counts) {
             for ((sum, tilt), gain) in sums.iter_mut().zip(TILTS).zip(gains) {
                 *sum += *count as f64 * gain - total * (share * (tilt - 1.0)).ln_1p();
+            }
+        }
+    }
+    for own in individuals {
+        if own.is_impossible() {
+            return f64::INFINITY;
+        }
+        for (sums, more) in evidence.iter_mut().zip(own.log_e()) {
+            for (sum, more) in sums.iter_mut().zip(more) {
+                *sum += more;
             }
         }
     }
@@ -94,7 +108,7 @@ mod tests {
                 };
                 let epochs = [epoch(early, 0.5), epoch(late, 0.05)];
                 let probability = binomial(5, early, 0.5) * binomial(5, late, 0.05);
-                mean += probability * log_e(&epochs).exp();
+                mean += probability * log_e(&epochs, &[]).exp();
             }
         }
         assert!((mean - 1.0).abs() < 1e-9, "{mean}");
@@ -106,13 +120,13 @@ mod tests {
             counts: counts.to_vec(),
             propensities: vec![0.5, 0.5],
         };
-        assert!(log_e(&[epoch([50_000, 50_100])]) < 0.0);
-        assert!(log_e(&[epoch([5_000, 5_600])]) > 1_000_f64.ln());
-        assert!(log_e(&[]).abs() < 1e-15);
+        assert!(log_e(&[epoch([50_000, 50_100])], &[]) < 0.0);
+        assert!(log_e(&[epoch([5_000, 5_600])], &[]) > 1_000_f64.ln());
+        assert!(log_e(&[], &[]).abs() < 1e-15);
         let leak = EpochCounts {
             counts: vec![5, 1],
             propensities: vec![1.0, 0.0],
         };
-        assert!(log_e(&[leak]).is_infinite());
+        assert!(log_e(&[leak], &[]).is_infinite());
     }
 }

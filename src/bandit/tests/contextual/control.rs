@@ -187,6 +187,7 @@ fn shares_of_contexts_are_no_change_of_what_works() {
 fn whole(mut epochs: crate::epoch::Epochs, epoch: &Epoch) -> crate::epoch::Epochs {
     epochs.push(Epoch {
         contexts: None,
+        linear: None,
         ..epoch.clone()
     });
     epochs

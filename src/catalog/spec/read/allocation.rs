@@ -6,7 +6,7 @@ use crate::catalog::spec::form::{Choices, Form, Keys, Table};
 use crate::catalog::spec::stop::stop;
 use crate::catalog::spec::{
     AllocationSpec, DEFAULT_BURN_IN, DEFAULT_EPSILON, DEFAULT_FLOOR_TOTAL, DEFAULT_REFRESH,
-    MetricSpec, PolicyName, default_model,
+    FeatureSpec, MetricSpec, PolicyName, default_model,
 };
 
 const KEYS: Keys = Keys {
@@ -27,6 +27,7 @@ const KEYS: Keys = Keys {
         "delay",
         "model",
         "context",
+        "features",
     ],
     later: &["prior"],
 };
@@ -38,6 +39,7 @@ const POLICY: Choices<PolicyName> = Choices {
         ("top-two", PolicyName::TopTwo),
         ("epsilon-greedy", PolicyName::EpsilonGreedy),
         ("contextual", PolicyName::Contextual),
+        ("linear", PolicyName::Linear),
     ],
     later: &[],
 };
@@ -61,6 +63,22 @@ const MODEL: Choices<Model> = Choices {
     now: MODELS,
     later: &["hierarchical", "drift", "logistic", "linear", "contextual"],
 };
+
+const FEATURE: Keys = Keys {
+    known: &["attribute", "min", "max", "dimension"],
+    later: &[],
+};
+
+fn features<'d>(form: &mut Form<'d>, table: &Table<'d>) -> Vec<FeatureSpec> {
+    let tables = form.tables(table, "features", &FEATURE);
+    let read = |table: &Table<'d>| FeatureSpec {
+        attribute: form.text(table, "attribute"),
+        min: form.number(table, "min"),
+        max: form.number(table, "max"),
+        dimension: form.text(table, "dimension"),
+    };
+    tables.iter().map(read).collect()
+}
 
 /// Reads it; `shortest` is the definition's `min_days`, and the default of the model depends on the metric.
 pub(super) fn allocation<'d>(
@@ -90,9 +108,12 @@ pub(super) fn allocation<'d>(
         on_drift: form.choice(&table, "on_drift", &ON_DRIFT),
         delay: form.choice(&table, "delay", &DELAY),
         context: form.texts(&table, "context"),
+        features: features(form, &table),
     };
     let (shared, epsilon) = match policy {
-        Some(PolicyName::Thompson | PolicyName::TopTwo | PolicyName::Contextual) => {
+        Some(
+            PolicyName::Thompson | PolicyName::TopTwo | PolicyName::Contextual | PolicyName::Linear,
+        ) => {
             let shared = (!table.has("floor")).then_some(DEFAULT_FLOOR_TOTAL);
             (shared, None)
         }
@@ -101,8 +122,8 @@ pub(super) fn allocation<'d>(
         Some(PolicyName::Fixed) | None => return given,
     };
     let default = || match given.policy {
-        // It has one model only.
-        PolicyName::Contextual => None,
+        // They have one model only.
+        PolicyName::Contextual | PolicyName::Linear => None,
         PolicyName::Fixed
         | PolicyName::Thompson
         | PolicyName::TopTwo

@@ -1,6 +1,7 @@
 //! Rules of `[allocation]`.
 
 mod context;
+mod linear;
 
 use super::Rules;
 use crate::catalog::experiment::{Model, OnDrift};
@@ -34,22 +35,23 @@ impl Rules<'_> {
                     ("on_drift", allocation.on_drift.is_some()),
                     ("delay", allocation.delay.is_some()),
                     ("context", !allocation.context.is_empty()),
+                    ("features", !allocation.features.is_empty()),
                 ];
                 for (key, _) in given.into_iter().filter(|(_, given)| *given) {
                     let detail = "has no effect under policy = \"fixed\"; remove it, or use policy = \"thompson\"";
                     self.note(&format!("allocation.{key}"), Code::Conflict, detail);
                 }
             }
-            PolicyName::Thompson | PolicyName::EpsilonGreedy => {
-                self.context_free(allocation);
-                self.bandit(allocation);
-            }
+            PolicyName::Thompson | PolicyName::EpsilonGreedy => self.bandit(allocation),
             PolicyName::Contextual => {
                 self.contextual(allocation);
                 self.bandit(allocation);
             }
+            PolicyName::Linear => {
+                self.linear(allocation);
+                self.bandit(allocation);
+            }
             PolicyName::TopTwo => {
-                self.context_free(allocation);
                 if self.spec.variants.len() == 2 {
                     let detail = "splits two variants evenly for ever; use policy = \"thompson\", or add a third variant";
                     self.note("allocation.policy", Code::Conflict, detail);
@@ -60,6 +62,12 @@ impl Rules<'_> {
     }
 
     fn bandit(&mut self, allocation: &AllocationSpec) {
+        if allocation.policy != PolicyName::Contextual {
+            self.context_free(allocation);
+        }
+        if allocation.policy != PolicyName::Linear {
+            self.feature_free(allocation);
+        }
         self.floors(allocation);
         self.exploration(allocation);
         self.steps(allocation);
