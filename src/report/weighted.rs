@@ -2,7 +2,8 @@
 //!
 //! As of a past day, and by dimension, sums per epoch are not kept. With `m = ΣwY/Σw`, the scores `w(Y − m)` of the
 //! visitors of an arm add up to a martingale whatever moved the odds, and `Σw²(Y − m)²/(Σw)²` is the variance of m: the
-//! sequence of statistics 15.5 with constant weights, without a plug-in. It needs effective events, as AIPW does.
+//! sequence of statistics 15.5 with constant weights, without a plug-in. It needs effective events, as AIPW does, and as
+//! many to be expected of its weights.
 //!
 //! Always-valid intervals are tuned to the variance that an even split would have, not to that of the odds that were: a
 //! scale that follows the odds would move with the data.
@@ -56,8 +57,9 @@ pub(super) fn figure(
     } else {
         hajek(weighted, above)
     };
+    let is_share = matches!(metric.kind, MetricKind::Conversion { .. });
     let events = match gate {
-        Some(gate) => events(&gate.weighted, false),
+        Some(gate) => events(&gate.weighted, false).min(expected(&gate.weighted)),
         None => events(weighted, is_ratio),
     };
     let sum = sums.plain.map(|plain| plain.y as f64 / above);
@@ -77,7 +79,6 @@ pub(super) fn figure(
     let half = error
         .filter(|_| events >= MIN_EVENTS && !of.is_noisy)
         .map(|error| normal::critical(ALPHA) * error);
-    let is_share = matches!(metric.kind, MetricKind::Conversion { .. });
     Figure {
         sample: Some(sample),
         error,
@@ -104,6 +105,15 @@ fn events(sums: &Weighted, is_below: bool) -> f64 {
     } else {
         kish(sums.wy as f64, sums.wwyy.as_f64())
     }
+}
+
+/// Effective events that the weights let expect of a conversion: its rate times the effective visitors, `(Σw)²/Σw²`.
+///
+/// Where a context hardly gets a variant any more, a few visitors of large weights stand for it. As long as none of them
+/// converts, those who did have small weights, and neither their number nor their variance tells what is missing.
+fn expected(sums: &Weighted) -> f64 {
+    let rate = sums.wy as f64 / sums.w.max(1) as f64;
+    rate * kish(sums.w as f64, sums.ww as f64)
 }
 
 fn hajek(sums: &Weighted, unit: f64) -> Option<Estimate> {

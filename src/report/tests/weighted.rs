@@ -31,6 +31,27 @@ fn few_effective_conversions_hide_the_interval_and_some_make_it_thin() {
 }
 
 #[test]
+fn large_weights_without_a_conversion_hide_the_interval() {
+    let past = |rare: i64, converted: i64| {
+        let mut shop = Shop::two(&json!({}));
+        shop.open(&[0.99, 0.01], true);
+        shop.convert(&[
+            (1, row(0), 0, 2_000, 80),
+            (1, row(1), 0, 2_000, 80),
+            (2, row(0), 1, 9_900, 396),
+            (2, row(1), 1, rare, converted),
+        ]);
+        only(&shop.report(Some(1))).clone()
+    };
+    // 80 conversions of weight 2 are 80 effective ones, but 100 visitors of weight 100 are most of the audience.
+    let unseen = past(100, 0);
+    assert_eq!(unseen.caveats, [Caveat::TooFew]);
+    assert!(unseen.relative.unwrap().low.is_none() && unseen.always_valid.is_none());
+    let seen = past(1_500, 60);
+    assert!(seen.relative.unwrap().low.is_some() && seen.always_valid.is_some());
+}
+
+#[test]
 fn revenue_and_ratios_of_a_past_day_have_intervals() {
     let mut shop = Shop::two(&json!({"metrics": [
         {"key": "revenue", "event": "Order", "kind": "sum", "property": "revenue", "role": "goal"},
