@@ -15,8 +15,8 @@ use crate::epoch::context::{ContextCell, Contexts};
 use crate::epoch::receipt::Receipt;
 use crate::epoch::{Cause, EpochNumber};
 use crate::moments::Moments;
-use crate::posterior::cohort::{Cohort, LogRates};
-use crate::posterior::contextual::{Contextual, posterior};
+use crate::posterior::cohort::Cohort;
+use crate::posterior::contextual::{Cohorts, Contextual, posterior};
 
 /// Conversions per variant from which contexts are told apart. With opposite winners, all of them together look as if
 /// nothing mattered, so to wait costs more than an inexact normal.
@@ -27,7 +27,7 @@ const NAMED: usize = 3;
 /// What one context saw.
 struct Seen {
     cell: ContextCell,
-    cohorts: Vec<Cohort>,
+    cohorts: Cohorts,
     arms: Vec<Evidence>,
 }
 
@@ -35,12 +35,12 @@ impl Seen {
     /// Visitors, the older the fewer.
     fn visitors(&self) -> f64 {
         let of = |cohort: &Cohort| cohort.weight * cohort.visitors.iter().sum::<f64>();
-        self.cohorts.iter().map(of).sum()
+        self.cohorts.values().map(of).sum()
     }
 
     fn conversions(&self) -> f64 {
         let of = |cohort: &Cohort| cohort.weight * cohort.converted.iter().sum::<f64>();
-        self.cohorts.iter().map(of).sum()
+        self.cohorts.values().map(of).sum()
     }
 }
 
@@ -53,7 +53,7 @@ pub(super) fn target(situation: Situation<'_>) -> Option<Opening> {
     if seen.iter().map(Seen::conversions).sum::<f64>() < enough {
         return None;
     }
-    let cohorts: Vec<Vec<Cohort>> = seen.iter().map(|seen| seen.cohorts.clone()).collect();
+    let cohorts: Vec<Cohorts> = seen.iter().map(|seen| seen.cohorts.clone()).collect();
     let known = posterior(situation.arms.len(), &cohorts);
     let bounds = Bounds::new(situation);
     for ((seen, rates), allocation) in seen
@@ -65,11 +65,11 @@ pub(super) fn target(situation: Situation<'_>) -> Option<Opening> {
             arms: &seen.arms,
             ..situation
         };
-        let chances = prob_best(own, rates);
+        let chances = rates.prob_best(sign(own));
         let before = situation.entry.epoch();
         let before = before.map(|epoch| epoch.drawn_from(Some(seen.cell)));
-        let arms = believed(own, &estimates(rates, &chances), before);
-        let among = |others: &[usize]| prob_best(own, &subset(rates, others));
+        let arms = believed(own, &estimates(&rates.moments(), &chances), before);
+        let among = |others: &[usize]| rates.among(others).prob_best(sign(own));
         let shares = bounds.divided(situation, chances, among);
         *allocation = bounds.applied(situation, &shares, Some(seen.cell));
         wanted.beliefs.push(arms);
@@ -95,24 +95,6 @@ fn average(contexts: &Contexts, traffic: &[f64]) -> Allocation {
     Allocation::normalised(weights)
 }
 
-/// The probabilities to be the best.
-fn prob_best(situation: Situation<'_>, rates: &LogRates) -> Vec<f64> {
-    rates.times(sign(situation)).prob_best()
-}
-
-/// The posterior of some of the variants.
-fn subset(rates: &LogRates, of: &[usize]) -> LogRates {
-    let row = |at: &usize| {
-        of.iter()
-            .map(|other| rates.covariance[*at][*other])
-            .collect()
-    };
-    LogRates {
-        mean: of.iter().map(|at| rates.mean[*at]).collect(),
-        covariance: of.iter().map(row).collect(),
-    }
-}
-
 /// What the bandit knew of all visitors, with their average chance, and who leads in the largest contexts.
 fn receipt(
     situation: Situation<'_>,
@@ -128,7 +110,11 @@ fn receipt(
     };
     let chances: Vec<f64> = (0..situation.arms.len()).map(chance).collect();
     let before = situation.entry.epoch().map(|epoch| &epoch.allocation);
-    let beliefs = believed(situation, &estimates(&known.common, &chances), before);
+    let beliefs = believed(
+        situation,
+        &estimates(&known.common.moments(), &chances),
+        before,
+    );
     let mut order: Vec<usize> = (0..traffic.len()).collect();
     order.sort_by(|a, b| traffic[*b].total_cmp(&traffic[*a]));
     let leader = |at: usize| {
@@ -142,8 +128,9 @@ fn receipt(
     let leaders = order.into_iter().take(NAMED).filter_map(leader);
     let leaders: Vec<String> = leaders.collect();
     let sentence = format!(
-        "{} Compared within epochs by context; from one to the next a variant's rate changes by a factor of about {:.2}. {}.{}{}",
+        "{} Compared by context, whose levels stay over the epochs with {:.0} %; from one to the next a variant's rate changes by a factor of about {:.2}. {}.{}{}",
         facts(situation, &beliefs),
+        known.steady * 100.0,
         known.interaction.exp(),
         leaders.join("; "),
         memory::said(situation.bandit),
@@ -191,7 +178,7 @@ fn seen(situation: Situation<'_>, wanted: &Contexts) -> Vec<Seen> {
             cell,
             cohorts: cohorts
                 .range(all)
-                .map(|(_, cohort)| cohort.clone())
+                .map(|((_, epoch), cohort)| (epoch.0, cohort.clone()))
                 .collect(),
             arms: arms.collect(),
         }

@@ -2,8 +2,9 @@
 
 use proptest::prelude::*;
 
+use super::arrow::{Part, add};
 use super::*;
-use crate::posterior::cohort;
+use crate::posterior::cohort::{self, LogRates};
 
 fn cohort(counts: &[(f64, f64)]) -> Cohort {
     let (visitors, converted) = counts.iter().copied().unzip();
@@ -12,6 +13,12 @@ fn cohort(counts: &[(f64, f64)]) -> Cohort {
         converted,
         weight: 1.0,
     }
+}
+
+/// Epochs 1, 2, … of each context.
+fn numbered(contexts: Vec<Vec<Cohort>>) -> Vec<Cohorts> {
+    let epochs = |cohorts: Vec<Cohort>| (1..).zip(cohorts).collect();
+    contexts.into_iter().map(epochs).collect()
 }
 
 /// The posterior under one σ.
@@ -58,10 +65,11 @@ fn without_interaction_all_contexts_are_one_set_of_cohorts() {
 
 #[test]
 fn one_context_is_one_set_of_cohorts() {
-    let only = vec![opposite().remove(1)];
+    let only = [opposite().remove(1)];
     let expected = contrast(&cohort::posterior(3, &only[0]));
     // The prior of the context is wider by σ², which so many conversions hardly feel.
-    let (mean, variance) = contrast(&posterior(3, &only).contexts[0]);
+    let moving = weighed(3, &[Likelihood::new(3, &only[0])], 1.0);
+    let (mean, variance) = contrast(&mixture(&moving, |fit| &fit.contexts[0]).moments());
     assert!((mean - expected.0).abs() < 0.03, "{mean} {expected:?}");
     assert!((variance / expected.1 - 1.0).abs() < 0.1);
 }
@@ -87,21 +95,92 @@ fn the_interaction_is_learned() {
         vec![cohort(&counts)]
     };
     let opposite: Vec<Vec<Cohort>> = (0..6).map(turned).collect();
-    let (alike, opposite) = (posterior(2, &alike), posterior(2, &opposite));
+    let (alike, opposite) = (
+        posterior(2, &numbered(alike)),
+        posterior(2, &numbered(opposite)),
+    );
     assert!(alike.interaction < 0.1, "{}", alike.interaction);
     assert!(
         (0.15..0.6).contains(&opposite.interaction),
         "{}",
         opposite.interaction
     );
-    let best = |of: &Contextual, context: usize| of.contexts[context].prob_best()[1];
+    let best = |of: &Contextual, context: usize| of.contexts[context].prob_best(1.0)[1];
     assert!(best(&alike, 0) > 0.999 && best(&opposite, 0) > 0.98 && best(&opposite, 1) < 0.02);
     // A context nobody has seen is as all of them, and less certain.
-    let unseen = posterior(2, &[turned(0), turned(2), vec![]]);
-    let (seen, guessed) = (contrast(&unseen.contexts[0]), contrast(&unseen.contexts[2]));
+    let unseen = posterior(2, &numbered(vec![turned(0), turned(2), vec![]])).contexts;
+    let (seen, guessed) = (
+        contrast(&unseen[0].moments()),
+        contrast(&unseen[2].moments()),
+    );
     assert!(
         guessed.0 > 0.2 && guessed.1 > seen.1,
         "{seen:?} {guessed:?}"
+    );
+}
+
+/// One context's epochs, whose level is multiplied by these factors, while traffic goes over to the second arm.
+fn levels(factors: &[f64]) -> Vec<Cohort> {
+    let cohort_of = |(at, factor): (usize, &f64)| {
+        let second = 1_000.0 + 8_000.0 * at as f64 / factors.len() as f64;
+        let of = |n: f64| (n, (n * 0.04 * factor).round());
+        cohort(&[of(10_000.0 - second), of(second)])
+    };
+    factors.iter().enumerate().map(cohort_of).collect()
+}
+
+#[test]
+fn levels_that_stay_make_one_sample_of_all_epochs() {
+    let contexts = vec![levels(&[1.0; 20]), levels(&[1.0; 20])];
+    let all = posterior(2, &numbered(contexts.clone()));
+    assert!(all.steady > 0.999, "{}", all.steady);
+    let totals: Vec<Vec<Cohort>> = numbered(contexts.clone())
+        .iter()
+        .map(|of| vec![level::total(of)])
+        .collect();
+    let (together, within) = (fit(2, &totals, 0.0), fit(2, &contexts, 0.0));
+    let variance = |rates: &LogRates| contrast(rates).1;
+    let (together, within) = (variance(&together.common), variance(&within.common));
+    let known = variance(&all.contexts[0].moments());
+    assert!(
+        together < known && known < within,
+        "{together} {known} {within}"
+    );
+}
+
+#[test]
+fn levels_that_move_leave_only_what_epochs_tell_within() {
+    let mut promotion = [1.0; 20];
+    promotion[..4].fill(2.0);
+    let trend: Vec<f64> = (0..20).map(|at| 1.4 - 0.04 * f64::from(at)).collect();
+    for factors in [&promotion[..], &trend] {
+        let contexts = [levels(factors), levels(factors)];
+        let all = posterior(2, &numbered(contexts.to_vec()));
+        assert!(all.steady < 1e-4, "{}", all.steady);
+        // Together the first arm, which had its traffic early, would look better by far.
+        let difference = contrast(&all.contexts[0].moments());
+        assert!(difference.0.abs() < 0.01, "{difference:?}");
+    }
+    // One context that moves is enough.
+    let contexts = vec![levels(&promotion), levels(&[1.0; 20]), levels(&[1.0; 20])];
+    assert!(posterior(2, &numbered(contexts)).steady < 1e-4);
+}
+
+#[test]
+fn the_chance_is_that_of_the_mixture_not_of_its_moments() {
+    let rates = |mean: f64, sd: f64| LogRates {
+        mean: vec![0.0, mean],
+        covariance: vec![vec![0.0, 0.0], vec![0.0, sd * sd]],
+    };
+    let mixture = Mixture::new(vec![(1.8, rates(1.0, 0.2)), (0.2, rates(1.0, 3.0))]);
+    let expected =
+        0.9 * crate::posterior::normal::sf(5.0) + 0.1 * crate::posterior::normal::sf(1.0 / 3.0);
+    assert!((mixture.prob_best(1.0)[0] - expected).abs() < 1e-9);
+    assert!((mixture.prob_best(-1.0)[1] - expected).abs() < 1e-9);
+    assert_eq!(mixture.among(&[1]).prob_best(1.0), [1.0]);
+    let moments = mixture.moments();
+    assert!(
+        (moments.mean[1] - 1.0).abs() < 1e-12 && (moments.covariance[1][1] - 0.936).abs() < 1e-12
     );
 }
 
@@ -145,13 +224,15 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
     #[test]
     fn any_counts_have_a_posterior_and_chances_that_sum_to_one(contexts in contexts()) {
-        let all = posterior(3, &contexts);
+        let all = posterior(3, &numbered(contexts.clone()));
         prop_assert_eq!(all.contexts.len(), contexts.len());
+        prop_assert!((0.0..=1.0).contains(&all.steady));
         for rates in all.contexts.iter().chain([&all.common]) {
-            prop_assert!(rates.mean.iter().all(|mean| mean.is_finite()));
-            let (_, variance) = contrast(rates);
+            let moments = rates.moments();
+            prop_assert!(moments.mean.iter().all(|mean| mean.is_finite()));
+            let (_, variance) = contrast(&moments);
             prop_assert!(variance.is_finite() && variance > 0.0, "{variance}");
-            let chances = rates.prob_best();
+            let chances = rates.prob_best(1.0);
             prop_assert!((chances.iter().sum::<f64>() - 1.0).abs() < 1e-12);
         }
         prop_assert!((0.0..=0.8).contains(&all.interaction));
