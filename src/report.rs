@@ -55,6 +55,7 @@ mod interrupted;
 mod looks;
 mod metrics;
 mod multiplicity;
+mod ripe;
 mod scaled;
 mod shape;
 mod timeline;
@@ -134,7 +135,8 @@ impl<'a> Question<'a> {
 pub fn report(question: &Question<'_>) -> Report {
     let entry = question.entry;
     let assigned = question.cells.assigned(question.until);
-    let design = Design::new(entry, question.as_of, &assigned);
+    let design = Design::new(entry, question.as_of, &assigned)
+        .with_delays(question.cells, delay::end(question));
     let totals = Totals::asked(question);
     let traffic = traffic::Traffic::new(question, &design, &assigned);
     let mut metrics = compared(question, &design, &totals);

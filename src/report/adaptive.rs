@@ -17,11 +17,12 @@ use crate::posterior::normal::{self, Pair};
 use crate::stats::adaptive::{Contrast, Epoch, Events, Weights};
 use crate::stats::sequence::{Sequence, odds};
 use crate::stats::{Caveat, Interval};
+use crate::time::Window;
 
 use super::design::{Basis, Pairing};
 use super::figure::{Reader, gate};
 use super::{ALPHA, Adjustment, ComparisonReport, Effect, Mean, Method};
-use cells::Table;
+use cells::{Met, Table};
 use drawn::{ABOVE, Drawn, Line};
 
 /// Effective events of the pair below which there is no interval, and below which it is thin (R3).
@@ -306,23 +307,30 @@ impl Reader<'_> {
     /// The lift over the epochs whose visitors have had their whole window to convert (R6); `None` where the odds stood
     /// still, because both arms then have visitors of the same age.
     pub(super) fn mature(self, index: MetricIndex, pairing: &Pairing) -> Option<Effect> {
-        if pairing.basis != Basis::Weighted || self.design.contextual {
+        if pairing.basis != Basis::Weighted {
             return None;
         }
         let window = self.design.entry.experiment.metric(index)?.window;
-        let arms = [self.design.control(), pairing.named.row.arm];
-        let ripe = self.over(index, |table| {
-            table.drawn(arms, |met| {
-                let ripe = met.closed_at.map(|closed| closed.plus(window));
-                let is_ripe = ripe.is_some_and(|ripe| ripe <= self.design.as_of);
-                is_ripe && pairing.eras.contains(&met.era)
-            })
-        })?;
         Some(Effect {
-            estimate: ripe.lift()?,
+            estimate: self.older(index, pairing, window)?.lift()?,
             low: None,
             high: None,
         })
+    }
+
+    /// A pair over the epochs that were closed so long ago.
+    pub(super) fn older(
+        self,
+        index: MetricIndex,
+        pairing: &Pairing,
+        age: Window,
+    ) -> Option<Adaptive> {
+        let arms = [self.design.control(), pairing.named.row.arm];
+        let is_old = |met: &Met| {
+            let old = met.closed_at.map(|closed| closed.plus(age));
+            old.is_some_and(|old| old <= self.design.as_of) && pairing.eras.contains(&met.era)
+        };
+        (!self.design.contextual).then(|| self.over(index, |table| table.drawn(arms, is_old)))?
     }
 
     /// An arm on its own, over its whole life.

@@ -2,11 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::design::{Design, Named};
+use super::design::Design;
 use super::{MetricReport, Question};
 use crate::catalog::metric::{MetricIndex, MetricKind};
-use crate::cell::Row;
-use crate::delay::{Delays, delays};
+use crate::delay::Delays;
 use crate::posterior::delay::{Curve, MIN_CONVERSIONS};
 use crate::stats::Caveat;
 use crate::stats::special::chi2_sf;
@@ -60,7 +59,7 @@ pub(super) fn apply(question: &Question<'_>, design: &Design<'_>, metrics: &mut 
     let numbered = (0..).map(MetricIndex).zip(defined);
     for (report, (index, metric)) in metrics.iter_mut().zip(numbered) {
         if matches!(metric.kind, MetricKind::Conversion { .. }) {
-            report.delays = of_metric(question, design, index);
+            report.delays = of_metric(design, index);
             let differ = report
                 .delays
                 .as_ref()
@@ -74,25 +73,13 @@ pub(super) fn apply(question: &Question<'_>, design: &Design<'_>, metrics: &mut 
     }
 }
 
-fn of_metric(
-    question: &Question<'_>,
-    design: &Design<'_>,
-    metric: MetricIndex,
-) -> Option<DelayReport> {
-    let named = design.rows.iter().filter(|named| !named.row.holdout);
-    let named: Vec<&Named> = named.collect();
-    let rows: Vec<Row> = named.iter().map(|named| named.row).collect();
-    let found = delays(
-        question.entry,
-        question.cells,
-        (metric, &rows),
-        end(question),
-    )?;
+fn of_metric(design: &Design<'_>, metric: MetricIndex) -> Option<DelayReport> {
+    let found = design.delays(metric)?;
     if days(&found.common, NEARLY_ALL) < AT_ONCE {
         return None;
     }
     let samples = found.samples.iter().zip(&found.curves);
-    let known = named.iter().zip(samples);
+    let known = design.drawn().zip(samples);
     let known = known.filter(|(_, (sample, _))| sample.conversions() >= MIN_CONVERSIONS);
     let variants: Vec<VariantDelay> = known
         .map(|(named, (sample, curve))| VariantDelay {
@@ -114,7 +101,7 @@ fn of_metric(
 }
 
 /// Until when conversions could come.
-fn end(question: &Question<'_>) -> Timestamp {
+pub(super) fn end(question: &Question<'_>) -> Timestamp {
     let mut frozen = question.entry.lifecycle.frozen.iter();
     let over = frozen.find(|frozen| frozen.covers(question.as_of));
     over.map_or(question.as_of, |frozen| frozen.from)

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::allocation::{Arm, Propensity};
 use crate::catalog::Entry;
 use crate::cell::Row;
+use crate::delay::Delays;
 use crate::epoch::{Cause, Epoch, EpochNumber, Epochs, Era};
 use crate::time::Timestamp;
 
@@ -70,6 +71,8 @@ pub(super) struct Design<'a> {
     pub(super) adaptive: bool,
     /// Whether visitors of an epoch may have been drawn by context or features: then no odds are the same for all of them.
     pub(super) contextual: bool,
+    /// By metric, when its conversions come; empty where that is not asked.
+    pub(super) delays: Vec<Option<Delays>>,
 }
 
 impl<'a> Design<'a> {
@@ -102,7 +105,13 @@ impl<'a> Design<'a> {
             visited,
             rows,
             pairings,
+            delays: Vec::new(),
         }
+    }
+
+    /// The rows of visitors who were drawn.
+    pub(super) fn drawn(&self) -> impl Iterator<Item = &Named> {
+        self.rows.iter().filter(|named| !named.row.holdout)
     }
 
     pub(super) fn control(&self) -> Arm {

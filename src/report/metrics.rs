@@ -8,6 +8,7 @@ use super::always::{self, Split};
 use super::bayes::{self, Standings};
 use super::design::{Basis, Design, Named, Pairing};
 use super::figure::{Figure, Group, Reader};
+use super::ripe::Counted;
 use super::totals::Totals;
 use super::weighted;
 use super::{ALPHA, Adjustment, ComparisonReport, Effect, Method, MetricReport, VariantMetric};
@@ -199,13 +200,14 @@ impl Reader<'_> {
                 .zip(treatment.events())
                 .map(|(a, b)| a.min(b)),
         };
-        let figures = (control, treatment);
-        let evidence = always::evidence(
-            metric,
-            Split::of(pairing, self.design),
-            adaptive.as_ref(),
-            figures,
-        );
+        let counted = self.counted(index, pairing);
+        counted.told(&mut comparison);
+        let split = Split::of(pairing, self.design);
+        let of = |adaptive| always::evidence(metric, split, adaptive, (control, treatment));
+        let evidence = match &counted {
+            Counted::All => of(adaptive.as_ref()),
+            Counted::Ripe(ripe) => ripe.as_ref().and_then(|ripe| of(Some(ripe))),
+        };
         comparison.always_valid = evidence.as_ref().and_then(|of| self.always_valid(of));
         self.guarded(metric, evidence.as_ref(), comparison)
     }

@@ -17,7 +17,7 @@ use super::{
     Champion, ComparisonReport, Headline, Health, Looks, MetricReport, Question, VariantTraffic,
 };
 use crate::catalog::metric::{Direction, Role};
-use crate::stats::srm;
+use crate::stats::{Caveat, srm};
 use case::Case;
 
 /// Orders of the smaller arm that a claim needs.
@@ -65,6 +65,8 @@ pub enum ReasonCode {
     Undecided,
     /// The visitors whose windows are closed say the opposite.
     ImmatureDisagrees,
+    /// Visitors have not had their time to convert, and not all variants are known to take equally long.
+    ConversionsPending,
     /// A guardrail is at or beyond its limit.
     Guardrail,
     /// No other variant is likely to be better by more than 1 %.
@@ -142,6 +144,11 @@ impl Rival<'_> {
 
     fn is_worse(&self) -> bool {
         self.is_conclusive() && self.gain < 0.0
+    }
+
+    /// Whether only visitors who have had their time to convert count.
+    fn is_pending(&self) -> bool {
+        self.with.caveats.contains(&Caveat::ConversionsPending)
     }
 
     /// Whether the visitors whose windows are closed say the opposite.

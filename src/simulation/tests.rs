@@ -122,6 +122,28 @@ fn conversions_come_when_they_are_due() {
 }
 
 #[test]
+fn a_report_that_is_watched_waits_for_those_who_convert_slowly() {
+    let looks = |delays: [&str; 2], seed: u64| {
+        let mut scenario = scenario(&format!(
+            "variants = [{{ key = \"old\", rate = 0.2, delay = \"{}\" }}, {{ key = \"new\", rate = 0.2, delay = \"{}\" }}]",
+            delays[0], delays[1],
+        ));
+        scenario.traffic.looks = 8;
+        let run = play(&scenario, seed);
+        let looks = |of: &Outcome| (of.excluded, of.decided.is_some());
+        run.policies.iter().map(looks).collect::<Vec<_>>()
+    };
+    let found: Vec<_> = (0..4).flat_map(|seed| looks(["2h", "5d"], seed)).collect();
+    let is_quiet = |(excluded, decided): &(Option<bool>, bool)| *excluded != Some(true) && !decided;
+    assert!(found.iter().all(is_quiet), "{found:?}");
+    let alike: Vec<_> = (0..4)
+        .flat_map(|seed| looks(["12h", "12h"], seed))
+        .collect();
+    let shown = alike.iter().filter(|of| of.0.is_some()).count();
+    assert!(shown >= 7, "{alike:?}");
+}
+
+#[test]
 fn a_change_is_found_by_its_visitors() {
     let changed = scenario(
         "variants = [{ key = \"old\", rate = 0.1 }, { key = \"new\", rate = 0.2 }]\n\

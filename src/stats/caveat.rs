@@ -31,11 +31,13 @@ pub enum Caveat {
     CapPending,
     /// Conversions take longer in some variants than in others.
     DelaysDiffer,
+    /// Conversions are delayed, and not known to take equally long in both variants.
+    ConversionsPending,
 }
 
 impl Caveat {
     /// Every caveat, for documentation and tests.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::NoData,
         Self::TooFew,
         Self::Thin,
@@ -48,6 +50,7 @@ impl Caveat {
         Self::DefinitionChanged,
         Self::CapPending,
         Self::DelaysDiffer,
+        Self::ConversionsPending,
     ];
 
     /// The stable code in snake case: what JSON carries.
@@ -65,6 +68,7 @@ impl Caveat {
             Self::DefinitionChanged => "definition_changed",
             Self::CapPending => "cap_pending",
             Self::DelaysDiffer => "delays_differ",
+            Self::ConversionsPending => "conversions_pending",
         }
     }
 
@@ -98,6 +102,9 @@ impl Caveat {
             }
             Self::DelaysDiffer => {
                 "Conversions take longer in some variants, so early figures favour the quicker ones."
+            }
+            Self::ConversionsPending => {
+                "Conversions take time, and perhaps not equally long in both variants, so what holds at every look counts only visitors who have had that time."
             }
         }
     }

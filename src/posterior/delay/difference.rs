@@ -24,6 +24,13 @@ pub struct Difference {
     pub probability: f64,
 }
 
+impl Difference {
+    /// Whether the ages have made a difference less likely than it was before they were seen.
+    pub fn speaks_against(&self) -> bool {
+        self.probability < PRIOR
+    }
+}
+
 /// Compares the curves; `None` with fewer than two variants that have conversions enough, or if all ages are alike.
 pub fn difference(samples: &[Sample], common: &Curve) -> Option<Difference> {
     let ranks = ranks(&common.density);

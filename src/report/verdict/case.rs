@@ -46,6 +46,9 @@ impl Case<'_> {
         if !self.rivals.iter().all(Rival::has_orders) {
             return self.waiting(lead, ReasonCode::TooFew);
         }
+        if self.rivals.iter().any(Rival::is_pending) {
+            return self.waiting(lead, ReasonCode::ConversionsPending);
+        }
         let near = self.facts.champion.and_then(|of| of.prob_near_best);
         let is_slow = time::until_decided(self.facts, self.goal, &lead).is_none();
         if is_slow && near.is_some_and(|near| near >= NEAR_BEST) {

@@ -202,6 +202,10 @@ impl Case<'_> {
                 "Visitors who have had their whole time to convert say the opposite so far."
                     .to_owned()
             }
+            ReasonCode::ConversionsPending => {
+                "Conversions take time, and perhaps not equally long in all variants, so only visitors who have had that time count."
+                    .to_owned()
+            }
             ReasonCode::Guardrail => self.risk(lead).unwrap_or_default(),
             ReasonCode::NoValueRemaining => format!(
                 "No variant is likely to be better than the best of the others by more than 1 %, so the cheapest will do: {control}."
@@ -264,6 +268,9 @@ fn waiting(verdict: &Verdict) -> String {
         }
         (Some(ReasonCode::ImmatureDisagrees), _) => {
             "Keep it running: visitors who have had their whole time to convert say the opposite so far.".to_owned()
+        }
+        (Some(ReasonCode::ConversionsPending), _) => {
+            "Keep it running: many visitors still have to convert, perhaps more in some variants than in others.".to_owned()
         }
         (_, Some(time)) => {
             let decide = if time == "1 day" { "decides" } else { "decide" };
