@@ -1,12 +1,13 @@
 //! Bandits: Thompson sampling by the server's own rule, one batch of visitors a day, looked at on the last day or on all.
 
 use rand::rngs::StdRng;
+use serde_json::Value;
 
 use crate::figure::{Band, COVERAGE, Figure};
 use crate::runs::{Runs, binomial, multinomial};
 use crate::trial::{
-    CONVERTED, SECOND, Trial, compared, covers, definition, excludes, rejects, thompson,
-    with_metric,
+    CONVERTED, SECOND, Trial, compared, covers, definition, excludes, plain_thompson, rejects,
+    thompson, with_metric,
 };
 
 /// Traffic: so many days of so many visitors.
@@ -72,9 +73,9 @@ impl World {
         1..self.rates.len()
     }
 
-    pub(crate) fn bandit(&self, floor: f64) -> Trial {
+    pub(crate) fn bandit(&self, allocation: &Value) -> Trial {
         let arms = u16::try_from(self.rates.len()).unwrap();
-        Trial::new(&definition("bandit", arms, &thompson(floor)))
+        Trial::new(&definition("bandit", arms, allocation))
     }
 }
 
@@ -103,8 +104,8 @@ struct End {
     estimate: Option<f64>,
 }
 
-fn ends(runs: Runs, (world, traffic): (&World, Traffic), floor: f64) -> Vec<Vec<End>> {
-    let blank = world.bandit(floor);
+fn ends(runs: Runs, (world, traffic): (&World, Traffic), allocation: &Value) -> Vec<Vec<End>> {
+    let blank = world.bandit(allocation);
     runs.map(|random| {
         let mut trial = blank.clone();
         play(random, &mut trial, (world, traffic), |_, _| {});
@@ -124,10 +125,10 @@ fn ends(runs: Runs, (world, traffic): (&World, Traffic), floor: f64) -> Vec<Vec<
 fn coverage(
     runs: Runs,
     (world, traffic): (&World, Traffic),
-    floor: f64,
+    allocation: &Value,
     band: Band,
 ) -> Vec<Figure> {
-    let ends = ends(runs, (world, traffic), floor);
+    let ends = ends(runs, (world, traffic), allocation);
     let of = |arm: usize| {
         let column = || ends.iter().map(move |run| &run[arm - 1]);
         let what = |of: &str| format!("{of} of v{arm} covered");
@@ -146,7 +147,12 @@ fn coverage(
 }
 
 pub(crate) fn equal(runs: Runs) -> Vec<Figure> {
-    let figures = coverage(runs, (&EQUAL, USUAL), 0.05, Band::of("ts_equal_cov"));
+    let figures = coverage(
+        runs,
+        (&EQUAL, USUAL),
+        &plain_thompson(0.05),
+        Band::of("ts_equal_cov"),
+    );
     // Where nothing differs the bar is about the difference; lifts are allowed to .975.
     let allowed = |figure: Figure| Figure {
         band: figure.band.map(|band| Band {
@@ -163,11 +169,21 @@ pub(crate) fn equal(runs: Runs) -> Vec<Figure> {
 }
 
 pub(crate) fn better(runs: Runs) -> Vec<Figure> {
-    coverage(runs, (&BETTER, USUAL), 0.05, Band::of("ts_better_cov"))
+    coverage(
+        runs,
+        (&BETTER, USUAL),
+        &plain_thompson(0.05),
+        Band::of("ts_better_cov"),
+    )
 }
 
 pub(crate) fn drifting(runs: Runs) -> Vec<Figure> {
-    coverage(runs, (&DRIFTING, USUAL), 0.05, Band::of("ts_drift_cov"))
+    coverage(
+        runs,
+        (&DRIFTING, USUAL),
+        &plain_thompson(0.05),
+        Band::of("ts_drift_cov"),
+    )
 }
 
 /// What users get who leave the floor as it is, .05 in all, after 10,000 and after 30,000 visitors.
@@ -183,7 +199,7 @@ pub(crate) fn default_floor(runs: Runs) -> Vec<Figure> {
     // covers more often than it says, which harms nobody.
     let of = |(visitors, band): (u64, Band)| {
         let traffic = Traffic { visitors, ..USUAL };
-        let figures = coverage(runs, (&world, traffic), DEFAULT_FLOOR, band);
+        let figures = coverage(runs, (&world, traffic), &thompson(DEFAULT_FLOOR), band);
         figures.into_iter().map(move |figure| Figure {
             what: format!("{} visitors: {}", 100 * visitors, figure.what),
             ..figure
@@ -194,7 +210,7 @@ pub(crate) fn default_floor(runs: Runs) -> Vec<Figure> {
 }
 
 pub(crate) fn bias(runs: Runs) -> Vec<Figure> {
-    let ends = ends(runs, (&BETTER, USUAL), 0.05);
+    let ends = ends(runs, (&BETTER, USUAL), &plain_thompson(0.05));
     let truth = BETTER.difference(2);
     let of = |arm: usize| {
         let what = format!("bias of the difference of v{arm} / .02");
@@ -230,7 +246,7 @@ fn ever(
 /// intervals hold for both treatments together, so what counts is whether either ever excludes the truth.
 pub(crate) fn peeking(runs: Runs) -> Vec<Figure> {
     let count = serde_json::json!({ "key": "orders", "event": "Order", "kind": "count" });
-    let definition = definition("bandit", 3, &thompson(0.05));
+    let definition = definition("bandit", 3, &plain_thompson(0.05));
     let blank = Trial::new(&with_metric(definition, count));
     let says = |trial: &Trial| {
         let report = trial.report();
@@ -251,7 +267,7 @@ pub(crate) fn peeking(runs: Runs) -> Vec<Figure> {
 }
 
 /// The odds of conversion under a base rate that triples; all treatments together, at every look.
-fn odds_at(runs: Runs, world: &World, floor: f64) -> Vec<Figure> {
+fn odds_at(runs: Runs, world: &World, allocation: &Value) -> Vec<Figure> {
     let says = |trial: &Trial| {
         let report = trial.report();
         let mut with = (1..).zip(compared(&report, CONVERTED));
@@ -260,13 +276,13 @@ fn odds_at(runs: Runs, world: &World, floor: f64) -> Vec<Figure> {
             excludes(watched.and_then(|of| of.relative), world.lift(arm))
         })
     };
-    let excluded = ever(runs, &world.bandit(floor), (world, USUAL, 1), says);
+    let excluded = ever(runs, &world.bandit(allocation), (world, USUAL, 1), says);
     let what = "interval of any treatment ever excludes its ratio";
     vec![Figure::rate(what, excluded, Band::of("odds_anytime_drift"))]
 }
 
 pub(crate) fn odds(runs: Runs) -> Vec<Figure> {
-    odds_at(runs, &TRIPLING, 0.05)
+    odds_at(runs, &TRIPLING, &plain_thompson(0.05))
 }
 
 pub(crate) fn odds_at_default_floor(runs: Runs) -> Vec<Figure> {
@@ -274,7 +290,7 @@ pub(crate) fn odds_at_default_floor(runs: Runs) -> Vec<Figure> {
         rates: &[0.05, 0.05, 0.05, 0.06],
         ..TRIPLING
     };
-    odds_at(runs, &world, DEFAULT_FLOOR)
+    odds_at(runs, &world, &thompson(DEFAULT_FLOOR))
 }
 
 /// A/A for four weeks, looked at every day: a false winner is any treatment whose always-valid p-value, which is adjusted
@@ -293,7 +309,12 @@ pub(crate) fn equal_for_four_weeks(runs: Runs) -> Vec<Figure> {
         let mut with = compared(&report, CONVERTED).iter();
         with.any(|with| rejects(with.always_valid.and_then(|of| of.p_value)))
     };
-    let won = ever(runs, &world.bandit(0.05), (&world, traffic, 1), says);
+    let won = ever(
+        runs,
+        &world.bandit(&thompson(0.05)),
+        (&world, traffic, 1),
+        says,
+    );
     vec![Figure::rate(
         "any false winner on any day",
         won,

@@ -8,7 +8,7 @@ use upswing::epoch::EpochNumber;
 use crate::bandit::{BETTER, Traffic, World};
 use crate::figure::{Band, Figure};
 use crate::runs::{Runs, binomial, multinomial};
-use crate::trial::{CONVERTED, Trial, compared, excludes};
+use crate::trial::{CONVERTED, Trial, compared, excludes, plain_thompson, thompson};
 
 const TRAFFIC: Traffic = Traffic {
     days: 20,
@@ -57,7 +57,7 @@ fn play(random: &mut StdRng, trial: &mut Trial, world: &World, mut look: impl Fn
 }
 
 pub(crate) fn bias(runs: Runs) -> Vec<Figure> {
-    let blank = BETTER.bandit(0.05);
+    let blank = BETTER.bandit(&plain_thompson(0.05));
     let lifts = runs.map(|random| {
         let mut trial = blank.clone();
         play(random, &mut trial, &BETTER, |_, _| {});
@@ -81,7 +81,7 @@ pub(crate) fn odds(runs: Runs) -> Vec<Figure> {
         trend: [0.5, 1.5],
         ..BETTER
     };
-    let blank = world.bandit(0.05);
+    let blank = world.bandit(&thompson(0.05));
     let excluded = runs.map(|random| {
         let (mut trial, mut ever) = (blank.clone(), false);
         play(random, &mut trial, &world, |_, trial| {

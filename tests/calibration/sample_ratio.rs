@@ -7,7 +7,7 @@ use upswing::stats::srm::{Srm, Verdict};
 use crate::bandit::{BETTER, Traffic, World};
 use crate::figure::{Band, Figure};
 use crate::runs::{Runs, binomial, multinomial};
-use crate::trial::Trial;
+use crate::trial::{Trial, plain_thompson};
 
 /// The visitors of a bandit, of whom a share of one arm's gets lost before it is counted.
 fn lossy(
@@ -35,7 +35,7 @@ fn lossy(
 /// e-value must reach 1,000, about three times as many.
 pub(crate) fn sample_ratio(runs: Runs) -> Vec<Figure> {
     let prior = Beta::new(5.0, 95.0).unwrap();
-    let blank = BETTER.bandit(0.02);
+    let blank = BETTER.bandit(&plain_thompson(0.02));
     let short = Traffic {
         days: 50,
         visitors: 100,
@@ -45,7 +45,7 @@ pub(crate) fn sample_ratio(runs: Runs) -> Vec<Figure> {
         lossy(random, blank.clone(), (&rates, short), (0, 0.0))
     });
     let World { rates, .. } = BETTER;
-    let bandit = BETTER.bandit(0.05);
+    let bandit = BETTER.bandit(&plain_thompson(0.05));
     let leaking =
         |traffic| runs.map(|random| lossy(random, bandit.clone(), (rates, traffic), (2, 0.03)));
     let once = leaking(Traffic {

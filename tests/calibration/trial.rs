@@ -40,6 +40,13 @@ pub(crate) fn thompson(floor: f64) -> Value {
     json!({ "policy": "thompson", "metric": "purchase", "floor": floor })
 }
 
+/// The same by the Beta posterior of all epochs together: what the source of the bars calls TS.
+pub(crate) fn plain_thompson(floor: f64) -> Value {
+    let mut allocation = thompson(floor);
+    allocation["model"] = json!("pooled");
+    allocation
+}
+
 /// The same definition with a second metric on the same event.
 pub(crate) fn with_metric(mut definition: Value, metric: Value) -> Value {
     definition["metrics"].as_array_mut().unwrap().push(metric);

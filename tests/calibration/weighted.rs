@@ -7,7 +7,7 @@ use upswing::moments::Weighted;
 use crate::bandit::{DEFAULT_FLOOR, Traffic, World, play};
 use crate::figure::{COVERAGE, Figure};
 use crate::runs::Runs;
-use crate::trial::CONVERTED;
+use crate::trial::{CONVERTED, thompson};
 
 const WORLD: World = World {
     rates: &[0.1, 0.1, 0.1, 0.12],
@@ -30,7 +30,7 @@ fn covers(sums: &Weighted, truth: f64) -> Option<bool> {
 }
 
 pub(crate) fn means(runs: Runs) -> Vec<Figure> {
-    let blank = WORLD.bandit(DEFAULT_FLOOR);
+    let blank = WORLD.bandit(&thompson(DEFAULT_FLOOR));
     let covered = runs.map(|random| {
         let mut trial = blank.clone();
         play(random, &mut trial, (&WORLD, TRAFFIC), |_, _| {});
