@@ -14,7 +14,7 @@ mod drawn;
 use crate::allocation::Arm;
 use crate::catalog::metric::{MetricIndex, MetricKind};
 use crate::posterior::normal::{self, Pair};
-use crate::stats::adaptive::{Contrast, Epoch, Events, Weights};
+use crate::stats::adaptive::{Contrast, Epoch, Events, Starved, Weights};
 use crate::stats::sequence::{Sequence, odds};
 use crate::stats::{Caveat, Interval};
 use crate::time::Window;
@@ -23,7 +23,7 @@ use super::design::{Basis, Pairing};
 use super::figure::{Reader, gate};
 use super::{ALPHA, Adjustment, ComparisonReport, Effect, Mean, Method};
 use cells::{Met, Table};
-use drawn::{ABOVE, Drawn, Line};
+use drawn::{ABOVE, Drawn, Line, Side};
 
 /// Effective events of the pair below which there is no interval, and below which it is thin (R3).
 pub(super) const MIN_EVENTS: f64 = 25.0;
@@ -34,6 +34,8 @@ pub(super) const NOISY: f64 = 0.3;
 /// A metric of a pair of arms over the epochs in which both lived.
 pub(super) struct Adaptive {
     epochs: Vec<Drawn>,
+    /// By epoch, the visitors with an event of control, treatment and all arms; none where all events are worth the same.
+    counts: Vec<[f64; 3]>,
     pivot: [f64; 2],
     is_ratio: bool,
     /// Effective events of the pair.
@@ -53,8 +55,14 @@ impl Adaptive {
     fn weighed(&self, weights: Weights) -> Option<Weighed> {
         let contrast = |drawn: &dyn Fn(&Drawn) -> Epoch| {
             let epochs: Vec<Epoch> = self.epochs.iter().map(drawn).collect();
-            let means = Contrast::of(&epochs, weights).means();
-            means.map(|means| (epochs, means))
+            let all = Contrast::of(&epochs, weights);
+            let mut starved = Starved::default();
+            let pivot = (!self.is_ratio).then_some(self.pivot[0]);
+            for ((epoch, drawn), events) in epochs.iter().zip(&self.epochs).zip(&self.counts) {
+                starved.add(epoch, weights, &drawn.values(*events, pivot));
+            }
+            let means = all.means()?;
+            Some((epochs, starved.widened(means, all.weight)))
         };
         let (epochs, above) = contrast(&|drawn| drawn.epoch(ABOVE, ABOVE))?;
         let [pivot, pivot_below] = self.pivot;
@@ -113,6 +121,7 @@ impl Adaptive {
     fn unadjusted(&self) -> Self {
         Self {
             epochs: self.epochs.iter().map(Drawn::unadjusted).collect(),
+            counts: self.counts.clone(),
             ..*self
         }
     }
@@ -362,15 +371,24 @@ impl Reader<'_> {
             constant: counting.offset[usize::from(is_below)],
             ..ABOVE
         };
-        let (mut events, mut first) = (Events::default(), 0);
+        let count = |side: Side| match gate {
+            Some(_) => side.y + line.constant * side.n,
+            None => side.n,
+        };
+        let (mut events, mut first, mut counts) = (Events::default(), 0, Vec::new());
         for drawn in drawn(counting) {
             let drawn = if is_below { drawn.turned() } else { drawn };
             first += usize::from(events.effective() < MIN_EVENTS);
             events.add(&drawn.epoch(line, line));
+            counts.push([drawn.control, drawn.treatment, drawn.all].map(count));
+        }
+        if matches!(metric.kind, MetricKind::Conversion { .. }) {
+            counts.clear();
         }
         (!epochs.is_empty()).then_some(Adaptive {
             first: first.min(epochs.len()),
             epochs,
+            counts,
             pivot: table.offset,
             is_ratio,
             events: events.effective(),

@@ -23,10 +23,12 @@
 //! covered a lift in only 83 % under drift. Hadad et al. 2021, Luedtke & van der Laan 2016.
 
 mod events;
+mod starved;
 #[cfg(test)]
 pub(super) mod tests;
 
 pub use events::Events;
+pub use starved::{Starved, Values};
 
 use crate::posterior::normal::Pair;
 

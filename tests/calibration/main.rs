@@ -31,6 +31,7 @@ mod fixed;
 mod heavy;
 mod http;
 mod sample_ratio;
+mod starved;
 mod weighted;
 
 use std::fmt::Write;
@@ -52,7 +53,7 @@ const fn design(id: &'static str, full: u32, few: u32, run: fn(Runs) -> Vec<Figu
     Design { id, full, few, run }
 }
 
-const DESIGNS: [Design; 25] = [
+const DESIGNS: [Design; 27] = [
     design("aa_fixed_prop", 4_000, 400, fixed::proportions),
     design("aa_peek_sequential", 4_000, 100, fixed::peeking),
     design("aa_peek_obf", 4_000, 100, fixed::planned_looks),
@@ -83,6 +84,8 @@ const DESIGNS: [Design; 25] = [
     ),
     design("heavy_log_normal", 2_000, 0, heavy::log_normal),
     design("heavy_shop", 2_000, 0, heavy::shop),
+    design("starved_log_normal", 2_000, 10, starved::log_normal),
+    design("starved_unlike", 2_000, 10, starved::unlike),
     design("cuped_adaptive", 2_000, 10, cuped::adaptive),
     design("odds_delayed", 2_000, 20, delayed::odds),
     design("weighted_means", 2_000, 20, weighted::means),

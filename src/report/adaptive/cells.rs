@@ -29,6 +29,8 @@ pub(in crate::report) struct Met {
     pub(super) closed_at: Option<Timestamp>,
     visitors: f64,
     sides: Vec<(Arm, Side)>,
+    /// All of them together.
+    all: Option<Side>,
     /// The holdout and everybody else, where somebody could be held out.
     held: Option<[Side; 2]>,
     history: History,
@@ -66,11 +68,14 @@ impl Table {
                 units,
             };
             let stored = epoch.plug_ins.get(usize::from(metric.0.0));
+            let sides = past.sides(epoch, (design.control(), metric), &arms);
+            let own: Vec<Side> = sides.iter().map(|(_, side)| *side).collect();
             table.epochs.push(Met {
                 era: epoch.era,
                 closed_at: closed_at(design.entry, epoch),
                 visitors: all.n as f64,
-                sides: past.sides(epoch, (design.control(), metric), &arms),
+                all: Side::together(&own),
+                sides,
                 held: past.held(design, epoch, metric, rows),
                 history: if is_adjusted {
                     History::new(&start, &all, units)
@@ -99,6 +104,7 @@ impl Table {
                 visitors: met.visitors,
                 control: side(control)?,
                 treatment: side(treatment)?,
+                all: met.all?,
                 history: met.history,
                 variance: met.variance,
             })
@@ -114,6 +120,7 @@ impl Table {
                 visitors: met.visitors,
                 control,
                 treatment,
+                all: Side::together(&[control, treatment])?,
                 history: met.history,
                 variance: None,
             })

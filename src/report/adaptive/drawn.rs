@@ -2,7 +2,7 @@
 
 use crate::moments::Moments;
 use crate::report::adjusted::MIN_VISITORS;
-use crate::stats::adaptive::{self, Covariate, Known};
+use crate::stats::adaptive::{self, Covariate, Known, Values};
 
 /// A pair of arms in one epoch: sums about the pivot in units, and plug-in means less the pivot.
 #[derive(Clone, Copy)]
@@ -10,6 +10,8 @@ pub(super) struct Drawn {
     pub(super) visitors: f64,
     pub(super) control: Side,
     pub(super) treatment: Side,
+    /// All arms of the epoch together.
+    pub(super) all: Side,
     /// What is known of all visitors from before their assignment.
     pub(super) history: History,
     /// The stored variance per visitor.
@@ -82,6 +84,24 @@ impl Side {
         }
     }
 
+    /// Visitors of several arms together, with the plug-in means of the first.
+    pub(super) fn together(sides: &[Self]) -> Option<Self> {
+        let (first, rest) = sides.split_first()?;
+        let start = Self {
+            propensity: 1.0,
+            ..*first
+        };
+        Some(rest.iter().fold(start, |sum, side| Self {
+            n: sum.n + side.n,
+            y: sum.y + side.y,
+            yy: sum.yy + side.yy,
+            x: sum.x + side.x,
+            xx: sum.xx + side.xx,
+            xy: sum.xy + side.xy,
+            ..sum
+        }))
+    }
+
     /// The sums of (y − ratio·x + constant)·scale.
     fn cell(&self, line: Line, center: f64) -> adaptive::Cell {
         let Line {
@@ -139,6 +159,17 @@ impl Drawn {
             },
             control: self.control.cell(control, center),
             treatment: self.treatment.cell(treatment, center),
+        }
+    }
+
+    /// What is known of the values above the line: of control, treatment and all arms so many visitors had an event. Sums
+    /// are kept about a pivot; without one, as for ratios, arms are not compared.
+    pub(super) fn values(&self, events: [f64; 3], pivot: Option<f64>) -> Values {
+        let sum = |side: Side| pivot.map_or(0.0, |pivot| side.y + pivot * side.n);
+        Values {
+            all: self.all.cell(ABOVE, self.history.center),
+            events,
+            sums: [self.control, self.treatment, self.all].map(sum),
         }
     }
 
