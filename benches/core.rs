@@ -7,6 +7,8 @@
     reason = "a bench that can not prepare its input has nothing to measure"
 )]
 
+mod linear;
+
 use std::hint::black_box;
 use std::sync::Arc;
 

@@ -5,6 +5,7 @@ mod contextual;
 mod delay;
 mod drift;
 mod guardrail;
+mod linear;
 mod newcomer;
 mod promotion;
 mod stop;

@@ -11,6 +11,7 @@ use super::{GLOBAL_HOLDOUT, global_holdout, read_files, read_json};
 
 mod contexts;
 mod covariates;
+mod features;
 mod looks;
 mod policies;
 mod revisions;

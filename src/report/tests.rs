@@ -7,6 +7,7 @@ mod guardrails;
 mod holdout;
 mod hostile;
 mod kinds;
+mod linear;
 mod moving;
 mod replay;
 mod shop;

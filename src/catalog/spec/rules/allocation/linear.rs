@@ -1,6 +1,7 @@
 //! Rules of `allocation.features` and of a linear policy.
 
 use super::Rules;
+use crate::catalog::audience::MAX_NAME_CHARS;
 use crate::catalog::experiment::{Delay, OnDrift};
 use crate::catalog::mistake::Code;
 use crate::catalog::spec::{AllocationSpec, FeatureSpec, KindName};
@@ -66,6 +67,12 @@ impl Rules<'_> {
     }
 
     fn range(&mut self, path: &str, feature: &FeatureSpec) {
+        let attribute = feature.attribute.as_deref().unwrap_or_default();
+        if !(1..=MAX_NAME_CHARS).contains(&attribute.chars().count()) {
+            let detail =
+                format!("must be the name of an attribute, of 1 to {MAX_NAME_CHARS} characters");
+            self.invalid(&format!("{path}.attribute"), detail);
+        }
         for (key, given) in [("min", feature.min), ("max", feature.max)] {
             let path = format!("{path}.{key}");
             if given.is_none() {
