@@ -19,6 +19,15 @@
 //! tied is mostly common to all, and leaves no trace in who is best. So each variant gets the covariance `C_a` for which
 //! `C_a + C_b` comes nearest, in least squares over all pairs, to the covariance of `θ_a − θ_b`: exactly it for two and
 //! for three variants. Where that would not be a covariance, as much of the way there from that of known levels as is.
+//!
+//! # What it costs
+//! Lost conversions in 50,000 visitors in batches of 1,000, no floor, 40 runs: two segments with 3 % and 5 % the other way
+//! round, 31.7 ± 2.0, which is 0.92 times what Thompson sampling per segment loses in batches (contextual 42.5 ± 3.1, pooled
+//! 500); ten segments that do not matter with 4 % and 5 %, 114.7 ± 5.0, as much as per segment (contextual 47.6 ± 4.2, pooled
+//! 25.4 ± 2.7). Variants share nothing, so a feature that does not matter is paid for: give those that may.
+//!
+//! A report on it needs a floor, as under [`super::contextual`]: without one the two segments' interval covered the truth
+//! in 75 % of the runs that showed one.
 
 pub mod contest;
 
