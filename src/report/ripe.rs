@@ -3,7 +3,8 @@
 //! Their evidence is the odds of the converted visitors. Where one variant converts more slowly, those who have converted
 //! so far are fewer by construction, and the odds would exclude the truth. A delay that all share cancels. So where the
 //! delays of a pair are not known to be alike, only epochs count whose visitors have had the time in which nearly all
-//! convert who will; until there are some, nothing is shown. Epochs are chosen by age, never by how many converted.
+//! convert who will; until there are some, nothing is shown. Epochs are chosen by age, never by how many converted. Under
+//! a split that never moved both variants have visitors of the same age, and what is compared is what came so far (R6).
 
 use crate::catalog::metric::MetricIndex;
 use crate::cell::{Cells, Row};
@@ -14,7 +15,7 @@ use crate::time::{Timestamp, Window};
 
 use super::ComparisonReport;
 use super::adaptive::Adaptive;
-use super::design::{Design, Pairing};
+use super::design::{Basis, Design, Pairing};
 use super::figure::{Reader, gate};
 
 /// The share of conversions that is nearly all.
@@ -72,7 +73,9 @@ pub(super) enum Counted {
 impl Reader<'_> {
     /// Who counts for what holds at every look.
     pub(super) fn counted(self, index: MetricIndex, pairing: &Pairing) -> Counted {
-        match self.design.ripe_age(index, pairing) {
+        let moved = pairing.basis == Basis::Weighted;
+        let age = self.design.ripe_age(index, pairing).filter(|_| moved);
+        match age {
             None => Counted::All,
             Some(age) => Counted::Ripe(self.older(index, pairing, age)),
         }
