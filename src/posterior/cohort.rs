@@ -185,7 +185,18 @@ impl Likelihood {
     }
 
     /// Gradient of the log posterior, and the precision matrix's rows up to the diagonal, at these log rates.
-    pub(super) fn slope(&self, mean: &[f64]) -> (Vec<f64>, Vec<Vec<f64>>) {
+    fn slope(&self, mean: &[f64]) -> (Vec<f64>, Vec<Vec<f64>>) {
+        let (mut gradient, mut precision) = self.told(mean);
+        let level = mean.iter().sum::<f64>() / self.arms.max(1) as f64;
+        for ((arm, slope), mean) in gradient.iter_mut().enumerate().zip(mean) {
+            *slope += level - mean;
+            precision[arm][arm] += 1.0;
+        }
+        (gradient, precision)
+    }
+
+    /// Gradient of the log likelihood, and the information's rows up to the diagonal, at these log rates.
+    pub(super) fn told(&self, mean: &[f64]) -> (Vec<f64>, Vec<Vec<f64>>) {
         let arms = self.arms;
         let level = mean.iter().sum::<f64>() / arms.max(1) as f64;
         let rates: Vec<f64> = mean.iter().map(|mean| (mean - level).exp()).collect();
@@ -209,17 +220,23 @@ impl Likelihood {
                 }
             }
         }
-        let observed = self.converted.iter().zip(&expected).zip(mean);
-        let gradient = observed.map(|((x, expected), mean)| x - expected + level - mean);
-        let gradient = gradient.collect();
-        let mut precision: Vec<Vec<f64>> = Vec::with_capacity(arms);
+        let observed = self.converted.iter().zip(&expected);
+        let gradient = observed.map(|(x, expected)| x - expected).collect();
+        let mut information: Vec<Vec<f64>> = Vec::with_capacity(arms);
         for (arm, row) in products.chunks_exact(arms.max(1)).enumerate() {
             let mut row: Vec<f64> = row.iter().take(arm + 1).map(|product| -product).collect();
-            row[arm] += 1.0 + expected[arm];
-            precision.push(row);
+            row[arm] += expected[arm];
+            information.push(row);
         }
-        (gradient, precision)
+        (gradient, information)
     }
+}
+
+/// The symmetric matrix with these rows up to the diagonal.
+pub(super) fn whole(lower: &[Vec<f64>]) -> Vec<Vec<f64>> {
+    let cell = |i: usize, j: usize| lower[i.max(j)][i.min(j)];
+    let row = |i| (0..lower.len()).map(|j| cell(i, j)).collect();
+    (0..lower.len()).map(row).collect()
 }
 
 /// Largest less smallest.

@@ -10,8 +10,10 @@
 //! By Ville's inequality such a mean passes 100 in less than 1 % of experiments without a change, however often it is
 //! looked at; the tests hold it to that under a level that moves, too.
 
+use std::slice::from_ref;
+
 use super::cholesky::Cholesky;
-use super::cohort::{self, Cohort};
+use super::cohort::{self, Cohort, Likelihood, whole};
 
 /// The standard deviation of a change of log rates.
 const SIZE: f64 = 0.25;
@@ -41,8 +43,7 @@ impl Drift {
 /// Weighs a change between cohorts, which are in the order of time and count in full; `None` while too little is known.
 pub fn detect(arms: usize, cohorts: &[Cohort]) -> Option<Drift> {
     let mode = cohort::posterior(arms, cohorts).mean;
-    let rates: Vec<f64> = mode.iter().map(|mode| mode.exp()).collect();
-    let slopes: Vec<Slope> = cohorts.iter().map(|of| Slope::of(&rates, of)).collect();
+    let slopes: Vec<Slope> = cohorts.iter().map(|of| Slope::of(&mode, of)).collect();
     let total: f64 = cohorts.iter().map(converted).sum();
     let all = slopes.iter().fold(Slope::none(arms), Slope::plus);
     let posterior = Cholesky::of(&plus_identity(&all.information, 1.0));
@@ -86,26 +87,13 @@ impl Slope {
         }
     }
 
-    /// Those of one cohort, at these relative rates.
-    fn of(rates: &[f64], cohort: &Cohort) -> Self {
-        let mut slope = Self::none(rates.len());
-        let (visitors, total) = (cohort.visitors.iter().sum::<f64>(), converted(cohort));
-        let expected = cohort.visitors.iter().zip(rates).map(|(n, rate)| n * rate);
-        let expected: Vec<f64> = expected.collect();
-        let sum: f64 = expected.iter().sum();
-        if sum <= 0.0 {
-            return slope;
+    /// Those of one cohort, at these log rates.
+    fn of(mode: &[f64], cohort: &Cohort) -> Self {
+        let (gradient, lower) = Likelihood::new(mode.len(), from_ref(cohort)).told(mode);
+        Self {
+            gradient,
+            information: whole(&lower),
         }
-        let weight = cohort::weight(cohort.weight, visitors, total);
-        let shares: Vec<f64> = expected.iter().map(|expected| expected / sum).collect();
-        for (arm, (share, x)) in shares.iter().zip(&cohort.converted).enumerate() {
-            slope.gradient[arm] = weight * (x - total * share);
-            for (other, theirs) in shares.iter().enumerate() {
-                let own = if arm == other { *share } else { 0.0 };
-                slope.information[arm][other] = weight * total * (own - share * theirs);
-            }
-        }
-        slope
     }
 
     fn plus(mut self, other: &Self) -> Self {

@@ -5,7 +5,7 @@
 //! `σ²·B_c + B_c·S⁻¹·B_c`. Both hold at σ = 0, too. A step of Newton's method costs contexts × arms³.
 
 use super::super::cholesky::Cholesky;
-use super::super::cohort::{CONVERGED, Likelihood, LogRates, MAX_STEPS, range};
+use super::super::cohort::{CONVERGED, Likelihood, LogRates, MAX_STEPS, range, whole};
 
 type Matrix = Vec<Vec<f64>>;
 
@@ -97,16 +97,8 @@ pub(super) struct Part {
 
 impl Part {
     pub(super) fn new(rates: &[f64], likelihood: &Likelihood, variance: f64) -> Self {
-        let (mut gradient, lower) = likelihood.slope(rates);
-        let mut information = whole(&lower);
-        // Less the prior of a single cohort's posterior, of precision I.
-        let level = rates.iter().sum::<f64>() / rates.len().max(1) as f64;
-        for (slope, rate) in gradient.iter_mut().zip(rates) {
-            *slope -= level - rate;
-        }
-        for (arm, row) in information.iter_mut().enumerate() {
-            row[arm] -= 1.0;
-        }
+        let (gradient, lower) = likelihood.told(rates);
+        let information = whole(&lower);
         let mut widened = identity(rates.len());
         for (row, information) in widened.iter_mut().zip(&information) {
             add(row, information, variance);
@@ -173,13 +165,6 @@ impl Fit {
             evidence,
         }
     }
-}
-
-/// The symmetric matrix with these rows up to the diagonal.
-fn whole(lower: &[Vec<f64>]) -> Matrix {
-    let cell = |i: usize, j: usize| lower[i.max(j)][i.min(j)];
-    let row = |i| (0..lower.len()).map(|j| cell(i, j)).collect();
-    (0..lower.len()).map(row).collect()
 }
 
 fn identity(size: usize) -> Matrix {
