@@ -137,5 +137,5 @@ fn every_route_of_the_endpoint_table_exists_and_every_example_is_valid() {
         upswing(&[]).get_program().to_string_lossy(),
         env!("CARGO_MANIFEST_DIR")
     ));
-    assert_eq!(checked.lines().count(), 7, "{checked}");
+    assert_eq!(checked.lines().count(), 8, "{checked}");
 }
