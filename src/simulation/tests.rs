@@ -130,15 +130,14 @@ fn a_report_that_is_watched_waits_for_those_who_convert_slowly() {
         ));
         scenario.traffic.looks = 8;
         let run = play(&scenario, seed);
-        let looks = |of: &Outcome| (of.excluded, of.decided.is_some());
-        run.policies.iter().map(looks).collect::<Vec<_>>()
+        // The bandit's: under the even split what came so far is compared.
+        let bandit: &Outcome = &run.policies[0];
+        (bandit.excluded, bandit.decided.is_some())
     };
-    let found: Vec<_> = (0..4).flat_map(|seed| looks(["2h", "5d"], seed)).collect();
+    let found: Vec<_> = (0..8).map(|seed| looks(["2h", "5d"], seed)).collect();
     let is_quiet = |(excluded, decided): &(Option<bool>, bool)| *excluded != Some(true) && !decided;
     assert!(found.iter().all(is_quiet), "{found:?}");
-    let alike: Vec<_> = (0..4)
-        .flat_map(|seed| looks(["12h", "12h"], seed))
-        .collect();
+    let alike: Vec<_> = (0..8).map(|seed| looks(["12h", "12h"], seed)).collect();
     let shown = alike.iter().filter(|of| of.0.is_some()).count();
     assert!(shown >= 7, "{alike:?}");
 }
