@@ -60,7 +60,8 @@ fn text(out: &mut Vec<u8>, text: &str) {
     json(out, &text);
 }
 
-fn json<T: serde::Serialize>(out: &mut Vec<u8>, value: &T) {
+/// Writes a value as JSON.
+pub(super) fn json<T: serde::Serialize>(out: &mut Vec<u8>, value: &T) {
     // Writing plain values into memory does not fail.
     drop(serde_json::to_writer(out, value));
 }

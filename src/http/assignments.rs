@@ -111,7 +111,8 @@ async fn record_all(server: &Server, answers: &mut [&mut Answers<'_>]) -> Result
     Ok(())
 }
 
-fn respond(body: Vec<u8>) -> HttpResponse {
+/// JSON that nobody keeps.
+pub(super) fn respond(body: Vec<u8>) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "application/json"))
         .insert_header((CACHE_CONTROL, "no-store"))

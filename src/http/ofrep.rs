@@ -8,12 +8,12 @@ mod context;
 mod failure;
 mod flag;
 
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use actix_web::http::header::{ETAG, IF_NONE_MATCH};
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::assignments::{agent, record};
+use super::assignments::{agent, record, respond};
 use super::body::{self, Body};
 use super::decide::{self, Answers};
 use super::{Server, hot_span, logged};
@@ -166,11 +166,4 @@ fn nobodys(entry: &Entry, context: &Context, now: Timestamp) -> Result<Decision,
         ErrorCode::TargetingKeyMissing,
         "The context needs a targetingKey: the visitor's id.",
     ))
-}
-
-fn respond(body: Vec<u8>) -> HttpResponse {
-    HttpResponse::Ok()
-        .insert_header((CONTENT_TYPE, "application/json"))
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .body(body)
 }

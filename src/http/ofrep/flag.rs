@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::super::answer::json;
 use crate::assign::decision::{Decision, Reason};
 use crate::catalog::Entry;
 use crate::catalog::experiment::{Experiment, Variant};
@@ -106,9 +107,4 @@ fn value<'v>(experiment: &Experiment, variant: &'v Variant) -> Cow<'v, str> {
     let mut key = Vec::new();
     json(&mut key, &variant.key.as_str());
     String::from_utf8(key).map_or(Cow::Borrowed("\"\""), Cow::Owned)
-}
-
-fn json<T: serde::Serialize>(out: &mut Vec<u8>, value: &T) {
-    // Writing plain values into memory does not fail.
-    drop(serde_json::to_writer(out, value));
 }
