@@ -32,6 +32,8 @@ pub struct Delays {
     pub samples: Vec<Sample>,
     /// Whether they differ.
     pub difference: Option<Difference>,
+    /// The metric's window, in milliseconds.
+    pub window: f64,
     /// How far the visitors of each epoch were followed.
     followed: BTreeMap<EpochNumber, ByAge>,
 }
@@ -69,6 +71,7 @@ pub fn delays(
         curves: Curve::each(&samples, window),
         common,
         samples,
+        window,
         followed,
     })
 }

@@ -18,8 +18,9 @@ pub(super) struct Belief {
     pub(super) arms: Vec<receipt::Belief>,
     /// In plain sentences.
     pub(super) said: String,
-    /// The logarithms, more being better.
-    ratios: Option<LogRates>,
+    /// The joint posteriors of the logarithms with their probabilities, more being better; none where the variants are
+    /// independent.
+    ratios: Vec<(f64, LogRates)>,
     /// What means are multiplied by so that more is better.
     sign: f64,
 }
@@ -31,11 +32,7 @@ impl Belief {
     /// best. `None` where a mean is not positive.
     pub(super) fn prob_near_best(&self, champion: usize, share: f64) -> Option<f64> {
         let raised = share.ln_1p();
-        let near = if let Some(ratios) = &self.ratios {
-            let mut ratios = ratios.clone();
-            *ratios.mean.get_mut(champion)? += raised;
-            ratios.prob_best()
-        } else {
+        let near = if self.ratios.is_empty() {
             let log = |(at, of): (usize, &receipt::Belief)| {
                 let raised = if at == champion { raised } else { 0.0 };
                 let log = (of.mean > 0.0).then(|| of.mean.ln())?;
@@ -43,6 +40,16 @@ impl Belief {
             };
             let logs = self.arms.iter().enumerate().map(log);
             best::evaluate(&logs.collect::<Option<Vec<_>>>()?).prob_best
+        } else {
+            let mut near = vec![0.0; self.arms.len()];
+            for (probability, rates) in &self.ratios {
+                let mut rates = rates.clone();
+                *rates.mean.get_mut(champion)? += raised;
+                for (sum, best) in near.iter_mut().zip(rates.prob_best()) {
+                    *sum += probability * best;
+                }
+            }
+            near
         };
         let best = self.arms.get(champion)?.prob_best;
         near.get(champion).map(|near| near.max(best))
@@ -55,8 +62,9 @@ struct Modelled {
     arms: Vec<Estimate>,
     /// What is to be said about the model.
     said: String,
-    /// The joint posterior of the logarithms, more being better, where the variants' are not independent.
-    ratios: Option<LogRates>,
+    /// The joint posteriors of the logarithms with their probabilities, more being better, where the variants' are not
+    /// independent.
+    ratios: Vec<(f64, LogRates)>,
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -2,8 +2,9 @@
 //! so who was assigned a moment ago is no failure.
 //!
 //! One curve for all variants would mislead a bandit whose best variant converts slowly: by the time its conversions come
-//! it has no traffic left. One curve per variant costs certainty where there is no difference. So both are believed, each
-//! with its probability ([`crate::posterior::delay::difference`]), and the chances of the variants are mixed accordingly.
+//! it has no traffic left, and one normal about its own curve takes slow for bad. So many scenarios of all variants' curves are
+//! believed, each with its probability ([`crate::posterior::delay::joint`]), and the chances of the variants are mixed
+//! accordingly.
 
 use std::collections::BTreeMap;
 
@@ -17,30 +18,22 @@ use crate::cell::{Cells, Row};
 use crate::delay::{Delays, delays};
 use crate::epoch::EpochNumber;
 use crate::posterior::cohort::Cohort;
-use crate::posterior::delay::Curve;
+use crate::posterior::delay::{Curve, joint};
 use crate::time::Timestamp;
 
 /// A share of conversions above which nothing is worth correcting.
 const COMPLETE: f64 = 0.99;
-/// The probability below which the variants have one curve, and above the complement of which they have their own.
-const NEGLIGIBLE: f64 = 0.01;
 
 /// How much trials count.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Maturity {
     shares: BTreeMap<(EpochNumber, Arm), f64>,
-    /// Variance of the logarithm of a variant's exposure.
-    variances: BTreeMap<Arm, f64>,
 }
 
 /// What was learned about delays.
 pub(super) struct Learned {
-    /// If all variants have one curve.
-    pub(super) common: Maturity,
-    /// If each has its own.
-    pub(super) own: Maturity,
-    /// The probability of the latter; 0 or 1 if that is nearly certain.
-    pub(super) probability: f64,
+    /// What may be, with its probability; they sum to 1.
+    pub(super) scenarios: Vec<(f64, Maturity)>,
     /// In plain sentences.
     pub(super) said: String,
 }
@@ -73,11 +66,6 @@ impl Maturity {
             *visitors *= share / most;
         }
     }
-
-    /// Variance of the logarithm of a variant's exposure.
-    pub(super) fn variance(&self, arm: Arm) -> f64 {
-        self.variances.get(&arm).copied().unwrap_or(0.0)
-    }
 }
 
 /// What the ages of conversions say; `None` if they are to be ignored, too few, or come at once.
@@ -96,32 +84,24 @@ pub(super) fn learned(situation: Situation<'_>) -> Option<Learned> {
     if own.iter().all(|share| *share >= COMPLETE) {
         return None;
     }
-    let found = delays.difference.map_or(0.0, |found| found.probability);
-    let probability = match found {
-        p if p < NEGLIGIBLE => 0.0,
-        p if p > 1.0 - NEGLIGIBLE => 1.0,
-        p => p,
+    let probability = delays.difference.map_or(0.0, |found| found.probability);
+    let matured = |scenario: joint::Scenario| {
+        let curve = |position: usize| &scenario.curves[position];
+        let maturity = shares(situation.entry, &delays, &arms, curve);
+        (scenario.probability, maturity)
     };
-    let variance = |(sample, curve): (_, &Curve)| curve.log_variance(sample);
-    let variances = pairs().map(|(sample, curve)| variance((&sample.cohorts, curve)));
+    let scenarios = joint::scenarios(&delays.samples, delays.window);
     Some(Learned {
-        common: shares(situation.entry, &delays, &arms, |_| &delays.common),
-        own: Maturity {
-            variances: arms.iter().copied().zip(variances).collect(),
-            ..shares(situation.entry, &delays, &arms, |position| {
-                &delays.curves[position]
-            })
-        },
-        probability,
+        scenarios: scenarios.into_iter().map(matured).collect(),
         said: said(situation, &own, probability),
     })
 }
 
-fn shares<'d>(
+fn shares<'c>(
     entry: &Entry,
-    delays: &'d Delays,
+    delays: &Delays,
     arms: &[Arm],
-    curve: impl Fn(usize) -> &'d Curve,
+    curve: impl Fn(usize) -> &'c Curve,
 ) -> Maturity {
     let mut shares = BTreeMap::new();
     for epoch in entry.epochs.iter() {
@@ -130,10 +110,7 @@ fn shares<'d>(
             shares.insert((epoch.number, *arm), share);
         }
     }
-    Maturity {
-        shares,
-        variances: BTreeMap::new(),
-    }
+    Maturity { shares }
 }
 
 /// The rows of visitors who were drawn.

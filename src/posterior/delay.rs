@@ -13,6 +13,7 @@
 //! estimate of truncated data (Turnbull 1976), in which the law counts as `LAW` conversions.
 
 pub mod difference;
+pub mod joint;
 
 use crate::age::{AgeBucket, BUCKETS};
 
@@ -56,13 +57,11 @@ pub struct Sample {
     pub cohorts: Vec<Cohort>,
 }
 
-/// When conversions come: the estimate and its uncertainty.
+/// When conversions come.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Curve {
     /// The share of all conversions that come in each bucket; sums to 1.
     density: ByAge,
-    /// The weights of the parametric laws.
-    laws: Vec<(ByAge, f64)>,
     /// The metric's window, in milliseconds.
     window: f64,
 }
@@ -150,7 +149,7 @@ impl Curve {
     pub fn of(sample: &Sample, window: f64) -> Self {
         let laws = laws(window);
         let scores: Vec<f64> = laws.iter().map(|law| sample.log_likelihood(law)).collect();
-        Self::weighed(sample, (&laws, window), weights(&scores))
+        Self::weighed(sample, (&laws, window), &weights(&scores))
     }
 
     /// Of each sample: a curve of its own around the one of all together.
@@ -167,22 +166,20 @@ impl Curve {
         let own = |(sample, scores): (&Sample, &Vec<f64>)| {
             let pairs = scores.iter().zip(&around);
             let scores: Vec<f64> = pairs.map(|(score, prior)| score + prior.ln()).collect();
-            Self::weighed(sample, (&laws, window), weights(&scores))
+            Self::weighed(sample, (&laws, window), &weights(&scores))
         };
         samples.iter().zip(&scores).map(own).collect()
     }
 
-    fn weighed(sample: &Sample, (laws, window): (&[ByAge], f64), weights: Vec<f64>) -> Self {
+    fn weighed(sample: &Sample, (laws, window): (&[ByAge], f64), weights: &[f64]) -> Self {
         let mut law = [0.0; BUCKETS];
-        for (of, weight) in laws.iter().zip(&weights) {
+        for (of, weight) in laws.iter().zip(weights) {
             for (sum, p) in law.iter_mut().zip(of) {
                 *sum += weight * p;
             }
         }
-        let likely = laws.iter().copied().zip(weights);
         Self {
             density: sample.self_consistent(&law, LAW),
-            laws: likely.filter(|(_, weight)| *weight > 1e-4).collect(),
             window,
         }
     }
@@ -190,30 +187,6 @@ impl Curve {
     /// The share of the conversions to come that has come to visitors followed like this, in [0, 1].
     pub fn reached(&self, followed: &ByAge) -> f64 {
         dot(&self.density, followed).clamp(0.0, 1.0)
-    }
-
-    /// The variance of the logarithm of the exposure Σ visitors × [`Self::reached`], as the laws differ.
-    pub fn log_variance(&self, cohorts: &[Cohort]) -> f64 {
-        let exposure = |law: &ByAge| {
-            let cohorts = cohorts.iter();
-            cohorts
-                .map(|of| of.visitors * dot(law, &of.followed))
-                .sum::<f64>()
-        };
-        let logs = self
-            .laws
-            .iter()
-            .map(|(law, weight)| (exposure(law).ln(), weight));
-        let logs: Vec<(f64, &f64)> = logs.filter(|(log, _)| log.is_finite()).collect();
-        let total: f64 = logs.iter().map(|(_, weight)| **weight).sum();
-        if total <= 0.0 {
-            return 0.0;
-        }
-        let mean = logs.iter().map(|(log, weight)| log * **weight).sum::<f64>() / total;
-        let squares = logs
-            .iter()
-            .map(|(log, weight)| (log - mean).powi(2) * **weight);
-        squares.sum::<f64>() / total
     }
 
     /// The age in milliseconds by which this share of the conversions has come.

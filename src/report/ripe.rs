@@ -4,12 +4,15 @@
 //! so far are fewer by construction, and the odds would exclude the truth. A delay that all share cancels. So where the
 //! delays of a pair are not known to be alike, only epochs count whose visitors have had the time in which nearly all
 //! convert who will; until there are some, nothing is shown. Epochs are chosen by age, never by how many converted. Under
-//! a split that never moved both variants have visitors of the same age, and what is compared is what came so far (R6).
+//! a fixed split that never moved both variants have visitors of the same age, and what is compared is what came so far
+//! (R6); a bandit that has not moved yet would act on it.
 
+use crate::catalog::experiment::Policy;
 use crate::catalog::metric::MetricIndex;
 use crate::cell::{Cells, Row};
 use crate::delay::{Delays, delays};
 use crate::posterior::delay::MIN_CONVERSIONS;
+use crate::posterior::delay::difference::difference;
 use crate::stats::Caveat;
 use crate::time::{Timestamp, Window};
 
@@ -51,10 +54,11 @@ impl Design<'_> {
         };
         let pair = [of(self.control())?, of(pairing.named.row.arm)?];
         let is_over = |(sample, curve)| Delays::reached_in_all(sample, curve) >= NEARLY_ALL;
-        let are_alike = pair
+        let samples = pair.map(|(sample, _)| sample.clone());
+        let are_alike = samples
             .iter()
-            .all(|(sample, _)| sample.conversions() >= MIN_CONVERSIONS)
-            && delays.difference.is_some_and(|of| of.speaks_against());
+            .all(|sample| sample.conversions() >= MIN_CONVERSIONS)
+            && difference(&samples, &delays.common).is_some_and(|of| of.speaks_against());
         let ages = pair.iter().map(|(_, curve)| curve.quantile(NEARLY_ALL));
         #[expect(clippy::cast_possible_truncation, reason = "at most a window")]
         let age = ages.fold(0.0, f64::max).ceil() as i64;
@@ -73,8 +77,11 @@ pub(super) enum Counted {
 impl Reader<'_> {
     /// Who counts for what holds at every look.
     pub(super) fn counted(self, index: MetricIndex, pairing: &Pairing) -> Counted {
-        let moved = pairing.basis == Basis::Weighted;
-        let age = self.design.ripe_age(index, pairing).filter(|_| moved);
+        let moves = match self.design.entry.experiment.policy {
+            Policy::Bandit(_) => true,
+            Policy::Fixed => pairing.basis == Basis::Weighted,
+        };
+        let age = self.design.ripe_age(index, pairing).filter(|_| moves);
         match age {
             None => Counted::All,
             Some(age) => Counted::Ripe(self.older(index, pairing, age)),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::cohorts::{self, Part};
-use super::super::maturity::{self, Learned, Maturity};
+use super::super::maturity::{self, Maturity};
 use super::super::memory;
 use super::super::target::{Evidence, Situation};
 use super::{Estimate, Modelled, direction, estimates, sign};
@@ -26,25 +26,34 @@ pub(super) fn modelled(situation: Situation<'_>) -> Modelled {
     let Some(learned) = maturity::learned(situation) else {
         return matured(situation, &Maturity::default());
     };
-    let Learned {
-        common,
-        own,
-        probability,
-        said,
-    } = learned;
-    let mut modelled = if probability < 1.0 {
-        matured(situation, &common)
-    } else {
-        matured(situation, &own)
-    };
-    if probability > 0.0 && probability < 1.0 {
-        let pairs = modelled.arms.iter_mut().zip(matured(situation, &own).arms);
-        for (estimate, other) in pairs {
+    let scenarios = learned.scenarios.iter();
+    let parts = scenarios.map(|(probability, of)| (*probability, matured(situation, of)));
+    let mixed = parts.reduce(|(before, mixed), (probability, part)| {
+        let total = before + probability;
+        (total, mixed.mixed(part, probability / total))
+    });
+    let mut modelled = mixed.map_or_else(
+        || matured(situation, &Maturity::default()),
+        |(_, mixed)| mixed,
+    );
+    modelled.said += &learned.said;
+    modelled
+}
+
+impl Modelled {
+    /// A mixture that is the other with this probability.
+    fn mixed(mut self, other: Self, probability: f64) -> Self {
+        for (estimate, other) in self.arms.iter_mut().zip(other.arms) {
             *estimate = estimate.mixed(other, probability);
         }
+        for (share, _) in &mut self.ratios {
+            *share *= 1.0 - probability;
+        }
+        let ratios = other.ratios.into_iter();
+        self.ratios
+            .extend(ratios.map(|(share, rates)| (share * probability, rates)));
+        self
     }
-    modelled.said += &said;
-    modelled
 }
 
 impl Estimate {
@@ -80,10 +89,10 @@ fn matured(situation: Situation<'_>, maturity: &Maturity) -> Modelled {
         }
     };
     let (arms, ratios) = if is_pooled {
-        (pooled(situation, &memory, maturity), None)
+        (pooled(situation, &memory, maturity), Vec::new())
     } else {
         let (arms, ratios) = within_epochs(situation, maturity);
-        (arms, Some(ratios))
+        (arms, vec![(1.0, ratios)])
     };
     let said = model + &still_known(situation, &memory);
     Modelled { arms, said, ratios }
@@ -114,11 +123,9 @@ fn pooled(situation: Situation<'_>, memory: &Memory, maturity: &Maturity) -> Vec
             let exposure = exposures.get(&seen.arm).copied().unwrap_or(0.0);
             (seen.total() as f64, scale * exposure)
         };
-        // The variance of a logarithm is 1/x, so an uncertain exposure leaves so much of the counts.
-        let sure = 1.0 / (1.0 + conversions * maturity.variance(seen.arm));
         Posterior::Beta {
-            a: 1.0 + conversions * sure,
-            b: 1.0 + (trials - conversions).max(0.0) * sure,
+            a: 1.0 + conversions,
+            b: 1.0 + (trials - conversions).max(0.0),
         }
     };
     let posteriors: Vec<Posterior> = situation.arms.iter().map(posterior).collect();
@@ -164,10 +171,7 @@ fn exposures(situation: Situation<'_>, maturity: &Maturity) -> BTreeMap<Arm, f64
 /// By the posterior of the ratios of rates.
 fn within_epochs(situation: Situation<'_>, maturity: &Maturity) -> (Vec<Estimate>, LogRates) {
     let cohorts = cohorts(situation, maturity);
-    let mut rates = cohort::posterior(situation.arms.len(), &cohorts);
-    for (position, seen) in situation.arms.iter().enumerate() {
-        rates.covariance[position][position] += maturity.variance(seen.arm);
-    }
+    let rates = cohort::posterior(situation.arms.len(), &cohorts);
     let wanted = rates.times(sign(situation));
     (estimates(&rates, &wanted.prob_best()), wanted)
 }

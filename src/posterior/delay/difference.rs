@@ -13,6 +13,9 @@ const SPREAD: f64 = 2.0;
 /// The probability that delays differ, before anything is seen.
 const PRIOR: f64 = 0.3;
 
+/// The probability of a difference below which curves count as alike.
+const ALIKE: f64 = 0.05;
+
 /// What the ages say of the variants' curves.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Difference {
@@ -25,9 +28,9 @@ pub struct Difference {
 }
 
 impl Difference {
-    /// Whether the ages have made a difference less likely than it was before they were seen.
+    /// Whether the ages leave a difference so little probability that the curves count as alike.
     pub fn speaks_against(&self) -> bool {
-        self.probability < PRIOR
+        self.probability < ALIKE
     }
 }
 

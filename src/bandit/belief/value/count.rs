@@ -23,7 +23,7 @@ pub(super) fn modelled(situation: Situation<'_>) -> Modelled {
         return Modelled {
             arms: unknown(situation),
             said: " There is no event yet.".to_owned(),
-            ratios: None,
+            ratios: Vec::new(),
         };
     }
     let dispersion = dispersion(&pooled);
@@ -48,7 +48,7 @@ pub(super) fn modelled(situation: Situation<'_>) -> Modelled {
     Modelled {
         arms: estimates(situation, &values, &costs(situation)),
         said,
-        ratios: None,
+        ratios: Vec::new(),
     }
 }
 

@@ -19,7 +19,7 @@ pub(super) fn modelled(situation: Situation<'_>) -> Modelled {
         return Modelled {
             arms: unknown(situation),
             said: " There is no order yet.".to_owned(),
-            ratios: None,
+            ratios: Vec::new(),
         };
     };
     let mut cohorts: Vec<Cohort> = epochs.iter().map(cohort).collect();
@@ -37,7 +37,7 @@ pub(super) fn modelled(situation: Situation<'_>) -> Modelled {
     Modelled {
         arms: estimates(situation, &values, &costs),
         said: said + &said_of(&costs),
-        ratios: None,
+        ratios: Vec::new(),
     }
 }
 

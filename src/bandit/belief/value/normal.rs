@@ -28,7 +28,7 @@ pub(super) fn modelled(situation: Situation<'_>) -> Modelled {
         return Modelled {
             arms: unknown(situation),
             said: " Nothing varies yet.".to_owned(),
-            ratios: None,
+            ratios: Vec::new(),
         };
     };
     let (sign, costs) = (sign(situation), costs(situation));
@@ -43,7 +43,7 @@ pub(super) fn modelled(situation: Situation<'_>) -> Modelled {
     Modelled {
         arms: net.iter().zip(chances).map(estimate).collect(),
         said: " All epochs count as one sample.".to_owned() + &said_of(&costs),
-        ratios: None,
+        ratios: Vec::new(),
     }
 }
 
