@@ -26,9 +26,11 @@ use crate::cell::Cells;
 use crate::clock::Clock;
 use crate::event::{Event, Founded};
 use crate::fold::Outcome;
+use crate::id::VisitorId;
 use crate::log::FrameError;
 use crate::store::{Store, StoreError};
 use crate::time::{Timestamp, Zone};
+use crate::visitor::join::Held;
 use crate::visitor::{Assignment, Record, VisitorKey};
 use command::{Command, CommandError, Done};
 use ledger::{Books, Ledger, State};
@@ -101,6 +103,8 @@ impl Snapshot {
 pub struct Sticky {
     /// The visitor's assignments.
     pub assignments: Vec<Assignment>,
+    /// The id by which the person is drawn, if there are several.
+    name: Option<VisitorId>,
 }
 
 impl Sticky {
@@ -111,7 +115,13 @@ impl Sticky {
         };
         Self {
             assignments: record.assignments.iter().map(light).collect(),
+            name: record.identity.as_ref().map(|of| of.name.clone()),
         }
+    }
+
+    /// The id by which a visitor is drawn: the person's, so that draws are the same for all ids of one person.
+    pub fn name<'a>(&'a self, visitor: &'a VisitorId) -> &'a str {
+        self.name.as_ref().unwrap_or(visitor).as_str()
     }
 }
 
@@ -311,18 +321,26 @@ impl Engine {
             GuardResult::Guard(guard) => Some(guard),
             GuardResult::Timeout => None,
         };
-        let Some(bytes) = self
-            .shared
-            .store
-            .get(&crate::store::key::visitor(visitor))?
-        else {
+        let Some(record) = self.record_of(visitor)? else {
             return Ok(None);
         };
-        let sticky = Arc::new(Sticky::of(&ledger::decode_record(visitor, &bytes)?));
+        let sticky = Arc::new(Sticky::of(&record));
         if let Some(guard) = guard {
             drop(guard.insert(Arc::clone(&sticky)));
         }
         Ok(Some(sticky))
+    }
+
+    /// The stored record of the person to whom a visitor's id belongs.
+    fn record_of(&self, visitor: VisitorKey) -> Result<Option<Record>, StoreError> {
+        let mut key = visitor;
+        while let Some(bytes) = self.shared.store.get(&crate::store::key::visitor(key))? {
+            match ledger::decode_held(key, &bytes)? {
+                Held::Record(record) => return Ok(Some(record)),
+                Held::Joined(person) => key = person,
+            }
+        }
+        Ok(None)
     }
 }
 

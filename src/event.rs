@@ -42,6 +42,8 @@ pub enum Event {
         /// The trip.
         trip: Trip,
     },
+    /// Two ids turned out to be one person's.
+    Aliased(Aliased),
 }
 
 /// What is fixed for the life of a log.
@@ -147,6 +149,15 @@ pub struct Tracked {
     pub at: Timestamp,
     /// Its properties: a JSON object as text, or empty.
     pub properties: String,
+}
+
+/// Two ids of one person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Aliased {
+    /// The one, such as a browser's before the login.
+    pub visitor: VisitorId,
+    /// The other, by which the person is known from now on.
+    pub to: VisitorId,
 }
 
 impl Event {

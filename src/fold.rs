@@ -3,8 +3,10 @@
 //! [`fold`] looks at the state through a [`View`] and returns a [`Delta`]; it writes nothing. Live traffic and a
 //! replay of the log run exactly this code.
 
+mod alias;
 pub mod control;
 mod import;
+mod known;
 mod seen;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -33,8 +35,9 @@ pub trait View {
     fn zone(&self) -> &Zone;
     /// The seed of keyed hashes.
     fn seed(&self) -> u64;
-    /// A visitor's record.
-    fn record(&self, visitor: VisitorKey) -> Result<Option<Record>, Self::Error>;
+    /// Whom a visitor's id belongs to: the key and the record of the person. A visitor who was never seen is a person
+    /// with an empty record.
+    fn person(&self, visitor: VisitorKey) -> Result<(VisitorKey, Record), Self::Error>;
     /// Whether an event id that left the visitor's list was seen.
     fn remembers(&self, visitor: VisitorKey, id: u64) -> Result<bool, Self::Error>;
 }
@@ -46,6 +49,8 @@ pub struct Delta {
     pub outcome: Outcome,
     /// A visitor's new record.
     pub record: Option<(VisitorKey, Record)>,
+    /// Visitors who belong to that record from now on and have none of their own.
+    pub joined: Vec<VisitorKey>,
     /// Event ids to remember beside the visitor's record.
     pub forgotten: Vec<u64>,
     /// Changes of cells by experiment.
@@ -66,6 +71,8 @@ pub enum Outcome {
     Duplicate,
     /// The unit had an assignment, which stands.
     Standing(Box<Assignment>),
+    /// The person would have more than [`crate::visitor::join::MAX_IDS`] ids: it changes nothing.
+    TooManyAliases,
     /// It can not apply (an unknown experiment, a repeated epoch): it changes nothing.
     Void,
 }
@@ -102,6 +109,7 @@ pub fn fold<V: View>(view: &V, event: &Event, now: Timestamp) -> Result<Delta, V
         Event::Assigned(assigned) => assigned_by_us(view, assigned, now),
         Event::Imported(imported) => import::import(view, imported, now),
         Event::Tracked(tracked) => track(view, tracked, now),
+        Event::Aliased(aliased) => alias::alias(view, aliased, now),
     }
 }
 
@@ -161,8 +169,7 @@ fn assigned_by_us<V: View>(
     let Some(epoch) = entry.epochs.get(assigned.epoch) else {
         return Ok(Delta::none(Outcome::Void));
     };
-    let key = VisitorKey::of(view.seed(), &assigned.visitor);
-    let record = view.record(key)?.unwrap_or_default();
+    let (key, record) = view.person(VisitorKey::of(view.seed(), &assigned.visitor))?;
     let session = session_hash(view.seed(), assigned.session.as_ref());
     if let Some(standing) = record.assignment(entry.serial, session) {
         return Ok(Delta::none(Outcome::Standing(Box::new(standing.clone()))));
@@ -258,10 +265,9 @@ fn with_seen(entry: &Entry, seen: Option<Vec<Vec<String>>>) -> Option<Entry> {
 }
 
 fn track<V: View>(view: &V, tracked: &Tracked, now: Timestamp) -> Result<Delta, V::Error> {
-    let key = VisitorKey::of(view.seed(), &tracked.visitor);
+    let (key, record) = view.person(VisitorKey::of(view.seed(), &tracked.visitor))?;
     let event = metric_event(view, tracked, now);
-    let record = view.record(key)?.unwrap_or_default();
-    if is_known(view, key, &record, &event)? {
+    if known::is_known(view, key, &record, &event)? {
         return Ok(Delta::none(Outcome::Duplicate));
     }
     let is_read =
@@ -282,27 +288,6 @@ fn track<V: View>(view: &V, tracked: &Tracked, now: Timestamp) -> Result<Delta, 
         .partition_point(|other| (other.at, other.id) <= (event.at, event.id));
     edit.record.events.insert(position, event);
     Ok(edit.finish(None, now))
-}
-
-/// The same id, or the same order of the same event name: in the record's list, or among what has left it.
-fn is_known<V: View>(
-    view: &V,
-    key: VisitorKey,
-    record: &Record,
-    event: &MetricEvent,
-) -> Result<bool, V::Error> {
-    let order = event.order_id();
-    let same =
-        |other: &MetricEvent| other.id == event.id || order.is_some() && other.order_id() == order;
-    if record.events.iter().any(same) {
-        return Ok(true);
-    }
-    for id in std::iter::once(event.id).chain(order) {
-        if record.overflowed > 0 && view.remembers(key, id)? {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }
 
 /// What a record keeps of an event: hashes, and the amounts that metrics read.

@@ -24,6 +24,7 @@ mod plan;
 mod report;
 mod segment;
 mod stream;
+mod visitors;
 
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, Resource};
@@ -76,6 +77,7 @@ fn traced(config: &mut ServiceConfig, server: &Server) {
                 .route(web::delete().to(experiments::archive)),
         )
         .configure(of_an_experiment)
+        .service(resource("/api/v1/visitors/{id}/alias").route(web::post().to(visitors::alias)))
         .service(resource("/api/v1/holdout/report").route(web::get().to(report::holdout)))
         .service(resource("/api/v1/plan").route(web::post().to(plan::plan)))
         .service(

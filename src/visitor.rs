@@ -5,6 +5,7 @@
 
 pub mod attribution;
 pub mod contribution;
+pub mod join;
 
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed, xxh3_128_with_seed};
@@ -18,6 +19,7 @@ use crate::event::REFUND;
 use crate::id::VisitorId;
 use crate::time::{DAY_MS, Day, Timestamp, Window, Zone};
 use attribution::{AMOUNT, Part, Span, event_steps, is_counted};
+use join::Identity;
 
 /// Most events a record keeps; older ones are settled into totals per day.
 pub const MAX_EVENTS: usize = 256;
@@ -29,10 +31,10 @@ pub const REMEMBER: Window = Window::days(30);
 /// A visitor who was first seen longer than this before the assignment is returning.
 pub const RETURNS_AFTER: Window = Window::from_millis(30 * 60_000);
 
-const VERSION: u8 = 4;
+const VERSION: u8 = 5;
 
 /// A visitor's name in the store: a keyed hash of the id. Keyed, because an unkeyed one can be forged to collide.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct VisitorKey(pub u128);
 
 impl VisitorKey {
@@ -63,6 +65,8 @@ pub struct Record {
     pub overflowed: u32,
     /// The earliest time of any event or assignment, whether a metric reads it or not.
     pub first_seen: Option<Timestamp>,
+    /// The ids of a person who has several.
+    pub identity: Option<Box<Identity>>,
 }
 
 /// A unit's place in an experiment, or a visitor's in or outside the global holdout.
@@ -144,7 +148,7 @@ impl MetricEvent {
 
 impl Record {
     /// Encodes the record.
-    pub fn encode(&self) -> Result<Vec<u8>, postcard::Error> {
+    fn encode(&self) -> Result<Vec<u8>, postcard::Error> {
         postcard::to_extend(self, vec![VERSION])
     }
 
@@ -152,7 +156,7 @@ impl Record {
     ///
     /// # Errors
     /// An unknown version or malformed bytes.
-    pub fn decode(bytes: &[u8]) -> Result<Self, postcard::Error> {
+    fn decode(bytes: &[u8]) -> Result<Self, postcard::Error> {
         match bytes.split_first() {
             Some((&VERSION, body)) => postcard::from_bytes(body),
             Some(_) | None => Err(postcard::Error::DeserializeBadEncoding),
@@ -279,17 +283,7 @@ impl Record {
         }
         for (assignment, added) in self.assignments.iter_mut().zip(settled) {
             for new in added {
-                let same = |old: &&mut Settled| {
-                    (old.metric, old.part, old.day) == (new.metric, new.part, new.day)
-                };
-                match assignment.settled.iter_mut().find(same) {
-                    Some(old) => {
-                        old.total += new.total;
-                        let firsts = [old.first, new.first].into_iter().flatten();
-                        old.first = firsts.min();
-                    }
-                    None => assignment.settled.push(new),
-                }
+                assignment.settle(new);
             }
         }
         self.events.remove(index);

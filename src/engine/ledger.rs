@@ -16,6 +16,7 @@ use crate::log::{self, Frame};
 use crate::store::key::{self, CellKey};
 use crate::store::{Store, StoreError, Write};
 use crate::time::{Timestamp, Zone};
+use crate::visitor::join::Held;
 use crate::visitor::{Record, VisitorKey};
 
 /// The cells of all experiments: beside the ledger, since everybody reads them.
@@ -133,7 +134,7 @@ struct Work<'a> {
     ledger: &'a Ledger,
     state: State<'a>,
     catalog: Arc<Catalog>,
-    records: HashMap<VisitorKey, Record>,
+    records: HashMap<VisitorKey, Held>,
     /// The visitors whose assignments changed.
     moved: BTreeSet<VisitorKey>,
     /// Encoded length of stored records that span several chunks.
@@ -158,17 +159,15 @@ impl View for Work<'_> {
         self.ledger.place.founded.seed
     }
 
-    fn record(&self, visitor: VisitorKey) -> Result<Option<Record>, EngineError> {
-        if let Some(record) = self.records.get(&visitor) {
-            return Ok(Some(record.clone()));
+    fn person(&self, visitor: VisitorKey) -> Result<(VisitorKey, Record), EngineError> {
+        let mut key = visitor;
+        loop {
+            match self.held(key)? {
+                Some(Held::Joined(person)) => key = person,
+                Some(Held::Record(record)) => return Ok((key, record)),
+                None => return Ok((key, Record::default())),
+            }
         }
-        let Some(bytes) = self.state.store.get(&key::visitor(visitor))? else {
-            return Ok(None);
-        };
-        if bytes.len() > LONG {
-            self.long.borrow_mut().insert(visitor, bytes.len());
-        }
-        Ok(Some(decode_record(visitor, &bytes)?))
     }
 
     fn remembers(&self, visitor: VisitorKey, id: u64) -> Result<bool, EngineError> {
@@ -185,12 +184,12 @@ impl View for Work<'_> {
 /// Records longer than this may span chunks.
 const LONG: usize = 2_000;
 
-/// Reads a stored record.
+/// Reads what is stored under a visitor's key.
 ///
 /// # Errors
 /// [`StoreError::Damaged`].
-pub(super) fn decode_record(visitor: VisitorKey, bytes: &[u8]) -> Result<Record, StoreError> {
-    Record::decode(bytes)
+pub(super) fn decode_held(visitor: VisitorKey, bytes: &[u8]) -> Result<Held, StoreError> {
+    Held::decode(bytes)
         .map_err(|error| StoreError::Damaged(format!("visitor {:032x}: {error}", visitor.0)))
 }
 
@@ -213,14 +212,31 @@ impl<'a> Work<'a> {
         }
     }
 
+    /// What is kept under a visitor's key.
+    fn held(&self, visitor: VisitorKey) -> Result<Option<Held>, EngineError> {
+        if let Some(held) = self.records.get(&visitor) {
+            return Ok(Some(held.clone()));
+        }
+        let Some(bytes) = self.state.store.get(&key::visitor(visitor))? else {
+            return Ok(None);
+        };
+        if bytes.len() > LONG {
+            self.long.borrow_mut().insert(visitor, bytes.len());
+        }
+        Ok(Some(decode_held(visitor, &bytes)?))
+    }
+
     fn absorb(&mut self, event: &Event, delta: Delta) -> Result<(), EngineError> {
         if let Some((visitor, record)) = delta.record {
+            let joined = delta.joined.into_iter();
+            self.records
+                .extend(joined.map(|alias| (alias, Held::Joined(visitor))));
             self.remembered
                 .extend(delta.forgotten.into_iter().map(|id| (visitor, id)));
             if !matches!(event, Event::Tracked(_)) {
                 self.moved.insert(visitor);
             }
-            self.records.insert(visitor, record);
+            self.records.insert(visitor, Held::Record(record));
         }
         for (serial, change) in &delta.cells {
             self.cells.entry(*serial).or_default().merge(change);
@@ -292,7 +308,10 @@ impl<'a> Work<'a> {
         let mut records = self.records;
         let moved = self.moved.iter();
         let moved = moved
-            .filter_map(|visitor| records.remove_entry(visitor))
+            .filter_map(|visitor| match records.remove(visitor)? {
+                Held::Record(record) => Some((*visitor, record)),
+                Held::Joined(_) => None,
+            })
             .collect();
         Ok(Step {
             outcomes,
@@ -306,9 +325,9 @@ impl<'a> Work<'a> {
 
     /// Every changed record, and the ids to remember beside them.
     fn write_records(&mut self, received: Timestamp) -> Result<(), EngineError> {
-        for (visitor, record) in &self.records {
+        for (visitor, held) in &self.records {
             let replaced = self.long.borrow().get(visitor).copied().unwrap_or(0);
-            let value = record
+            let value = held
                 .encode()
                 .map_err(|error| EngineError::Encoding(error.to_string()))?;
             self.writes.push(Write {

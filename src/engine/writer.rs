@@ -168,6 +168,10 @@ impl Writing<'_> {
             self.ledger.absorb(step, &mut books)
         };
         for (visitor, record) in moved {
+            // They are read anew where they are asked for again.
+            for alias in record.aliases() {
+                self.shared.sticky.remove(&alias.key);
+            }
             self.shared
                 .sticky
                 .insert(visitor, Arc::new(Sticky::of(&record)));
@@ -237,7 +241,8 @@ fn commit_length(events: &[Event]) -> usize {
             | Event::Opened { .. }
             | Event::Assigned(_)
             | Event::Imported(_)
-            | Event::Tripped { .. } => 0,
+            | Event::Tripped { .. }
+            | Event::Aliased(_) => 0,
         };
         bytes <= MAX_BYTES
     };

@@ -23,8 +23,7 @@ pub(super) fn import<V: View>(
     let Some(entry) = view.catalog().get(imported.experiment.as_str()) else {
         return Ok(Delta::none(Outcome::Void));
     };
-    let key = VisitorKey::of(view.seed(), &imported.visitor);
-    let record = view.record(key)?.unwrap_or_default();
+    let (key, record) = view.person(VisitorKey::of(view.seed(), &imported.visitor))?;
     let standing = record.assignment(entry.serial, None).cloned();
     let crossover = standing
         .as_ref()

@@ -1,5 +1,6 @@
 //! The fold against golden sums, against itself in any order, and at its edges.
 
+mod alias;
 mod caps;
 mod delay;
 mod guardrail;
@@ -26,6 +27,7 @@ pub(crate) struct World {
     pub(crate) catalog: Catalog,
     zone: Zone,
     records: HashMap<VisitorKey, Record>,
+    joined: HashMap<VisitorKey, VisitorKey>,
     remembered: BTreeSet<(VisitorKey, u64)>,
     pub(crate) cells: Cells,
 }
@@ -45,8 +47,9 @@ impl View for World {
         7
     }
 
-    fn record(&self, visitor: VisitorKey) -> Result<Option<Record>, Self::Error> {
-        Ok(self.records.get(&visitor).cloned())
+    fn person(&self, visitor: VisitorKey) -> Result<(VisitorKey, Record), Self::Error> {
+        let key = self.joined.get(&visitor).copied().unwrap_or(visitor);
+        Ok((key, self.records.get(&key).cloned().unwrap_or_default()))
     }
 
     fn remembers(&self, visitor: VisitorKey, id: u64) -> Result<bool, Self::Error> {
@@ -104,6 +107,7 @@ impl World {
             catalog: Catalog::default(),
             zone: Zone::utc(),
             records: HashMap::new(),
+            joined: HashMap::new(),
             remembered: BTreeSet::new(),
             cells: Cells::default(),
         };
@@ -122,6 +126,10 @@ impl World {
             self.remembered
                 .extend(delta.forgotten.into_iter().map(|id| (visitor, id)));
             self.records.insert(visitor, record);
+            for alias in delta.joined {
+                self.records.remove(&alias);
+                self.joined.insert(alias, visitor);
+            }
         }
         for (_, change) in &delta.cells {
             self.cells.merge(change);

@@ -148,7 +148,12 @@ struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    fn of(server: &Server, snapshot: &'a Snapshot, sticky: &Sticky, visitor: &str) -> Option<Self> {
+    fn of(
+        server: &Server,
+        snapshot: &'a Snapshot,
+        sticky: &Sticky,
+        visitor: &VisitorId,
+    ) -> Option<Self> {
         let entry = snapshot.catalog.global_holdout()?;
         let standing = sticky.assignments.iter().find_map(|assignment| {
             let holdout = snapshot.catalog.holdout_by_serial(assignment.experiment)?;
@@ -159,7 +164,8 @@ impl<'a> Place<'a> {
                 .epoch()?
                 .allocation
                 .propensity(entry.experiment.control)?;
-            Some(unit_interval(&["global:", &server.salt], visitor) < share.get())
+            let name = sticky.name(visitor);
+            Some(unit_interval(&["global:", &server.salt], name) < share.get())
         };
         Some(Self {
             entry,
@@ -181,7 +187,7 @@ impl<'a> Context<'a> {
         Ok(Self {
             snapshot,
             wire,
-            place: Place::of(server, snapshot, &sticky, wire.visitor.as_str()),
+            place: Place::of(server, snapshot, &sticky, &wire.visitor),
             sticky,
             bot,
             now: server.engine.clock().now(),
@@ -216,7 +222,7 @@ impl<'a> Context<'a> {
 
     fn request(&self, entry: &Entry) -> Request<'_> {
         Request {
-            visitor: self.wire.visitor.as_str(),
+            visitor: self.sticky.name(&self.wire.visitor),
             session: self.wire.session.as_ref().map(SessionId::as_str),
             attributes: &self.wire.attributes,
             forced: self

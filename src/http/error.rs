@@ -65,6 +65,8 @@ pub enum Code {
     NoHoldout,
     /// An imported row needs an id.
     IdRequired,
+    /// The person would have too many ids.
+    TooManyAliases,
     /// There is no such route.
     NotFound,
     /// The route exists, the method does not.
@@ -96,7 +98,8 @@ impl Code {
             | Self::TimestampOutOfRange
             | Self::InvalidAmount
             | Self::InvalidEncoding
-            | Self::IdRequired => StatusCode::BAD_REQUEST,
+            | Self::IdRequired
+            | Self::TooManyAliases => StatusCode::BAD_REQUEST,
             Self::BodyTooLarge | Self::BatchTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::InvalidDefinition
             | Self::PlanIncomplete
@@ -153,6 +156,7 @@ impl Code {
             Self::Dominated => "One visitor decides what the policy is worth",
             Self::NoHoldout => "Nobody is held out",
             Self::IdRequired => "The row needs an id",
+            Self::TooManyAliases => "The person would have too many ids",
             Self::NotFound => "There is nothing here",
             Self::MethodNotAllowed => "This method is not possible here",
             Self::IllegalTransition => "Not possible in the experiment's present status",

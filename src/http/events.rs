@@ -11,7 +11,6 @@ use super::error::{Code, Problem};
 use super::incoming::{self, Counts, Received, Rejection};
 use super::{Server, hot_span, logged};
 use crate::event::Event;
-use crate::fold::Outcome;
 use crate::telemetry;
 use crate::time::Timestamp;
 
@@ -76,20 +75,6 @@ async fn record(server: Data<Server>, body: Body) -> Result<HttpResponse, Proble
         StatusCode::ACCEPTED
     };
     Ok(HttpResponse::build(status).json(counts))
-}
-
-impl Counts {
-    /// Adds what became of events.
-    pub(super) fn count(&mut self, outcomes: &[Outcome]) {
-        let accepted = outcomes
-            .iter()
-            .filter(|outcome| **outcome == Outcome::Accepted)
-            .count();
-        self.accepted += accepted;
-        self.duplicates += outcomes.len() - accepted;
-        telemetry::events("accepted", accepted);
-        telemetry::events("duplicate", outcomes.len() - accepted);
-    }
 }
 
 type Items<'a> = (Vec<&'a str>, Option<Timestamp>, bool);

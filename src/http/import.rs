@@ -25,7 +25,7 @@ use crate::allocation::Allocation;
 use crate::catalog::Catalog;
 use crate::catalog::audience::Attributes;
 use crate::engine::{Engine, Refused};
-use crate::event::{Event, Imported};
+use crate::event::{Aliased, Event, Imported};
 use crate::id::{EventId, ExperimentKey, VariantKey, VisitorId};
 
 /// Longest row, in bytes.
@@ -59,6 +59,15 @@ struct WireAssignment<'a> {
     allocation: Option<HashMap<String, f64>>,
     #[serde(default)]
     attributes: Attributes,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WireAlias<'a> {
+    #[serde(rename = "type")]
+    _type: &'a str,
+    visitor: VisitorId,
+    to: VisitorId,
 }
 
 /// Imports rows while they arrive.
@@ -180,6 +189,8 @@ fn damaged(error: &std::io::Error) -> Problem {
 struct Importing<'a> {
     engine: &'a Engine,
     events: Vec<Event>,
+    /// The place of each of them in the file.
+    places: Vec<usize>,
     counts: Counts,
     rejected: usize,
     index: usize,
@@ -193,6 +204,7 @@ impl<'a> Importing<'a> {
         Self {
             engine,
             events: Vec::new(),
+            places: Vec::new(),
             counts,
             rejected: 0,
             index: 0,
@@ -217,21 +229,24 @@ impl<'a> Importing<'a> {
             return Ok(());
         }
         match self.read(row) {
-            Ok(event) => self.events.push(event),
-            Err(problem) => {
-                self.rejected += 1;
-                if self.counts.rejected.len() < MAX_LISTED {
-                    self.counts
-                        .rejected
-                        .push(Rejection::of(self.index, problem));
-                }
+            Ok(event) => {
+                self.events.push(event);
+                self.places.push(self.index);
             }
+            Err(problem) => self.reject(Rejection::of(self.index, problem)),
         }
         self.index += 1;
         if self.events.len() >= CHUNK {
             self.flush().await
         } else {
             Ok(())
+        }
+    }
+
+    fn reject(&mut self, rejection: Rejection) {
+        self.rejected += 1;
+        if self.counts.rejected.len() < MAX_LISTED {
+            self.counts.rejected.push(rejection);
         }
     }
 
@@ -250,10 +265,15 @@ impl<'a> Importing<'a> {
                 let name = || self.name(row);
                 incoming::event(text, &catalog, received, name).map(Event::Tracked)
             }
+            "alias" => {
+                let wire: WireAlias<'_> = body::json(row)?;
+                let (visitor, to) = (wire.visitor, wire.to);
+                Ok(Event::Aliased(Aliased { visitor, to }))
+            }
             other => Err(Problem::at(
                 Code::InvalidField,
                 "type",
-                format!("is {other:?}: it is assignment or event"),
+                format!("is {other:?}: it is assignment, event or alias"),
             )),
         }
     }
@@ -282,6 +302,10 @@ impl<'a> Importing<'a> {
             }
         };
         self.counts.count(&outcomes);
+        let places = std::mem::take(&mut self.places);
+        for rejection in incoming::refused(&places, &outcomes) {
+            self.reject(rejection);
+        }
         Ok(())
     }
 

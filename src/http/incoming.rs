@@ -9,9 +9,11 @@ use super::body;
 use super::error::{Code, Problem};
 use crate::catalog::Catalog;
 use crate::event::Tracked;
-use crate::fold::amount;
+use crate::fold::{Outcome, amount};
 use crate::id::{EventId, EventName, VisitorId};
+use crate::telemetry;
 use crate::time::{DAY_MS, TimeError, Timestamp, Window};
+use crate::visitor::join::MAX_IDS;
 
 /// An event, borrowing from the body.
 #[derive(Debug, Deserialize)]
@@ -65,6 +67,33 @@ pub(super) struct Counts {
     pub duplicates: usize,
     /// Refused, with reasons.
     pub rejected: Vec<Rejection>,
+}
+
+impl Counts {
+    /// Adds what became of events.
+    pub(super) fn count(&mut self, outcomes: &[Outcome]) {
+        let count = |wanted: fn(&Outcome) -> bool| outcomes.iter().filter(|of| wanted(of)).count();
+        let accepted = count(|of| *of == Outcome::Accepted);
+        let refused = count(|of| *of == Outcome::TooManyAliases);
+        let duplicates = outcomes.len() - accepted - refused;
+        self.accepted += accepted;
+        self.duplicates += duplicates;
+        telemetry::events("accepted", accepted);
+        telemetry::events("duplicate", duplicates);
+    }
+}
+
+/// The rejections of aliases, by their places in the request, that would have made a person of too many ids.
+pub(super) fn refused(places: &[usize], outcomes: &[Outcome]) -> impl Iterator<Item = Rejection> {
+    let of = places.iter().zip(outcomes);
+    let refused = of.filter(|(_, outcome)| **outcome == Outcome::TooManyAliases);
+    refused.map(|(place, _)| Rejection::of(*place, too_many_aliases()))
+}
+
+/// The problem of a person with too many ids.
+pub(super) fn too_many_aliases() -> Problem {
+    let detail = format!("A person may have at most {MAX_IDS} ids.");
+    Problem::new(Code::TooManyAliases, detail)
 }
 
 /// When a request's events arrived, and when the client says it sent them.

@@ -4,7 +4,8 @@
 //! answered 200 and keeps the good ones; who integrates asks with `X-Strict-Mode: 1` and is told the reasons by 400. Content
 //! types mean nothing here: browsers send JSON as `text/plain`, others gzip as a form.
 //!
-//! `track`, `page` and `screen` become events; the other calls are acknowledged.
+//! `track`, `page` and `screen` become events; `identify` with both ids and `alias` join two visitors; `group` is
+//! acknowledged.
 
 mod item;
 
@@ -71,8 +72,7 @@ async fn received(
     let call = Call::of_route(name).ok_or_else(|| unknown(name))?;
     let body = body::inflated(request, body::bytes(body)?)?;
     let now = server.engine.clock().now();
-    let mut counts = Counts::default();
-    let mut events = Vec::new();
+    let mut taken = Taken::default();
     {
         let (items, sent_at): (Vec<&str>, _) = match call {
             Call::Batch => {
@@ -96,18 +96,52 @@ async fn received(
         let snapshot = server.engine.snapshot();
         for (index, text) in items.into_iter().enumerate() {
             let read = item::read(text, call, &snapshot.catalog, Received { now, sent_at });
-            match read {
-                Ok(Read::Event(event)) => events.push(Event::Tracked(event)),
-                Ok(Read::Acknowledged) => counts.accepted += 1,
-                Err(problem) => counts.rejected.push(Rejection::of(index, problem)),
-            }
+            taken.take(index, read);
         }
     }
-    telemetry::events("rejected", counts.rejected.len());
-    if !events.is_empty() {
-        counts.count(&durable(server.engine.record(events)).await?);
+    Ok(answer(request, &taken.record(server).await?))
+}
+
+/// What a request's items come to.
+#[derive(Default)]
+struct Taken {
+    events: Vec<Event>,
+    /// The place of each event in the request.
+    places: Vec<usize>,
+    counts: Counts,
+}
+
+impl Taken {
+    fn take(&mut self, index: usize, read: Result<Read, Problem>) {
+        let event = match read {
+            Ok(Read::Event(event)) => Event::Tracked(event),
+            Ok(Read::Aliased(aliased)) => Event::Aliased(aliased),
+            Ok(Read::Acknowledged) => {
+                self.counts.accepted += 1;
+                return;
+            }
+            Err(problem) => {
+                self.counts.rejected.push(Rejection::of(index, problem));
+                return;
+            }
+        };
+        self.events.push(event);
+        self.places.push(index);
     }
-    Ok(answer(request, &counts))
+
+    /// Makes the events durable; what became of all.
+    async fn record(self, server: &Server) -> Result<Counts, Problem> {
+        let mut counts = self.counts;
+        if !self.events.is_empty() {
+            let outcomes = durable(server.engine.record(self.events)).await?;
+            counts.count(&outcomes);
+            counts
+                .rejected
+                .extend(incoming::refused(&self.places, &outcomes));
+        }
+        telemetry::events("rejected", counts.rejected.len());
+        Ok(counts)
+    }
 }
 
 fn unknown(name: &str) -> Problem {

@@ -69,8 +69,9 @@ impl View for State {
         HASH_SEED
     }
 
-    fn record(&self, visitor: VisitorKey) -> Result<Option<Record>, Infallible> {
-        Ok(self.records.get(&visitor).cloned())
+    fn person(&self, visitor: VisitorKey) -> Result<(VisitorKey, Record), Infallible> {
+        let record = self.records.get(&visitor).cloned();
+        Ok((visitor, record.unwrap_or_default()))
     }
 
     fn remembers(&self, _: VisitorKey, _: u64) -> Result<bool, Infallible> {

@@ -1,7 +1,7 @@
 //! The layout of the one tree. The first byte names what a key is about; integers are big-endian, so that keys sort
 //! by number. All keys of a kind have the same length, so no key is a prefix of another.
 //!
-//! `l` frame · `v` visitor's record · `d` remembered event id · `a` cell · `e` epoch · `c` definition ·
+//! `l` frame · `v` visitor's record, or whose id it is · `d` remembered event id · `a` cell · `e` epoch · `c` definition ·
 //! `s` lifecycle · `m` what is fixed or counted once.
 
 use crate::age::AgeBucket;
@@ -61,7 +61,7 @@ pub fn frame(sequence: u64) -> Vec<u8> {
     [b"l", &sequence.to_be_bytes()[..]].concat()
 }
 
-/// Key of a visitor's record.
+/// Key of a visitor's record, or of a pointer to the person's.
 pub fn visitor(visitor: VisitorKey) -> Vec<u8> {
     [b"v", &visitor.0.to_be_bytes()[..]].concat()
 }

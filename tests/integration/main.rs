@@ -28,6 +28,7 @@ mod evaluate_experiment;
 mod guardrails;
 mod hillstrom;
 mod holdout;
+mod identity;
 mod import;
 mod input;
 mod linear;

@@ -52,7 +52,8 @@ fn history() -> impl Strategy<Value = Vec<Event>> {
             | Event::Opened { .. }
             | Event::Assigned(_)
             | Event::Imported(_)
-            | Event::Tripped { .. } => true,
+            | Event::Tripped { .. }
+            | Event::Aliased(_) => true,
         };
         events.into_iter().filter(|event| is_new(event)).collect()
     })

@@ -10,7 +10,7 @@ use super::super::error::{Code, Problem};
 use super::super::incoming::{self, Received};
 use super::MAX_ITEM;
 use crate::catalog::Catalog;
-use crate::event::Tracked;
+use crate::event::{Aliased, Tracked};
 use crate::id::{EventId, EventName, VisitorId};
 
 /// What a route is for.
@@ -69,8 +69,10 @@ impl Type {
 /// What a call comes to.
 #[derive(Debug)]
 pub(super) enum Read {
-    /// Something to record.
+    /// Something that happened.
     Event(Tracked),
+    /// Two ids of one person.
+    Aliased(Aliased),
     /// Nothing that counts.
     Acknowledged,
 }
@@ -87,6 +89,8 @@ struct Wire<'a> {
     user_id: Option<Id<'a>>,
     #[serde(borrow, default)]
     anonymous_id: Option<Id<'a>>,
+    #[serde(borrow, default)]
+    previous_id: Option<Id<'a>>,
     #[serde(borrow, default)]
     event: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
@@ -120,6 +124,10 @@ impl Id<'_> {
     }
 }
 
+fn id(id: Option<&Id<'_>>, path: &str) -> Result<Option<VisitorId>, Problem> {
+    Ok(id.map(|id| id.parse(path)).transpose()?.flatten())
+}
+
 /// Reads one call.
 ///
 /// # Errors
@@ -151,7 +159,9 @@ pub(super) fn read(
         Type::Track => wire.event.as_deref().unwrap_or_default(),
         Type::Page => "Page Viewed",
         Type::Screen => "Screen Viewed",
-        Type::Identify | Type::Group | Type::Alias => return Ok(Read::Acknowledged),
+        Type::Identify => return wire.identified(visitor),
+        Type::Alias => return wire.aliased(visitor),
+        Type::Group => return Ok(Read::Acknowledged),
     };
     let name = EventName::parse(name)
         .map_err(|error| Problem::at(Code::InvalidField, "event", error.to_string()))?;
@@ -162,19 +172,34 @@ pub(super) fn read(
 impl<'a> Wire<'a> {
     /// Who: the user, if known, else the anonymous visitor.
     fn visitor(&self) -> Result<VisitorId, Problem> {
-        let user = self.user_id.as_ref().map(|id| id.parse("userId"));
-        let anonymous = || {
-            let id = self.anonymous_id.as_ref();
-            id.map(|id| id.parse("anonymousId")).transpose()
-        };
-        let known = match user.transpose()?.flatten() {
+        let known = match id(self.user_id.as_ref(), "userId")? {
             Some(user) => Some(user),
-            None => anonymous()?.flatten(),
+            None => self.anonymous()?,
         };
         known.ok_or_else(|| {
             let path = "userId";
             Problem::at(Code::InvalidField, path, "or anonymousId must be given")
         })
+    }
+
+    fn anonymous(&self) -> Result<Option<VisitorId>, Problem> {
+        id(self.anonymous_id.as_ref(), "anonymousId")
+    }
+
+    /// Whose the anonymous visitor turned out to be, where one is named.
+    fn identified(&self, to: VisitorId) -> Result<Read, Problem> {
+        let anonymous = self.anonymous()?.filter(|anonymous| *anonymous != to);
+        Ok(anonymous.map_or(Read::Acknowledged, |visitor| {
+            Read::Aliased(Aliased { visitor, to })
+        }))
+    }
+
+    /// The id that was used before, else the anonymous one, and the one used from now on.
+    fn aliased(&self, to: VisitorId) -> Result<Read, Problem> {
+        match id(self.previous_id.as_ref(), "previousId")? {
+            Some(visitor) => Ok(Read::Aliased(Aliased { visitor, to })),
+            None => self.identified(to),
+        }
     }
 
     fn event(
