@@ -9,6 +9,8 @@
 //! conversion metric how many conversions came how long after the assignment. A set of cells is a group, so the change that
 //! one event makes has the same type as the whole.
 
+mod joins;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -19,7 +21,7 @@ use crate::catalog::metric::MetricIndex;
 use crate::epoch::context::ContextCell;
 use crate::epoch::{EpochNumber, Era};
 use crate::moments::vectors::{Chances, Products};
-use crate::moments::{Moments, Orders, Tally, Visitors, Weighted};
+use crate::moments::{Joins, Moments, Orders, Tally, Visitors, Weighted};
 use crate::time::Day;
 
 /// Days of traffic that are averaged.
@@ -147,6 +149,8 @@ pub struct Cells {
     pub sketches: BTreeMap<SketchKey, Tally>,
     /// Converted visitors by the age of their first conversion.
     pub delays: BTreeMap<DelayKey, Tally>,
+    /// Visitors who were assigned more than once, by epoch and day.
+    pub joins: BTreeMap<VisitorsKey, Joins>,
     /// Assignments and counted rewards so far: what a tick compares to decide whether enough was learned.
     pub information: u64,
 }
@@ -176,6 +180,7 @@ impl Cells {
             weighted: BTreeMap::new(),
             sketches: BTreeMap::new(),
             delays: BTreeMap::new(),
+            joins: BTreeMap::new(),
             information: 0,
         }
     }
@@ -191,6 +196,7 @@ impl Cells {
         merge_map!(self.weighted, &change.weighted);
         merge_map!(self.sketches, &change.sketches);
         merge_map!(self.delays, &change.delays);
+        merge_map!(self.joins, &change.joins);
         self.information += change.information;
     }
 
@@ -205,6 +211,7 @@ impl Cells {
             && self.weighted.is_empty()
             && self.sketches.is_empty()
             && self.delays.is_empty()
+            && self.joins.is_empty()
             && self.information == 0
     }
 

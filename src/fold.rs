@@ -20,6 +20,7 @@ use crate::id::SessionId;
 use crate::time::{Timestamp, Zone};
 use crate::visitor::attribution::AMOUNT;
 use crate::visitor::contribution::{Booking, Reach, change, contribution};
+use crate::visitor::join::{Trace, retrace, traces};
 use crate::visitor::{
     Assignment, MAX_SESSIONS, MetricEvent, Record, VisitorKey, fingerprint, hour, signal,
 };
@@ -119,6 +120,8 @@ struct Edit<'a, V: View> {
     key: VisitorKey,
     reach: Reach,
     before: Vec<Booking>,
+    /// What told before that the visitor was assigned more than once.
+    traces: Vec<Trace>,
     record: Record,
 }
 
@@ -130,6 +133,7 @@ impl<'a, V: View> Edit<'a, V> {
             key,
             reach,
             before,
+            traces: traces(&record, view.zone()),
             record,
         }
     }
@@ -144,6 +148,8 @@ impl<'a, V: View> Edit<'a, V> {
         let catalog = grown.as_ref().unwrap_or(self.view.catalog());
         let after = contribution(&self.record, catalog, self.view.zone(), self.reach);
         let mut cells = change(&self.before, &after);
+        let traces = traces(&self.record, self.view.zone());
+        retrace(&mut cells, &self.traces, &traces);
         for (_, change) in &mut cells {
             change.information = 1;
         }

@@ -159,6 +159,18 @@ group! {
     }
 }
 
+group! {
+    /// What became of visitors who were assigned under several ids, or imported with several variants.
+    Joins {
+        /// Visitors who were assigned two variants, and count for the first.
+        crossovers: i64,
+        /// Visitors who were assigned under several ids.
+        doubled: i64,
+        /// Assignments under other ids, in whose stead an earlier one stands.
+        aside: i64,
+    }
+}
+
 impl Moments {
     /// The moments of one visitor.
     pub fn of(observation: Observation) -> Self {

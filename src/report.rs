@@ -44,6 +44,7 @@ mod always;
 mod bayes;
 mod breakdown;
 mod capping;
+mod crossovers;
 mod delay;
 mod design;
 mod figure;
@@ -80,10 +81,11 @@ use std::collections::BTreeSet;
 use crate::bandit::drift::noticed;
 use crate::catalog::Entry;
 use crate::cell::Cells;
-use crate::stats::{Caveat, srm::Srm};
+use crate::stats::Caveat;
 use crate::time::{Day, Timestamp};
 use design::Design;
 use totals::Totals;
+use traffic::Traffic;
 
 /// Intervals have confidence 1 − this.
 const ALPHA: f64 = 0.05;
@@ -138,11 +140,12 @@ pub fn report(question: &Question<'_>) -> Report {
     let design = Design::new(entry, question.as_of, &assigned)
         .with_delays(question.cells, delay::end(question));
     let totals = Totals::asked(question);
-    let traffic = traffic::Traffic::new(question, &design, &assigned);
+    let traffic = Traffic::new(question, &design, &assigned);
     let mut metrics = compared(question, &design, &totals);
     let planned = planned_view(entry);
     let looks = shown(question, &design, &mut metrics, planned);
-    let health = health(question, traffic.srm);
+    let unequal = crossovers::are_unequal(question, &design, &assigned);
+    let health = health(question, &traffic, unequal);
     let champion = bayes::champion(&design, &totals);
     let verdict = verdict::verdict(&verdict::Facts {
         question,
@@ -190,9 +193,11 @@ fn compared(question: &Question<'_>, design: &Design<'_>, totals: &Totals) -> Ve
     metrics
 }
 
-fn health(question: &Question<'_>, srm: Srm) -> Health {
+fn health(question: &Question<'_>, traffic: &Traffic, joined_unequally: bool) -> Health {
     Health {
-        srm,
+        srm: traffic.srm,
+        crossovers: traffic.variants.iter().map(|of| of.crossovers).sum(),
+        joined_unequally,
         freshness: freshness::freshness(question),
         drift: drift(question),
     }

@@ -373,6 +373,7 @@ impl<'a> Work<'a> {
             write_map!(*serial, weighted, CellKey::Weighted, old, change);
             write_map!(*serial, sketches, CellKey::Sketch, old, change);
             write_map!(*serial, delays, CellKey::Delay, old, change);
+            write_map!(*serial, joins, CellKey::Joins, old, change);
             let information = old.information + change.information;
             self.writes.push(Write::put(
                 key::cell(*serial, CellKey::Information),

@@ -43,6 +43,7 @@ pub fn load(store: &Store) -> Result<Option<(Ledger, Books)>, EngineError> {
             CellKey::Weighted(at) => drop(cells.weighted.insert(at, decode(&place, &value)?)),
             CellKey::Sketch(at) => drop(cells.sketches.insert(at, decode(&place, &value)?)),
             CellKey::Delay(at) => drop(cells.delays.insert(at, decode(&place, &value)?)),
+            CellKey::Joins(at) => drop(cells.joins.insert(at, decode(&place, &value)?)),
             CellKey::Information => cells.information = decode(&place, &value)?,
         }
     }

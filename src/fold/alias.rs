@@ -2,21 +2,25 @@
 
 use super::known::has_left;
 use super::{Delta, Edit, Outcome, View};
+use crate::catalog::Serial;
 use crate::cell::Cells;
 use crate::event::Aliased;
 use crate::time::Timestamp;
 use crate::visitor::contribution::{Reach, contribution};
-use crate::visitor::join::MAX_IDS;
+use crate::visitor::join::{MAX_IDS, traces};
 use crate::visitor::{MetricEvent, Record, VisitorKey};
 
-/// Joins the person of `visitor` with that of `to`, under whose id the record lies from now on.
+/// A person as one of the ids leads to.
+type Person = (VisitorKey, Record);
+
+/// Joins the person of `visitor` with that of `to`, under whose key the record lies from now on.
 pub(super) fn alias<V: View>(
     view: &V,
     aliased: &Aliased,
     now: Timestamp,
 ) -> Result<Delta, V::Error> {
     let person = |visitor| view.person(VisitorKey::of(view.seed(), visitor));
-    let (own, other) = (person(&aliased.to)?, person(&aliased.visitor)?);
+    let (mut own, mut other) = (person(&aliased.to)?, person(&aliased.visitor)?);
     if own.0 == other.0 {
         return Ok(Delta::none(Outcome::Duplicate));
     }
@@ -25,51 +29,50 @@ pub(super) fn alias<V: View>(
     if 1 + own.1.aliases().len() + joined.len() > MAX_IDS {
         return Ok(Delta::none(Outcome::TooManyAliases));
     }
+    let both = || [&own.1, &other.1].into_iter();
     let contribution =
-        |record: &Record| contribution(record, view.catalog(), view.zone(), Reach::Everything);
-    let mut before = contribution(&own.1);
-    before.extend(contribution(&other.1));
-    let (own_news, other_news) = (news(view, &own, &other)?, news(view, &other, &own)?);
+        |record| contribution(record, view.catalog(), view.zone(), Reach::Everything);
+    let before = both().flat_map(contribution).collect();
+    let traces = both()
+        .flat_map(|record| traces(record, view.zone()))
+        .collect();
+    let news = (news(view, &own, &other)?, news(view, &other, &own)?);
+    (own.1.events, other.1.events) = news;
     let (key, mut record) = own;
-    record.events = own_news;
-    let other = (
-        other.0,
-        Record {
-            events: other_news,
-            ..other.1
-        },
-    );
     record.join(other, &aliased.to, (view.catalog(), view.zone()));
     let edit = Edit {
         view,
         key,
         reach: Reach::Everything,
         before,
+        traces,
         record,
     };
     let delta = edit.finish(None, now);
-    let changed = delta.cells.into_iter().filter_map(|(serial, change)| {
-        let mut cells = Cells::none();
-        cells.merge(&Cells {
-            information: 0,
-            ..change
-        });
-        let is_changed = !cells.is_empty();
-        cells.information = 1;
-        is_changed.then_some((serial, cells))
-    });
     Ok(Delta {
-        cells: changed.collect(),
+        cells: delta.cells.into_iter().filter_map(net).collect(),
         joined,
         ..delta
     })
 }
 
+/// A change of cells without what was taken out and put back; `None` if nothing is left.
+fn net((serial, mut change): (Serial, Cells)) -> Option<(Serial, Cells)> {
+    let information = std::mem::take(&mut change.information);
+    let mut cells = Cells::none();
+    cells.merge(&change);
+    if cells.is_empty() {
+        return None;
+    }
+    cells.information = information;
+    Some((serial, cells))
+}
+
 /// The events of one that have not left the list of the other.
 fn news<V: View>(
     view: &V,
-    (_, record): &(VisitorKey, Record),
-    (key, other): &(VisitorKey, Record),
+    (_, record): &Person,
+    (key, other): &Person,
 ) -> Result<Vec<MetricEvent>, V::Error> {
     let mut news = Vec::with_capacity(record.events.len());
     for event in &record.events {

@@ -13,7 +13,7 @@ use crate::epoch::{Cause, Epoch, Epochs};
 use crate::event::Imported;
 use crate::time::Timestamp;
 use crate::visitor::contribution::Reach;
-use crate::visitor::{Assignment, Record, VisitorKey};
+use crate::visitor::{Assignment, VisitorKey};
 
 pub(super) fn import<V: View>(
     view: &V,
@@ -34,11 +34,11 @@ pub(super) fn import<V: View>(
         .filter(|standing| (standing.at, standing.arm) <= place)
     {
         let known = standing.crossover == crossover;
-        let crossed = || cross_over(key, record.clone(), entry.serial);
         return Ok(if known {
             Delta::none(Outcome::Duplicate)
         } else {
-            crossed()
+            let edit = Edit::begin(view, key, record, Reach::Everything);
+            cross_over(edit, entry.serial).finish(None, now)
         });
     }
     let (epoch, opened) = epoch_of(entry, imported);
@@ -68,15 +68,12 @@ pub(super) fn import<V: View>(
 }
 
 /// Marks a visitor who was later seen under another variant.
-fn cross_over(key: VisitorKey, mut record: Record, experiment: Serial) -> Delta {
+fn cross_over<V: View>(mut edit: Edit<'_, V>, experiment: Serial) -> Edit<'_, V> {
     let same = |a: &&mut Assignment| a.experiment == experiment && a.session.is_none();
-    for assignment in record.assignments.iter_mut().filter(same) {
+    for assignment in edit.record.assignments.iter_mut().filter(same) {
         assignment.crossover = true;
     }
-    Delta {
-        record: Some((key, record)),
-        ..Delta::default()
-    }
+    edit
 }
 
 /// The entry with a new epoch and new dimension values, if there are any.

@@ -117,6 +117,8 @@ pub struct VariantTraffic {
     pub live: bool,
     /// Visitors assigned.
     pub visitors: u64,
+    /// Those of them who were assigned another variant later.
+    pub crossovers: u64,
     /// Their share of all; absent without any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub share: Option<f64>,
@@ -130,6 +132,12 @@ pub struct VariantTraffic {
 pub struct Health {
     /// Whether the visitors per variant fit the propensities under which they were assigned.
     pub srm: Srm,
+    /// Visitors who were assigned two variants, under ids that were joined since or by an import. They count for the first.
+    pub crossovers: u64,
+    /// Whether visitors who were assigned under several ids are certainly more frequent under one variant than under another:
+    /// it has to do with the variant then who is recognised, and the variants' visitors are no longer alike.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub joined_unequally: bool,
     /// Whether data still arrive.
     pub freshness: Freshness,
     /// When the variants' conversion rates changed relative to each other; absent while there is no certainty of it.

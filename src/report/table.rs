@@ -76,6 +76,27 @@ fn header(report: &Report) -> String {
         "{visitors} visitors\nSample ratio: {fit} (p {}).",
         p_value(srm.p_value)
     );
+    out += &crossovers(report);
+    out
+}
+
+/// Who was assigned two variants, if anybody was.
+fn crossovers(report: &Report) -> String {
+    let health = &report.health;
+    let mut out = String::new();
+    if health.crossovers > 0 {
+        let share = health.crossovers as f64 / report.visitors.max(1) as f64;
+        let told = format!(
+            "{} visitors ({}) were assigned two variants and count for the first.",
+            grouped(health.crossovers),
+            percent(Some(share), 1)
+        );
+        out += &wrapped("Crossovers:", &told);
+    }
+    if health.joined_unequally {
+        let told = "UNEQUAL, who is recognised under several ids has to do with the variant: their visitors are not alike.";
+        out += &wrapped("Joined ids:", told);
+    }
     out
 }
 

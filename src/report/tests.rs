@@ -3,6 +3,7 @@
 mod breakdowns;
 mod contextual;
 mod covariates;
+mod crossovers;
 mod guardrails;
 mod holdout;
 mod hostile;

@@ -33,13 +33,18 @@ impl Traffic {
         let total: u64 = assigned.values().map(count).sum();
         let sources = (question.entry, question.cells);
         let present = question.until.is_none();
-        let epochs = epochs(sources, design, assigned, present);
+        let drawn = question.cells.drawn(question.until);
+        let all_drawn: u64 = drawn.values().map(count).sum();
+        let joins = question.cells.joins(question.until);
+        let epochs = epochs(sources, design, &drawn, present);
         let individuals = individuals(sources, design, assigned, present);
         let expected = expected(&epochs, &individuals);
         let variant = |(position, named): (usize, &Named)| {
             let of = assigned.iter().filter(|((_, row), _)| *row == named.row);
             let visitors: u64 = of.map(|(_, visitors)| count(visitors)).sum();
-            let share = |count: f64| (total > 0).then(|| count / total as f64);
+            let share = |count: f64, of: u64| (of > 0).then(|| count / of as f64);
+            let joins = joins.iter().filter(|((_, row), _)| *row == named.row);
+            let crossovers = joins.map(|(_, joins)| count(&joins.crossovers)).sum();
             VariantTraffic {
                 variant: named.key.clone(),
                 revision: named.revision,
@@ -47,8 +52,11 @@ impl Traffic {
                 control: named.row.arm == design.control(),
                 live: named.live,
                 visitors,
-                share: share(visitors as f64),
-                expected_share: expected.get(position).and_then(|count| share(*count)),
+                crossovers,
+                share: share(visitors as f64, total),
+                expected_share: expected
+                    .get(position)
+                    .and_then(|count| share(*count, all_drawn)),
             }
         };
         Self {
@@ -64,7 +72,7 @@ pub fn is_mismatched(entry: &Entry, cells: &Cells, now: Timestamp) -> bool {
     let assigned = cells.assigned(None);
     let design = Design::new(entry, now, &assigned);
     let sources = (entry, cells);
-    let epochs = epochs(sources, &design, &assigned, true);
+    let epochs = epochs(sources, &design, &cells.drawn(None), true);
     let srm = srm::adaptive(&epochs, &individuals(sources, &design, &assigned, true));
     srm.verdict == srm::Verdict::Mismatch
 }
@@ -82,13 +90,13 @@ pub(super) fn weights(entry: &Entry, epoch: Option<&Epoch>) -> BTreeMap<String, 
     named.collect()
 }
 
-/// Counts and propensities of every epoch that has visitors, in the order of the rows; of every context where an epoch
+/// Counts and propensities of every epoch that drew visitors, in the order of the rows; of every context where an epoch
 /// tells them apart. As of an earlier day, visitors are not kept by context, and those of such epochs are left out. So are
 /// those who had propensities of their own.
 fn epochs(
     (entry, cells): (&Entry, &Cells),
     design: &Design<'_>,
-    assigned: &BTreeMap<(EpochNumber, Row), i64>,
+    drawn: &BTreeMap<(EpochNumber, Row), i64>,
     present: bool,
 ) -> Vec<EpochCounts> {
     let epochs = &entry.epochs;
@@ -96,7 +104,7 @@ fn epochs(
         let epoch: Option<&Epoch> = epochs.get(number);
         epoch.is_some_and(|epoch| !epoch.is_uniform())
     };
-    let whole = assigned.iter();
+    let whole = drawn.iter();
     let whole = whole
         .filter(|((number, _), _)| !is_parted(*number))
         .map(|((number, row), visitors)| ((*number, None), *row, *visitors));

@@ -52,6 +52,8 @@ pub enum CellKey {
     Sketch(SketchKey),
     /// Conversions of an age.
     Delay(DelayKey),
+    /// Visitors of an epoch and day who were assigned more than once.
+    Joins(VisitorsKey),
     /// The counter of assignments and rewards.
     Information,
 }
@@ -91,12 +93,8 @@ pub fn cell(serial: Serial, key: CellKey) -> Vec<u8> {
     let mut bytes = [b"a", &serial.0.to_be_bytes()[..]].concat();
     match key {
         CellKey::Information => bytes.push(0),
-        CellKey::Visitors(key) => {
-            bytes.push(1);
-            bytes.extend(key.epoch.0.to_be_bytes());
-            bytes.extend(day_bytes(key.day));
-            push_row(&mut bytes, key.row);
-        }
+        CellKey::Visitors(key) => push_visitors(&mut bytes, 1, key),
+        CellKey::Joins(key) => push_visitors(&mut bytes, 12, key),
         CellKey::Plain(key) => push_plain(&mut bytes, 2, key),
         CellKey::Orders(key) => push_plain(&mut bytes, 7, key),
         CellKey::Context(key) => {
@@ -147,11 +145,8 @@ pub fn parse_cell(bytes: &[u8]) -> Option<(Serial, CellKey)> {
     let serial = Serial(fields.u32()?);
     let key = match fields.u8()? {
         0 => CellKey::Information,
-        1 => CellKey::Visitors(VisitorsKey {
-            epoch: EpochNumber(fields.u32()?),
-            day: fields.day()?,
-            row: fields.row()?,
-        }),
+        1 => CellKey::Visitors(fields.visitors()?),
+        12 => CellKey::Joins(fields.visitors()?),
         2 => CellKey::Plain(fields.plain()?),
         7 => CellKey::Orders(fields.plain()?),
         8 => CellKey::Context(fields.context()?),
@@ -197,6 +192,13 @@ fn day_bytes(day: Day) -> [u8; 4] {
 fn push_row(bytes: &mut Vec<u8>, row: Row) {
     bytes.extend(row.arm.0.to_be_bytes());
     bytes.push(u8::from(row.holdout));
+}
+
+fn push_visitors(bytes: &mut Vec<u8>, kind: u8, key: VisitorsKey) {
+    bytes.push(kind);
+    bytes.extend(key.epoch.0.to_be_bytes());
+    bytes.extend(day_bytes(key.day));
+    push_row(bytes, key.row);
 }
 
 fn push_plain(bytes: &mut Vec<u8>, kind: u8, key: PlainKey) {
@@ -247,6 +249,14 @@ impl Fields<'_> {
         })
     }
 
+    fn visitors(&mut self) -> Option<VisitorsKey> {
+        Some(VisitorsKey {
+            epoch: EpochNumber(self.u32()?),
+            day: self.day()?,
+            row: self.row()?,
+        })
+    }
+
     fn plain(&mut self) -> Option<PlainKey> {
         Some(PlainKey {
             epoch: EpochNumber(self.u32()?),
@@ -281,13 +291,12 @@ mod tests {
         };
         let (metric, epoch, era) = (MetricIndex(5), EpochNumber(9), Era(2));
         let plain = PlainKey { metric, epoch, row };
+        let day = Day(-3);
+        let visitors = VisitorsKey { epoch, day, row };
         let keys = [
             CellKey::Information,
-            CellKey::Visitors(VisitorsKey {
-                epoch,
-                day: Day(-3),
-                row,
-            }),
+            CellKey::Visitors(visitors),
+            CellKey::Joins(visitors),
             CellKey::Plain(plain),
             CellKey::Orders(plain),
             CellKey::Features(plain),

@@ -13,9 +13,13 @@ use serde::{Deserialize, Serialize};
 
 use super::attribution::Part;
 use super::{Assignment, MAX_SESSIONS, MetricEvent, Record, Settled, VisitorKey};
-use crate::catalog::Catalog;
+use crate::allocation::Arm;
+use crate::catalog::{Catalog, Serial};
+use crate::cell::{Cells, Row, VisitorsKey};
+use crate::epoch::{Cause, EpochNumber};
 use crate::id::VisitorId;
-use crate::time::Zone;
+use crate::moments::Joins;
+use crate::time::{Timestamp, Zone};
 
 /// Most ids that one person may have.
 pub const MAX_IDS: usize = 64;
@@ -30,6 +34,19 @@ pub struct Identity {
     pub name: VisitorId,
     /// The others, in the order in which they were joined.
     pub aliases: Vec<Alias>,
+    /// The assignments that were drawn under any of them and in whose stead an earlier one stands.
+    aside: Vec<Aside>,
+}
+
+/// Where an assignment was drawn that counts for nothing but this.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Aside {
+    experiment: Serial,
+    session: Option<u64>,
+    epoch: EpochNumber,
+    arm: Arm,
+    holdout: bool,
+    at: Timestamp,
 }
 
 /// Another id of a person.
@@ -96,13 +113,17 @@ impl Record {
             Box::new(Identity {
                 name: name.clone(),
                 aliases: Vec::new(),
+                aside: Vec::new(),
             })
         });
         identity.aliases.push(Alias {
             key,
             remembers: other.overflowed > 0,
         });
-        identity.aliases.extend_from_slice(other.aliases());
+        if let Some(others) = other.identity {
+            identity.aliases.extend(others.aliases);
+            identity.aside.extend(others.aside);
+        }
         self.overflowed = self.overflowed.saturating_add(other.overflowed);
         let seen = [self.first_seen, other.first_seen];
         self.first_seen = seen.into_iter().flatten().min();
@@ -142,6 +163,11 @@ impl Record {
         let Some(entry) = catalog.by_serial(own.experiment) else {
             return;
         };
+        if let Some(identity) = &mut self.identity {
+            let epoch = entry.epochs.get(met.epoch);
+            let drawn = epoch.is_some_and(|epoch| epoch.cause != Cause::Imported);
+            identity.aside.extend(drawn.then(|| Aside::of(&met)));
+        }
         for settled in met.settled {
             let metric = entry.experiment.metrics.get(usize::from(settled.metric.0));
             let counts = match settled.part {
@@ -153,6 +179,80 @@ impl Record {
             if counts {
                 own.settle(settled);
             }
+        }
+    }
+}
+
+impl Aside {
+    fn of(assignment: &Assignment) -> Self {
+        Self {
+            experiment: assignment.experiment,
+            session: assignment.session,
+            epoch: assignment.epoch,
+            arm: assignment.arm,
+            holdout: assignment.holdout,
+            at: assignment.at,
+        }
+    }
+}
+
+/// That a visitor was assigned more than once, where it is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trace {
+    serial: Serial,
+    key: VisitorsKey,
+    joins: Joins,
+}
+
+/// The traces of a record.
+pub fn traces(record: &Record, zone: &Zone) -> Vec<Trace> {
+    let identity = record.identity.as_ref();
+    let aside = identity.map_or(&[][..], |identity| &identity.aside);
+    let standing = record.assignments.iter().filter_map(|of| {
+        let same = |other: &Aside| (other.experiment, other.session) == (of.experiment, of.session);
+        let doubled = aside.iter().any(same);
+        let joins = Joins {
+            crossovers: i64::from(of.crossover),
+            doubled: i64::from(doubled),
+            aside: 0,
+        };
+        (!joins.is_zero()).then(|| (Aside::of(of), joins))
+    });
+    let one = Joins {
+        aside: 1,
+        ..Joins::default()
+    };
+    let others = aside.iter().map(|of| (of.clone(), one));
+    let trace = |(of, joins): (Aside, Joins)| Trace {
+        serial: of.experiment,
+        key: VisitorsKey {
+            epoch: of.epoch,
+            day: zone.day(of.at),
+            row: Row {
+                arm: of.arm,
+                holdout: of.holdout,
+            },
+        },
+        joins,
+    };
+    standing.chain(others).map(trace).collect()
+}
+
+/// Adds the change between the traces of a record to that of its cells.
+pub fn retrace(cells: &mut Vec<(Serial, Cells)>, before: &[Trace], after: &[Trace]) {
+    if before == after {
+        return;
+    }
+    let taken = before.iter().map(|trace| (trace, -trace.joins));
+    let added = after.iter().map(|trace| (trace, trace.joins));
+    for (trace, joins) in taken.chain(added) {
+        let known = cells.iter().position(|(serial, _)| *serial == trace.serial);
+        let at = known.unwrap_or_else(|| {
+            cells.push((trace.serial, Cells::default()));
+            cells.len() - 1
+        });
+        if let Some((_, cells)) = cells.get_mut(at) {
+            *cells.joins.entry(trace.key).or_default() += joins;
         }
     }
 }

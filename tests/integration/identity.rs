@@ -18,6 +18,13 @@ fn visitor_with(app: &TestApp, name: &str, variant: &str) -> String {
     names.find(got).unwrap()
 }
 
+/// Two visitors with different variants, the one an hour before the other.
+fn two_browsers(app: &TestApp) -> (String, String) {
+    let phone = visitor_with(app, "phone", "treatment");
+    app.advance_clock("2026-01-01T01:00:00Z");
+    (phone, visitor_with(app, "laptop", "control"))
+}
+
 fn alias(app: &TestApp, visitor: &str, to: &str) -> Value {
     app.post(
         &format!("/api/v1/visitors/{visitor}/alias"),
@@ -29,9 +36,7 @@ fn alias(app: &TestApp, visitor: &str, to: &str) -> Value {
 #[test]
 fn a_login_keeps_the_first_variant_and_counts_one_person() {
     let mut app = shop();
-    let phone = visitor_with(&app, "phone", "treatment");
-    app.advance_clock("2026-01-01T01:00:00Z");
-    let laptop = visitor_with(&app, "laptop", "control");
+    let (phone, laptop) = two_browsers(&app);
     let others = app.report("hero").total_visitors() - 2;
     app.track(&json!([
         order_named(&phone, "m1", "o1", 10.0),
@@ -63,6 +68,11 @@ fn a_login_keeps_the_first_variant_and_counts_one_person() {
     }
     let report = app.report("hero");
     assert_eq!(report.total_visitors(), others + 1);
+    let crossed = &report.traffic("treatment", false)["crossovers"];
+    assert_eq!(
+        (&report.0["health"]["crossovers"], crossed),
+        (&json!(1), &json!(1))
+    );
     assert!((report.sum("revenue", "treatment") - 30.0).abs() < 1e-9);
     assert!((report.sum("orders", "treatment") - 2.0).abs() < 1e-9);
     let again = app.track(&json!([
@@ -166,6 +176,10 @@ fn history_joins_in_any_order() {
         assert_eq!(again["accepted"], 0, "{again}");
         let report = app.report("hero");
         assert_eq!(report.total_visitors(), 6);
+        assert_eq!(
+            report.0["health"]["crossovers"], 3,
+            "the third to the fifth saw both"
+        );
         report.facts()
     };
     let sorted = facts(None);

@@ -222,3 +222,106 @@ fn a_person_has_at_most_so_many_ids() {
     }
     assert_eq!(world.apply(&aliased("a1", "anna")), Outcome::Duplicate);
 }
+
+fn drawn(visitor: &str, arm: u16, hours: i64) -> Event {
+    let world = World::new();
+    let entry = world.catalog.get("shop").unwrap();
+    let epoch = entry.epoch().unwrap();
+    Event::Assigned(Assigned {
+        visitor: VisitorId::parse(visitor).unwrap(),
+        session: None,
+        experiment: key(),
+        arm: crate::allocation::Arm(arm),
+        holdout: false,
+        epoch: epoch.number,
+        propensity: epoch
+            .allocation
+            .propensity(crate::allocation::Arm(arm))
+            .unwrap(),
+        at: at(hours),
+        dimensions: Vec::new(),
+        drawn: None,
+    })
+}
+
+/// Crossovers, those assigned under several ids, and assignments put aside, over all variants.
+fn joins(world: &World) -> (i64, i64, i64) {
+    let sum = world.cells.joins(None).into_values();
+    let sum = sum.fold(crate::moments::Joins::default(), |sum, of| sum + of);
+    (sum.crossovers, sum.doubled, sum.aside)
+}
+
+#[test]
+fn whoever_saw_two_variants_is_counted() {
+    let mut world = World::new();
+    for event in [drawn("a", 0, 5), drawn("b", 1, 3), drawn("c", 1, 9)] {
+        world.apply(&event);
+    }
+    let before = world.cells.drawn(None);
+    world.apply(&aliased("b", "c"));
+    assert_eq!(joins(&world), (0, 1, 1), "both saw the same");
+    world.apply(&aliased("a", "b"));
+    assert_eq!(joins(&world), (1, 1, 2));
+    assert_eq!(world.cells.drawn(None), before, "draws stay as they were");
+    let assigned = world.cells.assigned(None);
+    let kept: Vec<_> = assigned.iter().filter(|(_, n)| **n > 0).collect();
+    assert!(
+        matches!(kept[..], [((_, row), 1)] if row.arm.0 == 1),
+        "the first"
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// Of what the server itself assigned before ids were joined, the order of aliases leaves no trace, nobody gets lost,
+    /// and draws stay as they were.
+    #[test]
+    fn the_order_of_joining_leaves_no_trace(
+        visitors in prop::collection::vec((0_u16..2, 0_i64..90), 6),
+        aliases in prop::collection::vec((0_u8..6, 0_u8..6), 0..12),
+        seed in any::<u64>(),
+    ) {
+        let mut apart = World::new();
+        for (i, (arm, hours)) in visitors.iter().enumerate() {
+            apart.apply(&drawn(&format!("v{i}"), *arm, *hours));
+            apart.apply(&order(&format!("v{i}"), &format!("o{i}"), hours + 7, 5.0));
+        }
+        apart.cells.information = 0;
+        let join = |aliases: &[(u8, u8)]| {
+            let mut world = World {
+                catalog: apart.catalog.clone(),
+                zone: apart.zone.clone(),
+                records: apart.records.clone(),
+                joined: HashMap::new(),
+                remembered: BTreeSet::new(),
+                cells: apart.cells.clone(),
+            };
+            for (one, other) in aliases {
+                world.apply(&aliased(&format!("v{one}"), &format!("v{other}")));
+            }
+            world.cells.information = 0;
+            world
+        };
+        let mut shuffled = aliases.clone();
+        shuffle(&mut shuffled, seed);
+        let (world, other) = (join(&aliases), join(&shuffled));
+        prop_assert_eq!(&world.cells, &other.cells);
+        prop_assert_eq!(world.cells.drawn(None), apart.cells.drawn(None));
+        let facts: Vec<Fact> = aliases.iter().map(|(a, b)| Fact::Aliased(*a, *b)).collect();
+        let people = people(&facts);
+        let mut crossed = 0;
+        let mut first: HashMap<u8, (i64, u16)> = HashMap::new();
+        for person in people.iter().collect::<BTreeSet<_>>() {
+            let own = || (0..6).filter(|i| people[*i] == *person).map(|i| visitors[i]);
+            crossed += i64::from(own().any(|(arm, _)| own().any(|(other, _)| other != arm)));
+            first.insert(*person, own().map(|(arm, hours)| (hours, arm)).min().unwrap());
+        }
+        prop_assert_eq!(joins(&world).0, crossed);
+        prop_assert_eq!(joins(&world).2, 6 - first.values().map(|_| 1).sum::<i64>());
+        let treated = |arm| first.values().map(|of| i64::from(of.1 == arm)).sum::<i64>();
+        for ((_, row), visitors) in world.cells.assigned(None) {
+            prop_assert_eq!(visitors, treated(row.arm.0));
+        }
+    }
+}
