@@ -293,3 +293,24 @@ fn united(own: Vec<MetricEvent>, other: Vec<MetricEvent>) -> Vec<MetricEvent> {
     });
     events
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_held_reads_back_and_damage_is_found() {
+        let joined = Held::Joined(VisitorKey(7 << 100));
+        let record = Held::Record(Record {
+            overflowed: 3,
+            ..Record::default()
+        });
+        for held in [joined, record] {
+            let bytes = held.encode().unwrap();
+            assert_eq!(Held::decode(&bytes), Ok(held));
+            assert!(Held::decode(&bytes[..bytes.len() - 1]).is_err());
+        }
+        assert!(Held::decode(&[]).is_err());
+        assert!(Held::decode(&[99, 0]).is_err(), "of a newer version");
+    }
+}

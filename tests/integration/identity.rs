@@ -229,3 +229,37 @@ fn too_many_ids_are_refused_and_lose_nothing() {
     app.get("/api/v1/visitors/a/alias")
         .problem(405, "method_not_allowed");
 }
+
+#[test]
+fn a_join_is_seen_at_once_by_whoever_keeps_asking() {
+    let app = shop();
+    let pairs: Vec<(String, String)> = (0..40)
+        .map(|i| (format!("phone{i}"), format!("anna{i}")))
+        .collect();
+    for (one, _) in &pairs {
+        app.assign(one, "hero");
+    }
+    app.advance_clock("2026-01-01T01:00:00Z");
+    for (_, other) in &pairs {
+        app.assign(other, "hero");
+    }
+    std::thread::scope(|scope| {
+        for turn in 0..3 {
+            let (client, pairs) = (app.client(), &pairs);
+            scope.spawn(move || {
+                for i in 0..400 {
+                    let (one, other) = &pairs[(7 * i + turn) % pairs.len()];
+                    client.assign(if i % 2 == 0 { one } else { other }, "hero");
+                }
+            });
+        }
+        for (one, other) in &pairs {
+            let first = app.assign(one, "hero")["variant"].clone();
+            assert_eq!(alias(&app, one, other)["joined"], true);
+            for id in [one, other] {
+                assert_eq!(app.assign(id, "hero")["variant"], first, "{id}");
+            }
+        }
+    });
+    assert_eq!(app.report("hero").total_visitors(), 40);
+}

@@ -1,5 +1,7 @@
 //! Joined ids: the cells are those of one visitor who did everything, in whatever order it became known.
 
+mod sessions;
+
 use proptest::prelude::*;
 
 use super::*;
