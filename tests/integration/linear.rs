@@ -231,6 +231,33 @@ fn the_report_weighs_visitors_by_what_each_was_drawn_with() {
 }
 
 #[test]
+fn joined_visitors_count_with_what_the_first_was_drawn_with() {
+    let app = started();
+    let first = play(&app, 3_000..4_000);
+    let of_first = app.report("hero");
+    app.advance_clock("2026-01-01T01:00:00Z");
+    play(&app, 4_000..5_000);
+    let alias =
+        |i| json!({ "type": "alias", "visitor": format!("v{}", i + 1_000), "to": format!("v{i}") });
+    let aliases: Vec<Value> = (3_000..4_000).map(alias).collect();
+    assert_eq!(app.import(&aliases)["accepted"], 1_000);
+    let report = app.report("hero");
+    assert_eq!(report.total_visitors(), 4_000);
+    for variant in ["control", "treatment"] {
+        assert_eq!(report.visitors(variant), of_first.visitors(variant));
+    }
+    assert_eq!(report.0["health"]["srm"], of_first.0["health"]["srm"]);
+    assert!(report.0["health"]["crossovers"].as_u64().unwrap() > 100);
+    let wire =
+        json!({ "visitor": "v4000", "experiments": ["hero"], "attributes": attributes(4_000) });
+    let again = app.assignments(&wire).remove(0);
+    assert_eq!(
+        (&again["variant"], &again["propensity"]),
+        (&first[0]["variant"], &first[0]["propensity"])
+    );
+}
+
+#[test]
 fn refunds_take_back_what_was_learned() {
     let app = TestApp::start();
     app.put_experiment(&definition("hero"));
