@@ -50,8 +50,8 @@ pub struct Delta {
     pub outcome: Outcome,
     /// A visitor's new record.
     pub record: Option<(VisitorKey, Record)>,
-    /// Visitors who belong to that record from now on and have none of their own.
-    pub joined: Vec<VisitorKey>,
+    /// A visitor who has no record any more and belongs to that one; whoever belonged to that visitor does so, too.
+    pub joined: Option<VisitorKey>,
     /// Event ids to remember beside the visitor's record.
     pub forgotten: Vec<u64>,
     /// Changes of cells by experiment.

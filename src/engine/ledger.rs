@@ -228,9 +228,9 @@ impl<'a> Work<'a> {
 
     fn absorb(&mut self, event: &Event, delta: Delta) -> Result<(), EngineError> {
         if let Some((visitor, record)) = delta.record {
-            let joined = delta.joined.into_iter();
-            self.records
-                .extend(joined.map(|alias| (alias, Held::Joined(visitor))));
+            if let Some(alias) = delta.joined {
+                self.records.insert(alias, Held::Joined(visitor));
+            }
             self.remembered
                 .extend(delta.forgotten.into_iter().map(|id| (visitor, id)));
             if !matches!(event, Event::Tracked(_)) {

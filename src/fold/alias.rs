@@ -24,9 +24,8 @@ pub(super) fn alias<V: View>(
     if own.0 == other.0 {
         return Ok(Delta::none(Outcome::Duplicate));
     }
-    let others = other.1.aliases().iter().map(|alias| alias.key);
-    let joined: Vec<VisitorKey> = std::iter::once(other.0).chain(others).collect();
-    if 1 + own.1.aliases().len() + joined.len() > MAX_IDS {
+    let ids = |(_, record): &Person| 1 + record.aliases().len();
+    if ids(&own) + ids(&other) > MAX_IDS {
         return Ok(Delta::none(Outcome::TooManyAliases));
     }
     let both = || [&own.1, &other.1].into_iter();
@@ -38,6 +37,7 @@ pub(super) fn alias<V: View>(
         .collect();
     let news = (news(view, &own, &other)?, news(view, &other, &own)?);
     (own.1.events, other.1.events) = news;
+    let joined = Some(other.0);
     let (key, mut record) = own;
     record.join(other, &aliased.to, (view.catalog(), view.zone()));
     let edit = Edit {

@@ -48,7 +48,10 @@ impl View for World {
     }
 
     fn person(&self, visitor: VisitorKey) -> Result<(VisitorKey, Record), Self::Error> {
-        let key = self.joined.get(&visitor).copied().unwrap_or(visitor);
+        let mut key = visitor;
+        while let Some(person) = self.joined.get(&key) {
+            key = *person;
+        }
         Ok((key, self.records.get(&key).cloned().unwrap_or_default()))
     }
 
@@ -126,7 +129,7 @@ impl World {
             self.remembered
                 .extend(delta.forgotten.into_iter().map(|id| (visitor, id)));
             self.records.insert(visitor, record);
-            for alias in delta.joined {
+            if let Some(alias) = delta.joined {
                 self.records.remove(&alias);
                 self.joined.insert(alias, visitor);
             }

@@ -63,7 +63,7 @@ pub struct Alias {
 pub enum Held {
     /// The record.
     Record(Record),
-    /// The key of the person to whom the id belongs.
+    /// The key of the visitor that this one was joined to: the person's, or a step nearer to it.
     Joined(VisitorKey),
 }
 
