@@ -159,6 +159,7 @@ fn ordered(visitor: u32, order: u32) -> Event {
             r#"{{"order_id":"{visitor}-{order}","revenue":{}}}"#,
             20 + visitor % 80
         ),
+        source: upswing::source::Source::Native,
     })
 }
 

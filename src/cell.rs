@@ -6,10 +6,14 @@
 //! tells contexts apart, what it reads is kept per epoch and context, too, and where one goes by features of visitors, their
 //! products with its metric, and the shares that visitors were drawn from. Beside them lies,
 //! for each metric whose cap is a percentile, a sketch of its visitors' totals (see [`crate::winsor`]), and for each
-//! conversion metric how many conversions came how long after the assignment. A set of cells is a group, so the change that
+//! conversion metric how many conversions came how long after the assignment, and the hours of the day at which visitors were
+//! assigned and exposed. A set of cells is a group, so the change that
 //! one event makes has the same type as the whole.
 
 mod joins;
+mod visitors;
+
+pub use visitors::{Channel, Counts, HourKey, VisitorsKey};
 
 use std::collections::BTreeMap;
 
@@ -24,9 +28,6 @@ use crate::moments::vectors::{Chances, Products};
 use crate::moments::{Joins, Moments, Orders, Tally, Visitors, Weighted};
 use crate::time::Day;
 
-/// Days of traffic that are averaged.
-const TRAFFIC_DAYS: i32 = 28;
-
 /// A row of the report: a variant, or the experiment's holdout (served control outside the allocation).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Row {
@@ -34,17 +35,6 @@ pub struct Row {
     pub arm: Arm,
     /// Whether the visitor was held out.
     pub holdout: bool,
-}
-
-/// Where a visitor was assigned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct VisitorsKey {
-    /// The epoch of the assignment.
-    pub epoch: EpochNumber,
-    /// The day of the assignment.
-    pub day: Day,
-    /// The variant or holdout.
-    pub row: Row,
 }
 
 /// An epoch cell. Those of a metric lie together, in the order of epochs: most questions are about one metric.
@@ -131,8 +121,10 @@ pub struct DelayKey {
 /// The cells of one experiment, or a change of them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Cells {
-    /// Assignments by epoch and day.
+    /// Visitors by epoch and day.
     pub visitors: BTreeMap<VisitorsKey, Visitors>,
+    /// Assigned and exposed visitors by the hour of the day, and by who told.
+    pub hours: BTreeMap<HourKey, Tally>,
     /// Plain moments by epoch.
     pub plain: BTreeMap<PlainKey, Moments>,
     /// Of each sum, what visitors with any spent, by epoch.
@@ -172,6 +164,7 @@ impl Cells {
     pub const fn none() -> Self {
         Self {
             visitors: BTreeMap::new(),
+            hours: BTreeMap::new(),
             plain: BTreeMap::new(),
             orders: BTreeMap::new(),
             contexts: BTreeMap::new(),
@@ -188,6 +181,7 @@ impl Cells {
     /// Adds a change; cells that become zero vanish, so that equal sums are equal maps.
     pub fn merge(&mut self, change: &Self) {
         merge_map!(self.visitors, &change.visitors);
+        merge_map!(self.hours, &change.hours);
         merge_map!(self.plain, &change.plain);
         merge_map!(self.orders, &change.orders);
         merge_map!(self.contexts, &change.contexts);
@@ -203,6 +197,7 @@ impl Cells {
     /// Whether nothing is in it.
     pub fn is_empty(&self) -> bool {
         self.visitors.is_empty()
+            && self.hours.is_empty()
             && self.plain.is_empty()
             && self.orders.is_empty()
             && self.contexts.is_empty()
@@ -213,53 +208,6 @@ impl Cells {
             && self.delays.is_empty()
             && self.joins.is_empty()
             && self.information == 0
-    }
-
-    /// Visitors per epoch and row, over all days up to and including `until`.
-    pub fn assigned(&self, until: Option<Day>) -> BTreeMap<(EpochNumber, Row), i64> {
-        let mut counts = BTreeMap::new();
-        for (key, visitors) in self
-            .visitors
-            .iter()
-            .filter(|(key, _)| until.is_none_or(|day| key.day <= day))
-        {
-            *counts.entry((key.epoch, key.row)).or_insert(0) += visitors.assigned;
-        }
-        counts
-    }
-
-    /// The first day with a visitor.
-    pub fn first_day(&self) -> Option<Day> {
-        let present = self.visitors.iter();
-        let days = present.filter(|(_, visitors)| visitors.assigned > 0);
-        days.map(|(key, _)| key.day).min()
-    }
-
-    /// Visitors per day of the assignments that `include` accepts, over the last 28 whole days up to the last
-    /// with any. Days before `over` have ended; without it, the last with visitors may not have. The first day, and
-    /// such a last one, count only where there is no other, because they began or ended at some hour.
-    pub fn per_day(
-        &self,
-        over: Option<Day>,
-        include: impl Fn(&VisitorsKey) -> bool,
-    ) -> Option<f64> {
-        let present = || {
-            let cells = self.visitors.iter();
-            cells.filter(|(key, visitors)| {
-                let is_over = over.is_none_or(|over| key.day < over);
-                is_over && visitors.assigned > 0 && include(key)
-            })
-        };
-        let first = present().map(|(key, _)| key.day).min()?;
-        let last = present().map(|(key, _)| key.day).max()?;
-        let average = |from: i32, to: i32| {
-            let from = from.max(to - TRAFFIC_DAYS + 1);
-            let counted = present().filter(|(key, _)| (from..=to).contains(&key.day.0));
-            let visitors: i64 = counted.map(|(_, visitors)| visitors.assigned).sum();
-            (visitors > 0).then(|| visitors as f64 / f64::from(to - from + 1))
-        };
-        let until = if over.is_none() { last.0 - 1 } else { last.0 };
-        average(first.0 + 1, until).or_else(|| average(first.0, last.0))
     }
 
     /// Plain moments of a metric per row, summed over the epochs that `include` accepts.

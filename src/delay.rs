@@ -108,7 +108,7 @@ fn followed_by_epoch(
     let mut days: BTreeMap<EpochNumber, BTreeMap<i64, f64>> = BTreeMap::new();
     for (key, visitors) in &cells.visitors {
         let of_epoch = days.entry(key.epoch).or_default();
-        *of_epoch.entry(i64::from(key.day.0)).or_insert(0.0) += visitors.assigned.max(0) as f64;
+        *of_epoch.entry(i64::from(key.day.0)).or_insert(0.0) += visitors.n.max(0) as f64;
     }
     let mut by_epoch = BTreeMap::new();
     let mut closed = now;

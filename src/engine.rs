@@ -31,7 +31,7 @@ use crate::log::FrameError;
 use crate::store::{Store, StoreError};
 use crate::time::{Timestamp, Zone};
 use crate::visitor::join::Held;
-use crate::visitor::{Assignment, Record, VisitorKey};
+use crate::visitor::{Assignment, Exposure, Record, VisitorKey};
 use command::{Command, CommandError, Done};
 use ledger::{Books, Ledger, State};
 use notice::Notice;
@@ -105,6 +105,8 @@ pub struct Sticky {
     pub assignments: Vec<Assignment>,
     /// The id by which the person is drawn, if there are several.
     name: Option<VisitorId>,
+    /// What the visitor has seen.
+    pub exposures: Vec<Exposure>,
 }
 
 impl Sticky {
@@ -116,6 +118,7 @@ impl Sticky {
         Self {
             assignments: record.assignments.iter().map(light).collect(),
             name: record.identity.as_ref().map(|of| of.name.clone()),
+            exposures: record.exposures.clone(),
         }
     }
 

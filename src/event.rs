@@ -3,6 +3,8 @@
 //! An event is written once it has an effect: retries and duplicates are answered but not logged again. The binary
 //! encoding is postcard under the version byte of the frame (`log`), so a variant is only ever added at the end.
 
+pub mod exposure;
+
 use serde::{Deserialize, Serialize};
 
 use crate::allocation::{Allocation, Arm, Propensity};
@@ -149,6 +151,8 @@ pub struct Tracked {
     pub at: Timestamp,
     /// Its properties: a JSON object as text, or empty.
     pub properties: String,
+    /// By which way it came in.
+    pub source: crate::source::Source,
 }
 
 /// Two ids of one person.
@@ -189,6 +193,7 @@ mod tests {
             name: EventName::parse("Order Completed").unwrap(),
             at: Timestamp::parse("2026-11-22T00:00:00Z").unwrap(),
             properties: r#"{"revenue":1}"#.into(),
+            source: crate::source::Source::Segment,
         });
         let bytes = postcard::to_stdvec(&event).unwrap();
         assert_eq!(postcard::from_bytes::<Event>(&bytes).unwrap(), event);

@@ -5,6 +5,7 @@
 
 mod alias;
 pub mod control;
+mod exposed;
 mod import;
 mod known;
 mod seen;
@@ -151,7 +152,8 @@ impl<'a, V: View> Edit<'a, V> {
         let traces = traces(&self.record, self.view.zone());
         retrace(&mut cells, &self.traces, &traces);
         for (_, change) in &mut cells {
-            change.information = 1;
+            // What only tells who saw what is nothing to learn from.
+            change.information = u64::from(!change.plain.is_empty());
         }
         let forgotten = self.record.settle(catalog, self.view.zone(), now);
         Delta {
@@ -278,16 +280,19 @@ fn track<V: View>(view: &V, tracked: &Tracked, now: Timestamp) -> Result<Delta, 
     }
     let is_read =
         view.catalog().signal(tracked.name.as_str()).is_some() || tracked.name.as_str() == REFUND;
+    let exposures = exposed::news(view, tracked, &record);
     if !is_read {
-        return Ok(seen::unread(view, (key, record), &event, now));
+        let unread = (&event, exposures);
+        return Ok(seen::unread(view, (key, record), unread, now));
     }
-    let reach = if record.returns_if_seen(event.at) {
+    let reach = if exposures.is_some() || record.returns_if_seen(event.at) {
         Reach::Everything
     } else {
         Reach::of_event(event.name)
     };
     let mut edit = Edit::begin(view, key, record, reach);
     edit.record.see(event.at);
+    edit.expose(exposures);
     let position = edit
         .record
         .events

@@ -16,6 +16,7 @@ mod evaluate;
 mod events;
 mod experiments;
 mod explain;
+mod exposure;
 mod import;
 mod incoming;
 mod ofrep;

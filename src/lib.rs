@@ -38,6 +38,7 @@
 
 // Vocabulary: pure, depends on nothing but itself.
 pub mod id;
+pub mod source;
 pub mod time;
 
 pub mod age;

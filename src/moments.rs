@@ -150,12 +150,17 @@ group! {
 }
 
 group! {
-    /// How many visitors were assigned, and how many of them are known to have seen their variant.
+    /// How many visitors were analysed, how many were assigned, and how many of these are known to have seen what. Each on a
+    /// day of its own: that of the assignment, or of the first exposure.
     Visitors {
+        /// Analysed visitors: the assigned ones, or the exposed ones of an experiment that analyses those.
+        n: i64,
         /// Assigned visitors.
         assigned: i64,
-        /// Exposed visitors.
+        /// Those who saw their variant.
         exposed: i64,
+        /// Those who saw another one.
+        unlike: i64,
     }
 }
 

@@ -47,6 +47,7 @@ mod capping;
 mod crossovers;
 mod delay;
 mod design;
+mod exposure;
 mod figure;
 mod freshness;
 mod headline;
@@ -68,6 +69,7 @@ mod weighted;
 pub use breakdown::dimensions;
 pub(crate) use breakdown::{dimension_position, dimension_value};
 pub use delay::{DelayReport, VariantDelay};
+pub use exposure::{HourSrm, LostExposures, SourceSrm};
 pub use freshness::{Arriving, Freshness};
 pub use headline::{Evidence, Headline, Shown, View};
 pub use looks::Looks;
@@ -136,16 +138,17 @@ impl<'a> Question<'a> {
 /// Computes a report.
 pub fn report(question: &Question<'_>) -> Report {
     let entry = question.entry;
-    let assigned = question.cells.assigned(question.until);
-    let design = Design::new(entry, question.as_of, &assigned)
+    let analysed = question.cells.analysed(question.until);
+    let design = Design::new(entry, question.as_of, &analysed)
         .with_delays(question.cells, delay::end(question));
     let totals = Totals::asked(question);
-    let traffic = Traffic::new(question, &design, &assigned);
+    let exposure = exposure::Exposure::new(question, &design);
+    let traffic = Traffic::new(question, &design, &exposure);
     let mut metrics = compared(question, &design, &totals);
     let planned = planned_view(entry);
     let looks = shown(question, &design, &mut metrics, planned);
-    let unequal = crossovers::are_unequal(question, &design, &assigned);
-    let health = health(question, &traffic, unequal);
+    let unequal = crossovers::are_unequal(question, &design, &exposure.assigned);
+    let health = health(question, &traffic, (exposure, unequal));
     let champion = bayes::champion(&design, &totals);
     let verdict = verdict::verdict(&verdict::Facts {
         question,
@@ -193,11 +196,18 @@ fn compared(question: &Question<'_>, design: &Design<'_>, totals: &Totals) -> Ve
     metrics
 }
 
-fn health(question: &Question<'_>, traffic: &Traffic, joined_unequally: bool) -> Health {
+fn health(
+    question: &Question<'_>,
+    traffic: &Traffic,
+    (exposure, joined_unequally): (exposure::Exposure, bool),
+) -> Health {
     Health {
         srm: traffic.srm,
         crossovers: traffic.variants.iter().map(|of| of.crossovers).sum(),
         joined_unequally,
+        exposed_srm: exposure.srm,
+        lost_exposures: exposure.lost,
+        srm_by_source: exposure.by_source,
         freshness: freshness::freshness(question),
         drift: drift(question),
     }

@@ -243,14 +243,24 @@ impl Zone {
 
     /// The calendar day of an instant.
     pub fn day(&self, at: Timestamp) -> Day {
-        let offset_ms = if self.utc {
-            0
-        } else {
-            jiff::Timestamp::from_millisecond(at.0).map_or(0, |instant| {
-                i64::from(self.zone.to_offset(instant).seconds()) * 1_000
-            })
-        };
-        Day(i32::try_from((at.0 + offset_ms).div_euclid(DAY_MS)).unwrap_or(i32::MAX))
+        Day(i32::try_from(self.local(at).div_euclid(DAY_MS)).unwrap_or(i32::MAX))
+    }
+
+    /// The hour of the day of an instant, from 0 to 23.
+    pub fn hour(&self, at: Timestamp) -> u8 {
+        let hour = self.local(at).rem_euclid(DAY_MS) / (DAY_MS / 24);
+        u8::try_from(hour).unwrap_or(0)
+    }
+
+    /// Milliseconds as the clocks of the zone show them.
+    fn local(&self, at: Timestamp) -> i64 {
+        if self.utc {
+            return at.0;
+        }
+        let offset = jiff::Timestamp::from_millisecond(at.0).map_or(0, |instant| {
+            i64::from(self.zone.to_offset(instant).seconds())
+        });
+        at.0 + offset * 1_000
     }
 }
 
@@ -306,10 +316,9 @@ mod tests {
     fn days_follow_the_zone() {
         let at = Timestamp::parse("2026-11-22T23:30:00Z").unwrap();
         assert_eq!(Zone::utc().day(at).to_string(), "2026-11-22");
-        assert_eq!(
-            Zone::parse("Europe/Berlin").unwrap().day(at).to_string(),
-            "2026-11-23"
-        );
+        let berlin = Zone::parse("Europe/Berlin").unwrap();
+        assert_eq!(berlin.day(at).to_string(), "2026-11-23");
+        assert_eq!((Zone::utc().hour(at), berlin.hour(at)), (23, 0));
         assert!(matches!(
             Zone::parse("Mars/Olympus"),
             Err(TimeError::BadZone)

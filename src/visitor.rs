@@ -5,7 +5,11 @@
 
 pub mod attribution;
 pub mod contribution;
+mod exposures;
 pub mod join;
+mod presence;
+
+pub use exposures::{Exposure, first_exposure};
 
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed, xxh3_128_with_seed};
@@ -67,6 +71,8 @@ pub struct Record {
     pub first_seen: Option<Timestamp>,
     /// The ids of a person who has several.
     pub identity: Option<Box<Identity>>,
+    /// What was seen of variants, in order.
+    pub exposures: Vec<Exposure>,
 }
 
 /// A unit's place in an experiment, or a visitor's in or outside the global holdout.
@@ -204,6 +210,7 @@ impl Record {
             .min();
         Span {
             assignment,
+            start: self.analysed_from(assignment, entry),
             next: next.filter(|_| assignment.session.is_some()),
             frozen: &entry.lifecycle.frozen,
             caps: entry

@@ -57,11 +57,12 @@ impl Experiment {
         build(spec, previous, edit).map_err(|mistake| vec![mistake])
     }
 
-    /// Whether the metrics, dimensions or planned looks differ: what an experiment that has data may not change.
+    /// Whether the metrics, dimensions, planned looks, or who is analysed differ: what an experiment that has data may not change.
     pub fn metrics_changed(&self, other: &Self) -> bool {
         self.metrics != other.metrics
             || self.dimensions != other.dimensions
             || self.spec.looks != other.spec.looks
+            || self.spec.exposure != other.spec.exposure
     }
 
     /// The metric that decides; a flag with a single variant may have none.

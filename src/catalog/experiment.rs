@@ -272,6 +272,25 @@ impl Experiment {
             .map(|(arm, _)| arm)
     }
 
+    /// The first revision of the variant with this key, live or not: what stands for all revisions of it.
+    pub fn keyed(&self, key: &str) -> Option<Arm> {
+        let mut all = (0..).map(Arm).zip(&self.variants);
+        all.find(|(_, variant)| variant.key.as_str() == key)
+            .map(|(arm, _)| arm)
+    }
+
+    /// The same by the flag value, as JSON text.
+    pub fn valued(&self, value: &str) -> Option<Arm> {
+        let mut all = self.variants.iter();
+        let variant = all.find(|variant| variant.value.as_deref() == Some(value))?;
+        self.keyed(variant.key.as_str())
+    }
+
+    /// The first revision of a variant.
+    pub fn first_revision(&self, arm: Arm) -> Option<Arm> {
+        self.keyed(self.variant(arm)?.key.as_str())
+    }
+
     /// The configured split over the live variants.
     pub fn starting_allocation(&self) -> Allocation {
         Allocation::normalised(self.live().map(|(arm, variant)| (arm, variant.weight)))

@@ -148,6 +148,8 @@ pub struct DimensionSpec {
 pub enum Exposure {
     /// Everybody who was assigned.
     Assigned,
+    /// Those who saw their variant, from then on.
+    Exposed,
 }
 
 /// A variant.

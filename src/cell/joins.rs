@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Cells, Row};
+use super::{Cells, Counts, Row};
 use crate::epoch::EpochNumber;
 use crate::moments::Joins;
 use crate::time::Day;
@@ -21,7 +21,7 @@ impl Cells {
 
     /// Assignments as they were drawn, by epoch and row: of whoever has several ids, one under each of them (statistics
     /// R9).
-    pub fn drawn(&self, until: Option<Day>) -> BTreeMap<(EpochNumber, Row), i64> {
+    pub fn drawn(&self, until: Option<Day>) -> Counts {
         let mut counts = self.assigned(until);
         for (place, joins) in self.joins(until) {
             *counts.entry(place).or_insert(0) += joins.aside;

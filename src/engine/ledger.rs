@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::EngineError;
 use crate::catalog::{Catalog, Entry, Serial};
 use crate::cell::Cells;
+use crate::event::exposure::may_expose;
 use crate::event::{Event, Founded};
 use crate::fold::{Delta, Outcome, View, fold};
 use crate::log::{self, Frame};
@@ -197,6 +198,21 @@ fn encode<T: serde::Serialize>(value: &T) -> Result<Vec<u8>, EngineError> {
     postcard::to_stdvec(value).map_err(|error| EngineError::Encoding(error.to_string()))
 }
 
+/// Whether what decisions need of a visitor's record may have changed.
+fn concerns_decisions(event: &Event) -> bool {
+    match event {
+        Event::Tracked(tracked) => may_expose(tracked.name.as_str()),
+        Event::Founded(_)
+        | Event::Defined(_)
+        | Event::Transitioned(_)
+        | Event::Opened { .. }
+        | Event::Assigned(_)
+        | Event::Imported(_)
+        | Event::Aliased(_)
+        | Event::Tripped { .. } => true,
+    }
+}
+
 impl<'a> Work<'a> {
     fn new(ledger: &'a Ledger, state: State<'a>) -> Self {
         Self {
@@ -233,7 +249,7 @@ impl<'a> Work<'a> {
             }
             self.remembered
                 .extend(delta.forgotten.into_iter().map(|id| (visitor, id)));
-            if !matches!(event, Event::Tracked(_)) {
+            if concerns_decisions(event) {
                 self.moved.insert(visitor);
             }
             self.records.insert(visitor, Held::Record(record));
@@ -365,6 +381,7 @@ impl<'a> Work<'a> {
         for (serial, change) in &self.cells {
             let old = self.state.books.get(serial).unwrap_or(&none);
             write_map!(*serial, visitors, CellKey::Visitors, old, change);
+            write_map!(*serial, hours, CellKey::Hour, old, change);
             write_map!(*serial, plain, CellKey::Plain, old, change);
             write_map!(*serial, orders, CellKey::Orders, old, change);
             write_map!(*serial, contexts, CellKey::Context, old, change);

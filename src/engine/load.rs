@@ -35,6 +35,7 @@ pub fn load(store: &Store) -> Result<Option<(Ledger, Books)>, EngineError> {
         let cells = books.entry(serial).or_default();
         match cell {
             CellKey::Visitors(at) => drop(cells.visitors.insert(at, decode(&place, &value)?)),
+            CellKey::Hour(at) => drop(cells.hours.insert(at, decode(&place, &value)?)),
             CellKey::Plain(at) => drop(cells.plain.insert(at, decode(&place, &value)?)),
             CellKey::Orders(at) => drop(cells.orders.insert(at, decode(&place, &value)?)),
             CellKey::Context(at) => drop(cells.contexts.insert(at, decode(&place, &value)?)),

@@ -3,6 +3,7 @@
 mod alias;
 mod caps;
 mod delay;
+mod exposed;
 mod guardrail;
 mod history;
 mod order;
@@ -72,8 +73,13 @@ impl World {
     /// One experiment of two variants: conversion, revenue, orders, revenue per order, capped revenue, and revenue
     /// beside the visitor's history.
     fn new() -> Self {
+        Self::analysing("assigned")
+    }
+
+    /// The same, for everybody assigned or for the exposed.
+    fn analysing(exposure: &str) -> Self {
         let definition = json!({
-            "key": "shop", "status": "running",
+            "key": "shop", "status": "running", "exposure": exposure,
             "variants": [{ "key": "a" }, { "key": "b" }],
             "metrics": [
                 { "key": "purchase", "event": "Order Completed", "kind": "conversion", "role": "goal" },
@@ -188,6 +194,7 @@ pub(crate) fn tracked(
         name: EventName::parse(name).unwrap(),
         at: at(hours),
         properties,
+        source: crate::source::Source::Native,
     })
 }
 

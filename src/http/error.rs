@@ -162,7 +162,7 @@ impl Code {
             Self::IllegalTransition => "Not possible in the experiment's present status",
             Self::OwnedByFile => "The experiment is defined by a file",
             Self::MetricsWithData => {
-                "Metrics, dimensions and planned looks of an experiment with visitors can not be changed yet"
+                "Metrics, dimensions, planned looks and exposure of an experiment with visitors can not be changed yet"
             }
             Self::VersionConflict => "The experiment has changed meanwhile",
             Self::ClockMovesForward => "The clock only moves forward",

@@ -11,6 +11,7 @@ use super::error::{Code, Problem};
 use super::incoming::{self, Counts, Received, Rejection};
 use super::{Server, hot_span, logged};
 use crate::event::Event;
+use crate::source::Source;
 use crate::telemetry;
 use crate::time::Timestamp;
 
@@ -50,7 +51,11 @@ async fn record(server: Data<Server>, body: Body) -> Result<HttpResponse, Proble
         ));
     }
     let now = server.engine.clock().now();
-    let received = Received { now, sent_at };
+    let received = Received {
+        source: Source::Native,
+        now,
+        sent_at,
+    };
     let (mut events, mut counts) = (Vec::with_capacity(items.len()), Counts::default());
     {
         let snapshot = server.engine.snapshot();

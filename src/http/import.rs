@@ -27,6 +27,7 @@ use crate::catalog::audience::Attributes;
 use crate::engine::{Engine, Refused};
 use crate::event::{Aliased, Event, Imported};
 use crate::id::{EventId, ExperimentKey, VariantKey, VisitorId};
+use crate::source::Source;
 
 /// Longest row, in bytes.
 const MAX_ROW: usize = 256 << 10;
@@ -256,6 +257,7 @@ impl<'a> Importing<'a> {
         let kind: Kind<'_> = body::json(row)?;
         let catalog = std::sync::Arc::clone(&self.engine.snapshot().catalog);
         let received = Received {
+            source: Source::Import,
             now: self.engine.clock().now(),
             sent_at: None,
         };

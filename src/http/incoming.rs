@@ -11,6 +11,7 @@ use crate::catalog::Catalog;
 use crate::event::Tracked;
 use crate::fold::{Outcome, amount};
 use crate::id::{EventId, EventName, VisitorId};
+use crate::source::Source;
 use crate::telemetry;
 use crate::time::{DAY_MS, TimeError, Timestamp, Window};
 use crate::visitor::join::MAX_IDS;
@@ -99,6 +100,8 @@ pub(super) fn too_many_aliases() -> Problem {
 /// When a request's events arrived, and when the client says it sent them.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Received {
+    /// By which way.
+    pub source: Source,
     /// The server's time.
     pub now: Timestamp,
     /// The client's time of sending.
@@ -179,6 +182,7 @@ pub(super) fn event(
         name: wire.event,
         at,
         properties,
+        source: received.source,
     })
 }
 

@@ -16,6 +16,7 @@ use xxhash_rust::xxh3::xxh3_128;
 use super::assignments::{agent, record, respond};
 use super::body::{self, Body};
 use super::decide::{self, Answers};
+use super::exposure::expose;
 use super::{Server, hot_span, logged};
 use crate::assign::decision::{Decision, Reason, Trace};
 use crate::assign::{Request, assign};
@@ -79,6 +80,7 @@ async fn evaluate_one(
     let wire = context.wire(visitor).only(key);
     let mut answers = decide::decide(server, &snapshot, wire, agent(request))?;
     drop(snapshot);
+    expose(server, &mut answers)?;
     record(server, std::slice::from_mut(&mut answers)).await?;
     if let Some((entry, decision)) = answers.list.first().and_then(|of| of.decided.as_ref()) {
         flag::write(&mut out, entry, decision, Some(&answers.visitor));

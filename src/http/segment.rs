@@ -23,6 +23,7 @@ use super::decide::durable;
 use super::error::{Code, Problem};
 use super::incoming::{self, Counts, Received, Rejection};
 use crate::event::Event;
+use crate::source::Source;
 use crate::telemetry;
 use item::{Call, Read};
 
@@ -94,8 +95,13 @@ async fn received(
             }
         };
         let snapshot = server.engine.snapshot();
+        let received = Received {
+            source: Source::Segment,
+            now,
+            sent_at,
+        };
         for (index, text) in items.into_iter().enumerate() {
-            let read = item::read(text, call, &snapshot.catalog, Received { now, sent_at });
+            let read = item::read(text, call, &snapshot.catalog, received);
             taken.take(index, read);
         }
     }

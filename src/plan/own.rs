@@ -17,7 +17,7 @@ impl Own<'_> {
     /// The visitors that were served each variant, held out or not.
     pub(super) fn visitors(&self) -> BTreeMap<Arm, i64> {
         let mut visitors = BTreeMap::new();
-        for ((_, row), assigned) in self.cells.assigned(None) {
+        for ((_, row), assigned) in self.cells.analysed(None) {
             *visitors.entry(row.arm).or_insert(0) += assigned;
         }
         visitors

@@ -5,21 +5,15 @@
 //! makes visitors recognisable, by letting them log in, say. Then the variants' visitors are no longer alike (statistics
 //! R16).
 
-use std::collections::BTreeMap;
-
 use super::Question;
 use super::design::Design;
-use crate::cell::Row;
-use crate::epoch::{Epoch, EpochNumber};
+use crate::cell::Counts;
+use crate::epoch::Epoch;
 use crate::stats::srm::{self, EpochCounts};
 
 /// Whether those who were assigned under several ids are unequally many among the visitors of the variants. Each epoch is
 /// compared within itself, since older visitors have had more time; epochs that tell visitors apart can not be.
-pub(super) fn are_unequal(
-    question: &Question<'_>,
-    design: &Design<'_>,
-    assigned: &BTreeMap<(EpochNumber, Row), i64>,
-) -> bool {
+pub(super) fn are_unequal(question: &Question<'_>, design: &Design<'_>, assigned: &Counts) -> bool {
     let joins = question.cells.joins(question.until);
     let count = |visitors: i64| u64::try_from(visitors).unwrap_or(0);
     let of_epoch = |epoch: &Epoch| {

@@ -3,9 +3,9 @@
 //! Spreadsheets run a cell that begins with `=`, `+`, `-` or `@` as a formula, so a text that does gets an apostrophe
 //! in front. Numbers are written in full and are left alone.
 
-use super::{ComparisonReport, MetricReport, Report, VariantMetric};
+use super::{ComparisonReport, MetricReport, Report, VariantMetric, VariantTraffic};
 
-const HEADER: [&str; 44] = [
+const HEADER: [&str; 46] = [
     "experiment",
     "as_of",
     "dimension",
@@ -50,6 +50,8 @@ const HEADER: [&str; 44] = [
     "harm_low",
     "status",
     "caveats",
+    "assigned",
+    "exposed",
 ];
 
 /// Renders a report; breakdowns follow the metrics, with their dimension and value.
@@ -57,11 +59,13 @@ pub fn render(report: &Report) -> String {
     let mut out = HEADER.join(",") + "\n";
     let about = [text(&report.experiment.key), report.as_of.to_string()];
     let mut write = |facet: [String; 2], metrics: &[MetricReport]| {
+        let is_whole = facet.iter().all(String::is_empty);
         let start: Vec<String> = about.iter().cloned().chain(facet).collect();
         for metric in metrics {
             for variant in &metric.variants {
                 let cells = start.iter().cloned().chain(line(metric, variant));
-                out += &cells.collect::<Vec<_>>().join(",");
+                let counts = counts(report, variant, is_whole);
+                out += &cells.chain(counts).collect::<Vec<_>>().join(",");
                 out.push('\n');
             }
         }
@@ -100,9 +104,22 @@ fn line(metric: &MetricReport, of: &VariantMetric) -> Vec<String> {
     ];
     match comparison {
         Some(comparison) => cells.extend(compared(comparison)),
-        None => cells.resize(HEADER.len() - 4, String::new()),
+        None => cells.resize(HEADER.len() - 6, String::new()),
     }
     cells
+}
+
+/// Assigned and exposed visitors of a variant; a breakdown does not keep them apart.
+fn counts(report: &Report, of: &VariantMetric, is_whole: bool) -> [String; 2] {
+    let same = |row: &&VariantTraffic| {
+        (&row.variant, row.revision, row.holdout) == (&of.variant, of.revision, of.holdout)
+    };
+    let row = report.variants.iter().find(same).filter(|_| is_whole);
+    let count = |count: Option<u64>| count.map_or_else(String::new, |count| count.to_string());
+    [
+        count(row.map(|row| row.visitors)),
+        count(row.and_then(|row| row.exposed)),
+    ]
 }
 
 fn compared(with: &ComparisonReport) -> [String; 27] {

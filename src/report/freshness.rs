@@ -75,7 +75,7 @@ pub(super) fn freshness(question: &Question<'_>) -> Freshness {
     let entry = question.entry;
     let (mut visitors, mut rewards) = (Stream::default(), Stream::default());
     for (key, count) in &question.cells.visitors {
-        visitors.add(key.day, count.assigned as f64);
+        visitors.add(key.day, count.n as f64);
     }
     if let Some(goal) = entry.experiment.goal_metric() {
         for (day, events) in rewarded(question.cells, goal) {

@@ -142,7 +142,7 @@ pub fn trips(entry: &Entry, cells: &Cells, at: Timestamp) -> Vec<Trip> {
     if !entry.is_running() || metrics.all(|metric| metric.guard.is_none()) {
         return Vec::new();
     }
-    let design = Design::new(entry, at, &cells.assigned(None)).with_delays(cells, at);
+    let design = Design::new(entry, at, &cells.analysed(None)).with_delays(cells, at);
     let totals = Totals::present(cells, &entry.epochs);
     let reader = Reader::new(&design, &totals);
     let metrics = (0..).map(MetricIndex).zip(&entry.experiment.metrics);

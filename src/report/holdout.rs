@@ -40,7 +40,7 @@ pub(super) fn report(
     design: &Design<'_>,
     totals: &Totals,
 ) -> Option<HoldoutReport> {
-    let assigned = question.cells.assigned(question.until);
+    let assigned = question.cells.analysed(question.until);
     let present = assigned.iter().filter(|(_, visitors)| **visitors > 0);
     let visited: BTreeSet<EpochNumber> = present.map(|((number, _), _)| *number).collect();
     let epochs = visited

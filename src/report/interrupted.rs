@@ -71,12 +71,12 @@ fn share(
         is_met && arms.contains(&key.row.arm) && question.until.is_none_or(|until| key.day <= until)
     });
     for (key, visitors) in counted {
-        all += visitors.assigned;
+        all += visitors.n;
         if days
             .iter()
             .any(|(first, last)| (*first..=*last).contains(&key.day))
         {
-            cut += visitors.assigned;
+            cut += visitors.n;
         }
     }
     (cut > 0 && all > 0).then(|| cut as f64 / all as f64)

@@ -22,6 +22,7 @@ use crate::stats::{Caveat, srm::Srm};
 use crate::time::Timestamp;
 
 use super::delay::DelayReport;
+use super::exposure::{LostExposures, SourceSrm};
 use super::freshness::Freshness;
 use super::headline::Shown;
 use super::looks::Looks;
@@ -119,7 +120,10 @@ pub struct VariantTraffic {
     pub visitors: u64,
     /// Those of them who were assigned another variant later.
     pub crossovers: u64,
-    /// Their share of all; absent without any.
+    /// Those of them who are known to have seen the variant; absent where no exposures are told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exposed: Option<u64>,
+    /// The assigned visitors' share of all; absent without any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub share: Option<f64>,
     /// The share that the logged propensities promise.
@@ -138,6 +142,15 @@ pub struct Health {
     /// it has to do with the variant then who is recognised, and the variants' visitors are no longer alike.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub joined_unequally: bool,
+    /// The same of the exposed visitors; absent where no exposures are told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exposed_srm: Option<Srm>,
+    /// Assigned visitors who are not known to have seen their variant; absent where no exposures are told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost_exposures: Option<LostExposures>,
+    /// Where a mismatch comes from: the assignments, and the exposures by who told. Empty as of an earlier day.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub srm_by_source: Vec<SourceSrm>,
     /// Whether data still arrive.
     pub freshness: Freshness,
     /// When the variants' conversion rates changed relative to each other; absent while there is no certainty of it.

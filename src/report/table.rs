@@ -77,6 +77,7 @@ fn header(report: &Report) -> String {
         p_value(srm.p_value)
     );
     out += &crossovers(report);
+    out += &exposures(report);
     out
 }
 
@@ -100,6 +101,25 @@ fn crossovers(report: &Report) -> String {
     out
 }
 
+/// How many saw what they were assigned.
+fn exposures(report: &Report) -> String {
+    let health = &report.health;
+    let Some((lost, srm)) = health.lost_exposures.zip(health.exposed_srm) else {
+        return String::new();
+    };
+    let fit = match srm.verdict {
+        srm::Verdict::Ok => "the others fit the split",
+        srm::Verdict::Mismatch => "MISMATCH, the others do not fit the split",
+        srm::Verdict::TooFew => "too few others to tell whether they fit the split",
+    };
+    format!(
+        "Exposures: {} visitors ({}) are not known to have seen their variant; {fit} (p {}).\n",
+        grouped(lost.visitors),
+        percent(lost.share, 1),
+        p_value(srm.p_value)
+    )
+}
+
 /// What follows, and why.
 fn verdict(report: &Report) -> String {
     let verdict = &report.verdict;
@@ -115,19 +135,24 @@ fn verdict(report: &Report) -> String {
 }
 
 fn traffic(report: &Report) -> String {
-    let mut table = Aligned::new(&["Variant", "Visitors", "Share", "Expected", "Gets now"]);
+    let is_told = report.health.lost_exposures.is_some();
+    let mut header = vec!["Variant", "Visitors", "Share", "Expected", "Gets now"];
+    header.extend(is_told.then_some("Exposed"));
+    let mut table = Aligned::new(&header);
     for of in &report.variants {
         let now = report
             .weights
             .get(&of.variant)
             .filter(|_| of.live && !of.holdout);
-        table.row(vec![
+        let mut cells = vec![
             row_name(&of.variant, of.revision, row_note(of)),
             grouped(of.visitors),
             percent(of.share, 1),
             percent(of.expected_share, 1),
             percent(now.copied(), 1),
-        ]);
+        ];
+        cells.extend(is_told.then(|| of.exposed.map_or_else(String::new, grouped)));
+        table.row(cells);
     }
     format!("\n{}", table.render())
 }

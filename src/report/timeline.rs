@@ -66,7 +66,7 @@ fn assigned(question: &Question<'_>) -> BTreeMap<Day, (i64, EpochNumber)> {
     let mut counts = BTreeMap::new();
     for (key, visitors) in &question.cells.visitors {
         let day = counts.entry(key.day).or_insert((0, key.epoch));
-        day.0 += visitors.assigned;
+        day.0 += visitors.n;
         day.1 = key.epoch.max(day.1);
     }
     counts

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::allocation::Propensity;
-use crate::catalog::Entry;
-use crate::cell::{Cells, Row};
+use crate::catalog::{Entry, spec};
+use crate::cell::{Cells, Counts};
 use crate::epoch::context::ContextCell;
 use crate::epoch::linear::MILLION;
 use crate::epoch::{Cause, Epoch, EpochNumber};
@@ -14,6 +14,7 @@ use crate::stats::srm::{self, EpochCounts, Srm};
 use crate::time::Timestamp;
 
 use super::design::{Design, Named};
+use super::exposure::{Exposure, analyses_exposed};
 use super::{Question, VariantTraffic};
 
 /// The visitors of an experiment.
@@ -24,21 +25,23 @@ pub(super) struct Traffic {
 }
 
 impl Traffic {
-    pub(super) fn new(
-        question: &Question<'_>,
-        design: &Design<'_>,
-        assigned: &BTreeMap<(EpochNumber, Row), i64>,
-    ) -> Self {
+    pub(super) fn new(question: &Question<'_>, design: &Design<'_>, exposure: &Exposure) -> Self {
+        let assigned = &exposure.assigned;
         let count = |visitors: &i64| u64::try_from(*visitors).unwrap_or(0);
         let total: u64 = assigned.values().map(count).sum();
         let sources = (question.entry, question.cells);
-        let present = question.until.is_none();
+        let detailed = question.until.is_none() && !analyses_exposed(question);
         let drawn = question.cells.drawn(question.until);
         let all_drawn: u64 = drawn.values().map(count).sum();
         let joins = question.cells.joins(question.until);
-        let epochs = epochs(sources, design, &drawn, present);
-        let individuals = individuals(sources, design, assigned, present);
-        let expected = expected(&epochs, &individuals);
+        let epochs = epochs(sources, design, &drawn, detailed);
+        let individuals = individuals(sources, design, assigned, detailed);
+        let told: u64 = epochs.iter().flat_map(|epoch| &epoch.counts).sum();
+        let expected = if detailed || told == all_drawn {
+            expected(&epochs, &individuals)
+        } else {
+            Vec::new()
+        };
         let variant = |(position, named): (usize, &Named)| {
             let of = assigned.iter().filter(|((_, row), _)| *row == named.row);
             let visitors: u64 = of.map(|(_, visitors)| count(visitors)).sum();
@@ -53,6 +56,7 @@ impl Traffic {
                 live: named.live,
                 visitors,
                 crossovers,
+                exposed: exposure.exposed(named),
                 share: share(visitors as f64, total),
                 expected_share: expected
                     .get(position)
@@ -67,12 +71,29 @@ impl Traffic {
     }
 }
 
-/// Whether the visitors per variant do not fit the propensities under which they were assigned.
+/// Whether some visitors fit the propensities under which they were assigned. Only those who are analysed are kept by context
+/// and feature; of others, those who were drawn so are left out.
+pub(super) fn fit(
+    question: &Question<'_>,
+    design: &Design<'_>,
+    (counts, analysed): (&Counts, bool),
+) -> Srm {
+    let sources = (question.entry, question.cells);
+    let detailed = question.until.is_none() && analysed;
+    let epochs = epochs(sources, design, counts, detailed);
+    srm::adaptive(&epochs, &individuals(sources, design, counts, detailed))
+}
+
+/// Whether the visitors per variant that are analysed do not fit the propensities under which they were assigned.
 pub fn is_mismatched(entry: &Entry, cells: &Cells, now: Timestamp) -> bool {
-    let assigned = cells.assigned(None);
+    let assigned = cells.analysed(None);
     let design = Design::new(entry, now, &assigned);
     let sources = (entry, cells);
-    let epochs = epochs(sources, &design, &cells.drawn(None), true);
+    let drawn = match entry.experiment.spec.exposure {
+        spec::Exposure::Assigned => cells.drawn(None),
+        spec::Exposure::Exposed => assigned.clone(),
+    };
+    let epochs = epochs(sources, &design, &drawn, true);
     let srm = srm::adaptive(&epochs, &individuals(sources, &design, &assigned, true));
     srm.verdict == srm::Verdict::Mismatch
 }
@@ -96,8 +117,8 @@ pub(super) fn weights(entry: &Entry, epoch: Option<&Epoch>) -> BTreeMap<String, 
 fn epochs(
     (entry, cells): (&Entry, &Cells),
     design: &Design<'_>,
-    drawn: &BTreeMap<(EpochNumber, Row), i64>,
-    present: bool,
+    drawn: &Counts,
+    detailed: bool,
 ) -> Vec<EpochCounts> {
     let epochs = &entry.epochs;
     let is_parted = |number| {
@@ -118,7 +139,7 @@ fn epochs(
             .copied()
     };
     let parts = cells.contexts.iter();
-    let parts = parts.filter(|(key, _)| present && drawn_for(key.epoch) == Some(key.metric.0));
+    let parts = parts.filter(|(key, _)| detailed && drawn_for(key.epoch) == Some(key.metric.0));
     let parts = parts.map(|(key, moments)| ((key.epoch, Some(key.context)), key.row, moments.n));
     let mut counts: BTreeMap<(EpochNumber, Option<ContextCell>), Vec<u64>> = BTreeMap::new();
     for (part, row, visitors) in whole.chain(parts) {
@@ -145,8 +166,8 @@ fn epochs(
 fn individuals(
     (entry, cells): (&Entry, &Cells),
     design: &Design<'_>,
-    assigned: &BTreeMap<(EpochNumber, Row), i64>,
-    present: bool,
+    assigned: &Counts,
+    detailed: bool,
 ) -> Vec<IndividualCounts> {
     let cells = cells.chances.iter();
     let of = |(number, chances): (&EpochNumber, &Chances)| {
@@ -167,7 +188,7 @@ fn individuals(
             counts,
         })
     };
-    cells.filter(|_| present).filter_map(of).collect()
+    cells.filter(|_| detailed).filter_map(of).collect()
 }
 
 /// What the propensity of each row is made of, in an epoch that drew visitors by their features.

@@ -217,8 +217,13 @@ impl<'a> Facts<'a> {
 
     /// Why nothing of it may be believed.
     fn distrust(&self) -> Option<Verdict> {
+        let is_exposed = super::exposure::analyses_exposed(self.question);
+        let exposed = self.health.exposed_srm.filter(|_| is_exposed);
         let (code, text) = if self.health.srm.verdict == srm::Verdict::Mismatch {
             (ReasonCode::SampleRatio, words::mismatch(self.variants))
+        } else if exposed.is_some_and(|srm| srm.verdict == srm::Verdict::Mismatch) {
+            let text = words::lost_exposures(self.variants);
+            (ReasonCode::SampleRatio, text)
         } else {
             let text = words::silence(&self.health.freshness)?;
             (ReasonCode::Stale, text)

@@ -30,6 +30,7 @@ use crate::fold::{Delta, View, fold};
 use crate::id::EventId;
 use crate::linear;
 use crate::report::is_mismatched;
+use crate::source::Source;
 use crate::time::{Timestamp, Zone};
 use crate::visitor::{Record, VisitorKey};
 
@@ -229,6 +230,7 @@ impl<'s> Trial<'s> {
             name: self.scenario.objective.event.clone(),
             at: due.at,
             properties: due.properties,
+            source: Source::Native,
         });
         self.state.take(&event, due.at, true);
     }

@@ -9,7 +9,8 @@ use crate::allocation::Arm;
 use crate::catalog::Serial;
 use crate::catalog::metric::MetricIndex;
 use crate::cell::{
-    ContextKey, DelayKey, Facet, PlainKey, Row, SketchKey, VisitorsKey, WeightedKey,
+    Channel, ContextKey, DelayKey, Facet, HourKey, PlainKey, Row, SketchKey, VisitorsKey,
+    WeightedKey,
 };
 use crate::epoch::context::ContextCell;
 use crate::epoch::{EpochNumber, Era};
@@ -34,8 +35,10 @@ pub const APPLIED: &[u8] = b"m\x01";
 /// Names the place of a stored cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CellKey {
-    /// Assignments of an epoch and day.
+    /// Visitors of an epoch and day.
     Visitors(VisitorsKey),
+    /// Visitors of an hour of the day.
+    Hour(HourKey),
     /// Moments of an epoch.
     Plain(PlainKey),
     /// The orders of an epoch.
@@ -95,6 +98,7 @@ pub fn cell(serial: Serial, key: CellKey) -> Vec<u8> {
         CellKey::Information => bytes.push(0),
         CellKey::Visitors(key) => push_visitors(&mut bytes, 1, key),
         CellKey::Joins(key) => push_visitors(&mut bytes, 12, key),
+        CellKey::Hour(key) => push_hour(&mut bytes, key),
         CellKey::Plain(key) => push_plain(&mut bytes, 2, key),
         CellKey::Orders(key) => push_plain(&mut bytes, 7, key),
         CellKey::Context(key) => {
@@ -147,6 +151,7 @@ pub fn parse_cell(bytes: &[u8]) -> Option<(Serial, CellKey)> {
         0 => CellKey::Information,
         1 => CellKey::Visitors(fields.visitors()?),
         12 => CellKey::Joins(fields.visitors()?),
+        11 => CellKey::Hour(fields.hour()?),
         2 => CellKey::Plain(fields.plain()?),
         7 => CellKey::Orders(fields.plain()?),
         8 => CellKey::Context(fields.context()?),
@@ -198,6 +203,15 @@ fn push_visitors(bytes: &mut Vec<u8>, kind: u8, key: VisitorsKey) {
     bytes.push(kind);
     bytes.extend(key.epoch.0.to_be_bytes());
     bytes.extend(day_bytes(key.day));
+    push_row(bytes, key.row);
+}
+
+fn push_hour(bytes: &mut Vec<u8>, key: HourKey) {
+    bytes.push(11);
+    let channel = Channel::ALL.iter().position(|of| *of == key.channel);
+    bytes.extend(channel.and_then(|at| u8::try_from(at).ok()));
+    bytes.push(key.hour);
+    bytes.extend(key.epoch.0.to_be_bytes());
     push_row(bytes, key.row);
 }
 
@@ -265,6 +279,15 @@ impl Fields<'_> {
         })
     }
 
+    fn hour(&mut self) -> Option<HourKey> {
+        Some(HourKey {
+            channel: *Channel::ALL.get(usize::from(self.u8()?))?,
+            hour: self.u8()?,
+            epoch: EpochNumber(self.u32()?),
+            row: self.row()?,
+        })
+    }
+
     fn weighted(&mut self, facet: Facet) -> Option<WeightedKey> {
         Some(WeightedKey {
             facet,
@@ -283,39 +306,52 @@ impl Fields<'_> {
 mod tests {
     use super::*;
 
+    const ROW: Row = Row {
+        arm: Arm(3),
+        holdout: true,
+    };
+    const EPOCH: EpochNumber = EpochNumber(9);
+    const METRIC: MetricIndex = MetricIndex(5);
+
+    fn weighted(facet: Facet) -> CellKey {
+        CellKey::Weighted(WeightedKey {
+            facet,
+            era: Era(2),
+            row: ROW,
+            metric: METRIC,
+        })
+    }
+
     #[test]
     fn cell_keys_read_back_and_have_one_length() {
-        let row = Row {
-            arm: Arm(3),
-            holdout: true,
-        };
-        let (metric, epoch, era) = (MetricIndex(5), EpochNumber(9), Era(2));
+        let (metric, epoch, row) = (METRIC, EPOCH, ROW);
         let plain = PlainKey { metric, epoch, row };
-        let day = Day(-3);
-        let visitors = VisitorsKey { epoch, day, row };
+        let hour = HourKey {
+            channel: Channel::ALL[4],
+            hour: 23,
+            epoch,
+            row,
+        };
+        let value = Facet::Dimension {
+            dimension: 1,
+            value: 255,
+        };
+        let visitors = VisitorsKey {
+            epoch,
+            day: Day(-3),
+            row,
+        };
         let keys = [
             CellKey::Information,
             CellKey::Visitors(visitors),
             CellKey::Joins(visitors),
+            CellKey::Hour(hour),
             CellKey::Plain(plain),
             CellKey::Orders(plain),
             CellKey::Features(plain),
             CellKey::Chances(epoch),
-            CellKey::Weighted(WeightedKey {
-                facet: Facet::Day(Day(20_000)),
-                era,
-                row,
-                metric,
-            }),
-            CellKey::Weighted(WeightedKey {
-                facet: Facet::Dimension {
-                    dimension: 1,
-                    value: 255,
-                },
-                era,
-                row,
-                metric,
-            }),
+            weighted(Facet::Day(Day(20_000))),
+            weighted(value),
             CellKey::Sketch(SketchKey { metric, bucket: -1 }),
             CellKey::Delay(DelayKey {
                 metric,

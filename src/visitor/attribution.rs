@@ -5,7 +5,8 @@
 //!
 //! # Rules
 //! - An event counts if assigned ≤ event time < assigned + window, for the unit's last assignment before it, and not
-//!   after the experiment was concluded.
+//!   after the experiment was concluded. Where only exposed visitors are analysed, the first exposure stands for the
+//!   assignment, and without one nothing counts.
 //! - `Order Refunded` with an `order_id` takes the order out of every metric that counted it: wholly when it names no
 //!   amount (or at least the order's), else by its amount, which leaves the order counted. It acts whenever it
 //!   arrives, on its own day (or the order's, if that is later), as long as the order is in the record's list.
@@ -26,8 +27,8 @@ use crate::event::REFUND;
 use crate::moments::Observation;
 use crate::time::{Day, Timestamp, Zone};
 
-/// The value of a metric over time: from each day on, the observation as of its end. Starts with the day of the
-/// assignment; a day on which the observation did not change is absent.
+/// The value of a metric over time: from each day on, the observation as of its end. Starts with the day from which on the
+/// visitor is analysed; a day on which the observation did not change is absent.
 pub type Path = Vec<(Day, Observation)>;
 
 /// What attribution needs to know of an assignment besides its record.
@@ -35,6 +36,8 @@ pub type Path = Vec<(Day, Observation)>;
 pub struct Span<'a> {
     /// The assignment.
     pub assignment: &'a Assignment,
+    /// From when on rewards count: the assignment or, where the exposed are analysed, the first exposure; `None` before it.
+    pub start: Option<Timestamp>,
     /// The unit's next assignment, from which on events belong to it.
     pub next: Option<Timestamp>,
     /// When the comparison was frozen by concluding the experiment.
@@ -57,15 +60,17 @@ pub enum Part {
 impl Span<'_> {
     /// Whether an event at this time counts for the assignment.
     fn covers(&self, at: Timestamp, metric: &Metric, part: Part) -> bool {
-        let start = self.assignment.at;
+        let assigned = self.assignment.at;
         match (part, &metric.covariate) {
-            (Part::Reward, _) => {
+            (Part::Reward, _) => self.start.is_some_and(|start| {
                 at >= start
                     && at < start.plus(metric.window)
                     && self.next.is_none_or(|next| at < next)
                     && !self.is_frozen(at)
+            }),
+            (Part::History, Some(covariate)) => {
+                at >= assigned.minus(covariate.window) && at < assigned
             }
-            (Part::History, Some(covariate)) => at >= start.minus(covariate.window) && at < start,
             (Part::History, None) => false,
         }
     }
@@ -97,12 +102,16 @@ impl Span<'_> {
     }
 }
 
-/// The path of a metric for an assignment. `metrics` is the experiment's list, by [`MetricIndex`].
+/// The path of a metric for an assignment; empty for a visitor who is not analysed. `metrics` is the experiment's list, by
+/// [`MetricIndex`].
 pub fn path(record: &Record, span: Span<'_>, metrics: &[Metric], index: MetricIndex) -> Path {
     let Some(metric) = metrics.get(usize::from(index.0)) else {
         return Path::new();
     };
-    let first = span.zone.day(span.assignment.at);
+    let Some(start) = span.start else {
+        return Path::new();
+    };
+    let first = span.zone.day(start);
     let MetricKind::Ratio {
         numerator,
         denominator,
@@ -144,7 +153,7 @@ fn history(record: &Record, span: Span<'_>, metric: &Metric, index: MetricIndex)
     metric.kind.value(total, span.cap(index))
 }
 
-/// Prepends the day of assignment, on which nothing had come yet, and drops days that change nothing.
+/// Prepends the first day, on which nothing had come yet, and drops days that change nothing.
 fn observe<V>(
     first: Day,
     (nothing, values): (V, Vec<(Day, V)>),

@@ -1,20 +1,21 @@
 //! What a visitor contributes to the cells: a pure function of the record, compared before and after a change.
 
 use super::attribution::{Path, Span, first_counted, path};
+use super::presence::Presence;
 use super::{Assignment, Record, signal};
 use crate::age::AgeBucket;
 use crate::catalog::metric::{Metric, MetricIndex, MetricKind};
 use crate::catalog::{Catalog, Serial};
 use crate::cell::{
     Cells, ContextKey, DelayKey, Facet, NEW, PlainKey, RETURNING, Row, SketchKey, VISITOR_TYPE,
-    VisitorsKey, WeightedKey,
+    WeightedKey,
 };
 use crate::epoch::context::ContextCell;
 use crate::epoch::linear::Drawn;
 use crate::epoch::{Epoch, EpochNumber, Era};
 use crate::event::REFUND;
 use crate::moments::vectors::{Chances, Products};
-use crate::moments::{Moments, Observation, Orders, Tally, Visitors, Weighted};
+use crate::moments::{Moments, Orders, Tally, Weighted};
 use crate::time::{Window, Zone};
 use crate::winsor::Percentile;
 
@@ -30,6 +31,8 @@ pub struct Booking {
     visitor_type: u8,
     metric: Option<MetricIndex>,
     path: Path,
+    /// Without a metric: where the visitor is counted.
+    presence: Option<Presence>,
     /// The context, if a bandit reads the metric by context.
     context: Option<ContextCell>,
     /// The features, if a linear bandit learns from the metric; without a metric the shares of the draw.
@@ -90,45 +93,31 @@ pub fn contribution(record: &Record, catalog: &Catalog, zone: &Zone, reach: Reac
         let Some(entry) = catalog.by_serial(assignment.experiment) else {
             continue;
         };
-        let epoch = entry.epochs.get(assignment.epoch);
-        let era = epoch.map_or(Era(0), |epoch| epoch.era);
-        let (arm, holdout) = (assignment.arm, assignment.holdout);
-        let is_returning = record.is_returning(assignment);
-        let visitor_type = if is_returning { RETURNING } else { NEW };
-        let booking = |metric, path, percentile| Booking {
-            serial: assignment.experiment,
-            epoch: assignment.epoch,
-            era,
-            row: Row { arm, holdout },
-            weight: assignment.weight,
-            dimensions: assignment.dimensions.clone(),
-            visitor_type,
-            metric,
-            path,
-            context: metric.and_then(|metric| context(epoch?, metric, &assignment.dimensions)),
-            drawn: drawn(epoch, metric, assignment),
-            percentile,
-            age: None,
-            orders: Orders::default(),
-            value: 0,
-        };
-        if reach == Reach::Everything {
-            let path = vec![(zone.day(assignment.at), Observation::default())];
-            bookings.push(booking(None, path, None));
-        }
         let span = record.span(assignment, entry, zone);
+        let epoch = entry.epochs.get(assignment.epoch);
+        if reach == Reach::Everything {
+            bookings.push(Booking {
+                presence: Some(Presence::of(record, assignment, entry, zone)),
+                drawn: drawn(epoch, None, span),
+                ..Booking::blank(record, assignment, epoch)
+            });
+        }
         let metrics = &entry.experiment.metrics;
         for (index, metric) in (0..).map(MetricIndex).zip(metrics) {
             if reach.includes(metric, metrics) {
                 let unfrozen = span.cap(index).is_none();
-                let percentile = metric.kind.percentile().filter(|_| unfrozen);
                 let path = path(record, span, metrics, index);
                 let value = learned(&metric.kind, &path, epoch, index);
                 bookings.push(Booking {
+                    metric: Some(index),
+                    context: epoch.and_then(|of| context(of, index, &assignment.dimensions)),
+                    drawn: drawn(epoch, Some(index), span),
+                    percentile: metric.kind.percentile().filter(|_| unfrozen),
                     age: age(record, span, (metric, index), &path),
                     orders: orders(&metric.kind, value),
                     value,
-                    ..booking(Some(index), path, percentile)
+                    path,
+                    ..Booking::blank(record, assignment, epoch)
                 });
             }
         }
@@ -136,7 +125,7 @@ pub fn contribution(record: &Record, catalog: &Catalog, zone: &Zone, reach: Reac
     bookings
 }
 
-/// How long after the assignment the visitor converted, if the metric is a conversion and has come to anything.
+/// How long after the start the visitor converted, if the metric is a conversion and has come to anything.
 fn age(
     record: &Record,
     span: Span<'_>,
@@ -149,7 +138,7 @@ fn age(
         return None;
     }
     let converted = first_counted(record, span, (metric, index))?;
-    let since = span.assignment.at.millis();
+    let since = span.start?.millis();
     Some(AgeBucket::of(Window::from_millis(
         converted.millis() - since,
     )))
@@ -181,14 +170,11 @@ fn orders(kind: &MetricKind, value: i64) -> Orders {
 }
 
 /// What a booking needs of how the visitor was drawn.
-fn drawn(
-    epoch: Option<&Epoch>,
-    metric: Option<MetricIndex>,
-    assignment: &Assignment,
-) -> Option<Box<Drawn>> {
+fn drawn(epoch: Option<&Epoch>, metric: Option<MetricIndex>, span: Span<'_>) -> Option<Box<Drawn>> {
     let linear = epoch?.linear.as_ref()?;
     let is_read = metric.is_none_or(|metric| linear.metric == metric.0);
-    assignment.drawn.clone().filter(|_| is_read)
+    let is_needed = is_read && span.start.is_some();
+    span.assignment.drawn.clone().filter(|_| is_needed)
 }
 
 /// The context of these dimension values, if the bandit of the epoch reads the metric by context.
@@ -220,28 +206,42 @@ pub fn change(before: &[Booking], after: &[Booking]) -> Vec<(Serial, Cells)> {
 }
 
 impl Booking {
+    /// What all bookings of an assignment have in common.
+    fn blank(record: &Record, assignment: &Assignment, epoch: Option<&Epoch>) -> Self {
+        let is_returning = record.is_returning(assignment);
+        Self {
+            serial: assignment.experiment,
+            epoch: assignment.epoch,
+            era: epoch.map_or(Era(0), |epoch| epoch.era),
+            row: Row {
+                arm: assignment.arm,
+                holdout: assignment.holdout,
+            },
+            weight: assignment.weight,
+            dimensions: assignment.dimensions.clone(),
+            visitor_type: if is_returning { RETURNING } else { NEW },
+            metric: None,
+            path: Path::new(),
+            presence: None,
+            context: None,
+            drawn: None,
+            percentile: None,
+            age: None,
+            orders: Orders::default(),
+            value: 0,
+        }
+    }
+
     /// Adds the booking to cells (`sign` 1) or takes it out (−1).
     fn add_to(&self, cells: &mut Cells, sign: i64) {
-        let Some((first, _)) = self.path.first() else {
-            return;
-        };
-        let Some(metric) = self.metric else {
-            let key = VisitorsKey {
-                epoch: self.epoch,
-                day: *first,
-                row: self.row,
-            };
-            *cells.visitors.entry(key).or_default() += Visitors {
-                assigned: sign,
-                exposed: 0,
-            };
+        if let Some(presence) = &self.presence {
+            presence.add_to(cells, sign);
             self.chances(cells, sign);
+        }
+        let Some((metric, (_, last))) = self.metric.zip(self.path.last()) else {
             return;
         };
-        let last = self
-            .path
-            .last()
-            .map_or(Observation::default(), |(_, observation)| *observation);
+        let last = *last;
         let signed = |weighted: Weighted| if sign < 0 { -weighted } else { weighted };
         let plain = Moments::of(last);
         self.learn(cells, metric, (plain, sign));

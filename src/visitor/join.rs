@@ -4,6 +4,7 @@
 //! - In each experiment (and session) the earliest assignment stands, with its variant, epoch, weight and features.
 //!   Whoever was assigned two variants is a crossover, and is counted so.
 //! - Events are united; one that both have, by its id or its order, counts once: the earlier one.
+//! - Exposures are united as well, and count from the assignment that stands.
 //! - What either had settled into totals stays as far as it can count for the assignment that stands: rewards within its
 //!   window, by day. History of a later assignment is dropped, since it may lie after the earlier one.
 
@@ -144,6 +145,12 @@ impl Record {
             sessions = (Some(assignment.experiment), before + 1);
             before < MAX_SESSIONS
         });
+        let own = std::mem::take(&mut self.exposures);
+        for exposure in own.into_iter().chain(other.exposures) {
+            if let Some(exposures) = self.exposures_with(exposure) {
+                self.exposures = exposures;
+            }
+        }
     }
 
     /// Adds an assignment, or settles which of two stands.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// Modules in the order of dependency: a module uses only what stands before it. Modules of one inner list never see
 /// each other.
 const ORDER: &[&[&str]] = &[
-    &["id"],
+    &["id", "source"],
     &["time"],
     &["age"],
     &["amount", "winsor"],
@@ -33,7 +33,15 @@ const ORDER: &[&[&str]] = &[
 ];
 
 /// Vocabulary that uses nothing of the crate at all.
-const ROOTS: &[&str] = &["id", "time", "amount", "winsor", "moments", "allocation"];
+const ROOTS: &[&str] = &[
+    "id",
+    "source",
+    "time",
+    "amount",
+    "winsor",
+    "moments",
+    "allocation",
+];
 
 /// First module of the shell.
 const SHELL: &str = "clock";

@@ -50,7 +50,7 @@ traffic = 0
 colour = "red"
 audience = "visitor.country = 1"
 sticky = "device"
-exposure = "exposed"
+exposure = "seen"
 [[variants]]
 key = "control"
 [[variants]]

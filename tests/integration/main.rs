@@ -25,6 +25,7 @@ mod delays;
 mod durability;
 mod evaluate;
 mod evaluate_experiment;
+mod exposures;
 mod guardrails;
 mod hillstrom;
 mod holdout;

@@ -42,8 +42,12 @@ fn brought(variants: [(f64, f64); 3]) -> Cells {
                 day: Day(20_513 + day),
                 row,
             };
-            let (assigned, exposed) = (24 * 60, 0);
-            parts.visitors.insert(key, Visitors { assigned, exposed });
+            let n = 24 * 60;
+            let visitors = Visitors {
+                n,
+                ..Visitors::default()
+            };
+            parts.visitors.insert(key, visitors);
         }
         counts.push((i64::from(DAYS) * 24 * 60, converted));
     }

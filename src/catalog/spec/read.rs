@@ -106,8 +106,11 @@ const STICKY: Choices<Unit> = Choices {
     later: &[],
 };
 const EXPOSURE: Choices<Exposure> = Choices {
-    now: &[("assigned", Exposure::Assigned)],
-    later: &["exposed"],
+    now: &[
+        ("assigned", Exposure::Assigned),
+        ("exposed", Exposure::Exposed),
+    ],
+    later: &[],
 };
 const KIND: Choices<KindName> = Choices {
     now: &[

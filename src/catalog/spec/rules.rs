@@ -5,9 +5,10 @@
 
 use super::Spec;
 use crate::catalog::audience::Audience;
+use crate::catalog::experiment::Unit;
 use crate::catalog::metric::Role;
 use crate::catalog::mistake::{Code, Mistake};
-use crate::catalog::spec::{MAX_DIMENSIONS, MAX_TEXT_CHARS, VISITOR_TYPE};
+use crate::catalog::spec::{Exposure, MAX_DIMENSIONS, MAX_TEXT_CHARS, VISITOR_TYPE};
 use crate::id::{ExperimentKey, LayerKey};
 
 mod allocation;
@@ -41,6 +42,7 @@ pub(in crate::catalog) fn check(spec: &Spec, form: &[Mistake]) -> Vec<Finding> {
     rules.identity();
     rules.schedule();
     rules.shares();
+    rules.exposure();
     rules.layer();
     rules.audience();
     rules.dimensions();
@@ -152,6 +154,14 @@ impl Rules<'_> {
         }
         if !(traffic > 0.0 && traffic <= 1.0) {
             self.invalid("traffic", format!("must be above 0 and at most 1, not {traffic}; use status = \"paused\" to take nobody in"));
+        }
+    }
+
+    fn exposure(&mut self) {
+        let is_session = self.spec.sticky == Unit::Session;
+        if is_session && self.spec.exposure == Exposure::Exposed {
+            let detail = "\"exposed\" needs sticky = \"visitor\": exposures name no session";
+            self.note("exposure", Code::Conflict, detail);
         }
     }
 

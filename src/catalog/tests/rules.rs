@@ -58,9 +58,16 @@ fn what_comes_later_is_known_and_refused() {
     for key in ["prior", "context"] {
         assert_one(&[(&format!("/{key}"), json!(1))], key, later);
     }
-    assert_one(&[("/exposure", json!("exposed"))], "exposure", later);
     let allocation = json!({"policy": "thompson", "metric": "purchase", "prior": 1});
     assert_one(&[("/allocation", allocation)], "allocation.prior", later);
+}
+
+#[test]
+fn sessions_have_no_exposures() {
+    let exposed = ("/exposure", json!("exposed"));
+    assert!(mistakes(std::slice::from_ref(&exposed)).is_empty());
+    let session = ("/sticky", json!("session"));
+    assert_one(&[exposed, session], "exposure", Code::Conflict);
 }
 
 #[test]

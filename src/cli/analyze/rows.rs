@@ -336,9 +336,11 @@ impl Counted {
                 day: Day(0),
                 row,
             };
+            let n = self.visitors(usize::from(arm.0));
             let visitors = Visitors {
-                assigned: self.visitors(usize::from(arm.0)),
-                exposed: 0,
+                n,
+                assigned: n,
+                ..Visitors::default()
             };
             cells.visitors.insert(key, visitors);
         }

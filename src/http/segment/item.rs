@@ -233,6 +233,7 @@ impl<'a> Wire<'a> {
             name,
             at: incoming::at(at, "timestamp", received)?,
             properties: properties.to_owned(),
+            source: received.source,
         })
     }
 }

@@ -67,7 +67,7 @@ fn running(days: &[(i32, [(i64, i64); 3])]) -> (Entry, Cells) {
 fn fill(cells: &mut Cells, (day, row): (Day, Row), (n, converted): (i64, i64)) {
     let (epoch, metric) = (EpochNumber(1), MetricIndex(0));
     let visitors = VisitorsKey { epoch, day, row };
-    cells.visitors.entry(visitors).or_default().assigned += n;
+    cells.visitors.entry(visitors).or_default().n += n;
     let weight = if row.arm == Arm(0) { 109_227 } else { 163_840 };
     for visitor in 0..n {
         let value = Observation {

@@ -172,8 +172,7 @@ fn ever_trips(seed: u64, rates: [f64; 3]) -> bool {
                 day: Day(0),
                 row,
             };
-            shop.cells.visitors.entry(key).or_default().assigned +=
-                i64::try_from(VISITORS).unwrap();
+            shop.cells.visitors.entry(key).or_default().n += i64::try_from(VISITORS).unwrap();
             for (metric, rate) in [(1, rate), (2, 0.3)] {
                 let with = Binomial::new(VISITORS, rate).unwrap().sample(&mut random);
                 let metric = MetricIndex(metric);

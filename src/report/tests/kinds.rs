@@ -81,7 +81,7 @@ fn buy(shop: &mut Shop, row: Row, n: i64, (buyers, spent): (i64, i64)) {
         day: Day(0),
         row,
     };
-    shop.cells.visitors.entry(key).or_default().assigned = n;
+    shop.cells.visitors.entry(key).or_default().n = n;
 }
 
 #[test]

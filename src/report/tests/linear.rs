@@ -70,7 +70,7 @@ fn visit(shop: &mut Shop, day: Day, random: &mut StdRng, blind: bool) {
     let observation = Observation { y, x: 0 };
     let cells = &mut shop.cells;
     let at = VisitorsKey { epoch, day, row };
-    cells.visitors.entry(at).or_default().assigned += 1;
+    cells.visitors.entry(at).or_default().n += 1;
     let at = PlainKey { metric, epoch, row };
     *cells.plain.entry(at).or_default() += Moments::of(observation);
     *cells.features.entry(at).or_default() += &Products::of(&drawn.features, y, 1);

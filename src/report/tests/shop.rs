@@ -135,7 +135,7 @@ impl Shop {
             day: Day(group.day),
             row,
         };
-        self.cells.visitors.entry(key).or_default().assigned += group.n;
+        self.cells.visitors.entry(key).or_default().n += group.n;
         let (with, value) = group.with;
         let without = Observation::default();
         for metric in (0..)

@@ -43,8 +43,9 @@ pub(super) fn until_decided(
 }
 
 fn visitors(facts: &Facts<'_>) -> f64 {
-    let counts = facts.variants.iter().map(|of| of.visitors);
-    counts.sum::<u64>() as f64
+    let question = facts.question;
+    let counts = question.cells.analysed(question.until);
+    counts.values().sum::<i64>() as f64
 }
 
 /// Days of traffic like that of late which all visitors so far amount to.

@@ -332,6 +332,18 @@ pub(super) fn mismatch(variants: &[VariantTraffic]) -> String {
     )
 }
 
+/// What is wrong with the exposures.
+pub(super) fn lost_exposures(variants: &[VariantTraffic]) -> String {
+    let rate = |of: &VariantTraffic| of.exposed.unwrap_or(0) as f64 / of.visitors.max(1) as f64;
+    let rates = variants.iter().map(|of| (of, rate(of)));
+    let least = rates.min_by(|a, b| a.1.total_cmp(&b.1));
+    let (variant, share) = least.map_or(("", 0.0), |(of, rate)| (&of.variant, rate));
+    let share = percent(Some(share), 1);
+    format!(
+        "the exposures per variant do not fit the split: some get lost. Of the visitors of {variant:?}, {share} are known to have seen it."
+    )
+}
+
 /// What stopped arriving.
 pub(super) fn silence(freshness: &Freshness) -> Option<String> {
     let since = |silent: Option<u32>| days(silent.unwrap_or(0));

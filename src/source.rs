@@ -1,0 +1,17 @@
+//! By which way an event came in.
+
+use serde::{Deserialize, Serialize};
+
+/// By which way an event came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// `POST /api/v1/events`.
+    Native,
+    /// The Segment tracking API.
+    Segment,
+    /// An evaluation by OFREP.
+    Ofrep,
+    /// An import of history.
+    Import,
+}
