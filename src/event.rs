@@ -178,8 +178,10 @@ impl Event {
     }
 }
 
-/// Name of the event that takes an order back.
+/// Name of the event that takes an order back: wholly, or by the amount it names.
 pub const REFUND: &str = "Order Refunded";
+/// Name of the event that takes an order back wholly, whatever it names.
+pub const CANCELLATION: &str = "Order Cancelled";
 
 #[cfg(test)]
 mod tests {

@@ -16,14 +16,15 @@ use crate::allocation::Propensity;
 use crate::amount::Amount;
 use crate::catalog::{Catalog, Entry, Serial};
 use crate::cell::{Cells, OTHER};
-use crate::event::{Assigned, Event, Founded, REFUND, Tracked};
+use crate::event::{Assigned, Event, Founded, Tracked};
 use crate::id::SessionId;
 use crate::time::{Timestamp, Zone};
 use crate::visitor::attribution::AMOUNT;
 use crate::visitor::contribution::{Booking, Reach, change, contribution};
 use crate::visitor::join::{Trace, retrace, traces};
 use crate::visitor::{
-    Assignment, MAX_SESSIONS, MetricEvent, Record, VisitorKey, fingerprint, hour, signal,
+    Assignment, MAX_SESSIONS, MetricEvent, Record, VisitorKey, fingerprint, hour, refund_signals,
+    signal,
 };
 
 /// The state as fold reads it.
@@ -278,8 +279,8 @@ fn track<V: View>(view: &V, tracked: &Tracked, now: Timestamp) -> Result<Delta, 
     if known::is_known(view, key, &record, &event)? {
         return Ok(Delta::none(Outcome::Duplicate));
     }
-    let is_read =
-        view.catalog().signal(tracked.name.as_str()).is_some() || tracked.name.as_str() == REFUND;
+    let is_read = view.catalog().signal(tracked.name.as_str()).is_some()
+        || refund_signals().contains(&event.name);
     let exposures = exposed::news(view, tracked, &record);
     if !is_read {
         let unread = (&event, exposures);

@@ -19,7 +19,7 @@ use crate::catalog::metric::MetricIndex;
 use crate::catalog::{Catalog, Entry, Serial};
 use crate::epoch::EpochNumber;
 use crate::epoch::linear::Drawn;
-use crate::event::REFUND;
+use crate::event::{CANCELLATION, REFUND};
 use crate::id::VisitorId;
 use crate::time::{DAY_MS, Day, Timestamp, Window, Zone};
 use attribution::{AMOUNT, Part, Span, event_steps, is_counted};
@@ -56,6 +56,11 @@ pub fn fingerprint(seed: u64, text: &str) -> u64 {
 /// Hash of an event's or property's name, as records keep it.
 pub fn signal(name: &str) -> u64 {
     xxh3_64(name.as_bytes())
+}
+
+/// The names, as records keep them, of the events that take an order back.
+pub fn refund_signals() -> [u64; 2] {
+    [signal(REFUND), signal(CANCELLATION)]
 }
 
 /// Everything kept about a visitor.
@@ -143,11 +148,16 @@ impl MetricEvent {
             .map(|(_, micros)| *micros)
     }
 
+    /// The part of its order that a refund takes back; `None` is all of it.
+    pub fn refunded(&self) -> Option<i64> {
+        let is_partial = self.name == signal(REFUND);
+        self.amount(signal(AMOUNT)).filter(|_| is_partial)
+    }
+
     /// What stands for the order of an event in the memory for ids: an order counts once per event name. `None`
     /// without an order, and for refunds that name an amount, which may repeat for an order.
     pub fn order_id(&self) -> Option<u64> {
-        let is_partial = self.name == signal(REFUND) && self.amount(signal(AMOUNT)).is_some();
-        let order = self.order.filter(|_| !is_partial)?;
+        let order = self.order.filter(|_| self.refunded().is_none())?;
         Some(xxh3_64_with_seed(&order.to_le_bytes(), self.name))
     }
 }
@@ -250,14 +260,14 @@ impl Record {
 
     /// The event to leave the list first: the oldest, but a refund stays with its order, and waits for it while young.
     fn oldest(&self, old: impl Fn(&MetricEvent) -> bool) -> Option<usize> {
-        let refund = signal(REFUND);
+        let refunds = refund_signals();
         let is_listed = |order: Option<u64>| {
             self.events
                 .iter()
-                .any(|other| other.order == order && other.name != refund)
+                .any(|other| other.order == order && !refunds.contains(&other.name))
         };
         let may_leave = |event: &MetricEvent| {
-            let refunds = event.name == refund && event.order.is_some();
+            let refunds = refunds.contains(&event.name) && event.order.is_some();
             !refunds || old(event) && !is_listed(event.order)
         };
         let first = (!self.events.is_empty()).then_some(0);

@@ -1,6 +1,7 @@
 //! The fold against golden sums, against itself in any order, and at its edges.
 
 mod alias;
+mod cancelled;
 mod caps;
 mod delay;
 mod exposed;
@@ -17,7 +18,7 @@ use super::*;
 use crate::bandit::opened_by_change;
 use crate::catalog::metric::MetricIndex;
 use crate::catalog::{Source, read_json};
-use crate::event::{Defined, Imported};
+use crate::event::{Defined, Imported, REFUND};
 use crate::golden;
 use crate::id::{EventId, EventName, ExperimentKey, VisitorId};
 use crate::moments::Moments;

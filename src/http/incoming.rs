@@ -8,12 +8,13 @@ use serde_json::value::RawValue;
 use super::body;
 use super::error::{Code, Problem};
 use crate::catalog::Catalog;
-use crate::event::Tracked;
+use crate::event::{REFUND, Tracked};
 use crate::fold::{Outcome, amount};
 use crate::id::{EventId, EventName, VisitorId};
 use crate::source::Source;
 use crate::telemetry;
 use crate::time::{DAY_MS, TimeError, Timestamp, Window};
+use crate::visitor::attribution::AMOUNT;
 use crate::visitor::join::MAX_IDS;
 
 /// An event, borrowing from the body.
@@ -208,15 +209,16 @@ pub(super) fn check_properties(
             "must be an object",
         ));
     }
-    let read = catalog
-        .signal(event.as_str())
-        .filter(|read| !read.is_empty());
-    if read.is_none() && properties.len() < DEEP {
+    let read = catalog.signal(event.as_str()).into_iter().flatten();
+    // What a refund names decides how much of the order it takes back.
+    let refunded = (event.as_str() == REFUND).then_some(AMOUNT);
+    let mut read = read.map(String::as_str).chain(refunded).peekable();
+    if read.peek().is_none() && properties.len() < DEEP {
         return Ok(());
     }
     let values: serde_json::Value =
         body::json(properties.as_bytes()).map_err(|problem| within("properties", problem))?;
-    for property in read.into_iter().flatten() {
+    for property in read {
         if let Some(Err(error)) = amount(&values, property) {
             return Err(Problem::at(
                 Code::InvalidAmount,

@@ -8,7 +8,8 @@
 //!   after the experiment was concluded. Where only exposed visitors are analysed, the first exposure stands for the
 //!   assignment, and without one nothing counts.
 //! - `Order Refunded` with an `order_id` takes the order out of every metric that counted it: wholly when it names no
-//!   amount (or at least the order's), else by its amount, which leaves the order counted. It acts whenever it
+//!   amount (or at least the order's), else by its amount, which leaves the order counted. `Order Cancelled` takes it out
+//!   wholly, whatever it names. Either acts whenever it
 //!   arrives, on its own day (or the order's, if that is later), as long as the order is in the record's list.
 //! - What happens while an experiment is concluded counts nowhere, rewards and refunds alike.
 //! - Events that left the bounded list survive as totals per day, so the contribution does not change.
@@ -20,10 +21,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Assignment, MetricEvent, Record, signal};
+use super::{Assignment, MetricEvent, Record, refund_signals, signal};
 use crate::catalog::Frozen;
 use crate::catalog::metric::{Metric, MetricIndex, MetricKind};
-use crate::event::REFUND;
 use crate::moments::Observation;
 use crate::time::{Day, Timestamp, Zone};
 
@@ -240,19 +240,19 @@ pub fn event_steps(
         return Vec::new();
     };
     let mut steps = vec![(span.day(event.at, part), step)];
-    let refund_name = signal(REFUND);
-    let Some(order) = event.order.filter(|_| event.name != refund_name) else {
+    let names = refund_signals();
+    let Some(order) = event.order.filter(|_| !names.contains(&event.name)) else {
         return steps;
     };
     let refunds = record.events.iter().filter(|refund| {
-        refund.name == refund_name
-            && refund.order == Some(order)
+        refund.order == Some(order)
+            && names.contains(&refund.name)
             && span.takes_back(refund.at, part)
     });
     let mut left = step;
     let mut refunded = 0;
     for refund in refunds {
-        let amount = refund.amount(signal(AMOUNT)).map(i128::from);
+        let amount = refund.refunded().map(i128::from);
         refunded += amount.unwrap_or(i128::MAX / 4);
         let whole = event
             .amount(signal(AMOUNT))

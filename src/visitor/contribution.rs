@@ -2,7 +2,7 @@
 
 use super::attribution::{Path, Span, first_counted, path};
 use super::presence::Presence;
-use super::{Assignment, Record, signal};
+use super::{Assignment, Record, refund_signals, signal};
 use crate::age::AgeBucket;
 use crate::catalog::metric::{Metric, MetricIndex, MetricKind};
 use crate::catalog::{Catalog, Serial};
@@ -13,7 +13,6 @@ use crate::cell::{
 use crate::epoch::context::ContextCell;
 use crate::epoch::linear::Drawn;
 use crate::epoch::{Epoch, EpochNumber, Era};
-use crate::event::REFUND;
 use crate::moments::vectors::{Chances, Products};
 use crate::moments::{Moments, Orders, Tally, Weighted};
 use crate::time::{Window, Zone};
@@ -59,7 +58,7 @@ pub enum Reach {
 impl Reach {
     /// What an event's arrival can touch: a refund reaches every metric that counted the order.
     pub fn of_event(name: u64) -> Self {
-        if name == signal(REFUND) {
+        if refund_signals().contains(&name) {
             Self::Everything
         } else {
             Self::Event(name)
