@@ -9,6 +9,7 @@ pub mod files;
 pub mod ledger;
 pub mod load;
 pub mod notice;
+pub mod recent;
 pub mod replay;
 mod writer;
 
@@ -35,6 +36,7 @@ use crate::visitor::{Assignment, Exposure, Record, VisitorKey};
 use command::{Command, CommandError, Done};
 use ledger::{Books, Ledger, State};
 use notice::Notice;
+use recent::Recent;
 
 /// Why the engine could not do it.
 #[derive(Debug, thiserror::Error)]
@@ -138,6 +140,7 @@ pub struct Shared {
     sticky: Cache<VisitorKey, Arc<Sticky>>,
     failed: AtomicBool,
     notices: broadcast::Sender<Notice>,
+    recent: Recent,
 }
 
 /// What waits in the queue.
@@ -219,6 +222,7 @@ impl Engine {
             sticky: Cache::new(setup.sticky_visitors),
             failed: AtomicBool::new(false),
             notices: broadcast::Sender::new(notice::BACKLOG),
+            recent: Recent::default(),
         });
         let (queue, messages) = std::sync::mpsc::sync_channel(setup.queue);
         let writing = Arc::clone(&shared);
@@ -275,6 +279,11 @@ impl Engine {
     pub fn close_notices(&self) {
         // Nobody may listen.
         drop(self.shared.notices.send(Notice::Closing));
+    }
+
+    /// The last events that arrived.
+    pub fn recent(&self) -> &Recent {
+        &self.shared.recent
     }
 
     /// The present snapshot.
@@ -335,7 +344,10 @@ impl Engine {
     }
 
     /// The stored record of the person to whom a visitor's id belongs.
-    fn record_of(&self, visitor: VisitorKey) -> Result<Option<Record>, StoreError> {
+    ///
+    /// # Errors
+    /// As the store fails.
+    pub fn record_of(&self, visitor: VisitorKey) -> Result<Option<Record>, StoreError> {
         let mut key = visitor;
         while let Some(bytes) = self.shared.store.get(&crate::store::key::visitor(key))? {
             match ledger::decode_held(key, &bytes)? {

@@ -10,6 +10,7 @@ mod assignments;
 mod body;
 mod clock;
 mod cors;
+mod debugger;
 mod decide;
 pub mod error;
 mod evaluate;
@@ -54,7 +55,11 @@ pub fn routes(config: &mut ServiceConfig, server: &Server) {
         .app_data(web::Data::new(server.clone()))
         .app_data(web::PayloadConfig::new(body::MAX_BODY))
         .service(resource("/api/v1/assignments").route(web::post().to(assignments::one)))
-        .service(resource("/api/v1/events").route(web::post().to(events::track)))
+        .service(
+            resource("/api/v1/events")
+                .route(web::post().to(events::track))
+                .route(web::get().to(debugger::events)),
+        )
         .service(resource("/ofrep/v1/evaluate/flags").route(web::post().to(ofrep::bulk)))
         .service(resource("/ofrep/v1/evaluate/flags/{key}").route(web::post().to(ofrep::single)))
         .service(resource("/v1/{call}").route(web::post().to(segment::call)))

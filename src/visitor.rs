@@ -6,6 +6,7 @@
 pub mod attribution;
 pub mod contribution;
 mod exposures;
+pub mod fate;
 pub mod join;
 mod presence;
 

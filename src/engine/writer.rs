@@ -152,7 +152,9 @@ impl Writing<'_> {
             self.shared.store.commit(&step.writes)?;
             telemetry::commit(events.len(), &started);
         }
-        Ok(self.publish(step))
+        let outcomes = self.publish(step);
+        self.shared.recent.committed(events, &outcomes, received);
+        Ok(outcomes)
     }
 
     /// Shows everybody what was committed.

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::body::{self, Body, MAX_BATCH};
+use super::debugger::reject;
 use super::decide::durable;
 use super::error::{Code, Problem};
 use super::incoming::{self, Counts, Received, Rejection};
@@ -63,8 +64,13 @@ async fn record(server: Data<Server>, body: Body) -> Result<HttpResponse, Proble
             let fresh = || incoming::fresh_id(received.now);
             match incoming::event(item, &snapshot.catalog, received, fresh) {
                 Ok(event) => events.push(Event::Tracked(event)),
-                Err(problem) if single => return Err(problem),
-                Err(problem) => counts.rejected.push(Rejection::of(index, problem)),
+                Err(problem) => {
+                    reject(&server.engine, received.source, item, &problem);
+                    if single {
+                        return Err(problem);
+                    }
+                    counts.rejected.push(Rejection::of(index, problem));
+                }
             }
         }
     }

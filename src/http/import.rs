@@ -18,6 +18,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::Server;
 use super::body;
+use super::debugger::reject;
 use super::decide::{dimension_values, durable};
 use super::error::{Code, Problem};
 use super::incoming::{self, Counts, Received, Rejection};
@@ -234,7 +235,11 @@ impl<'a> Importing<'a> {
                 self.events.push(event);
                 self.places.push(self.index);
             }
-            Err(problem) => self.reject(Rejection::of(self.index, problem)),
+            Err(problem) => {
+                let text = String::from_utf8_lossy(row);
+                reject(self.engine, Source::Import, &text, &problem);
+                self.reject(Rejection::of(self.index, problem));
+            }
         }
         self.index += 1;
         if self.events.len() >= CHUNK {

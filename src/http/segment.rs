@@ -19,6 +19,7 @@ use serde_json::value::RawValue;
 
 use super::Server;
 use super::body::{self, Body, MAX_BATCH};
+use super::debugger::reject;
 use super::decide::durable;
 use super::error::{Code, Problem};
 use super::incoming::{self, Counts, Received, Rejection};
@@ -102,6 +103,9 @@ async fn received(
         };
         for (index, text) in items.into_iter().enumerate() {
             let read = item::read(text, call, &snapshot.catalog, received);
+            if let Err(problem) = &read {
+                reject(&server.engine, received.source, text, problem);
+            }
             taken.take(index, read);
         }
     }

@@ -246,7 +246,7 @@ fn routes_and_methods_that_do_not_exist_are_problems_too() {
     }
     for (method, path) in [
         ("GET", ASSIGNMENTS),
-        ("GET", EVENTS),
+        ("DELETE", EVENTS),
         ("GET", "/api/v1/import"),
         ("DELETE", "/api/v1/experiments"),
         ("PATCH", "/api/v1/experiments/hero"),

@@ -20,6 +20,7 @@ mod contextual;
 mod control;
 mod cors;
 mod covariate;
+mod debugger;
 mod definitions;
 mod delays;
 mod durability;

@@ -1,0 +1,207 @@
+//! `GET /api/v1/events`: the event debugger, the last events that arrived by any way, and what became of each.
+
+use actix_web::HttpResponse;
+use actix_web::http::header::CACHE_CONTROL;
+use actix_web::web::{Data, Query};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::Server;
+use super::error::{Code, Problem};
+use crate::engine::recent::{Arrival, Arrived, Rejected};
+use crate::engine::{Engine, Snapshot};
+use crate::event::Tracked;
+use crate::event::exposure::exposed;
+use crate::source::Source;
+use crate::visitor::fate::{Counted, Effect, counted};
+use crate::visitor::{Record, VisitorKey, fingerprint};
+
+/// How many events are shown unless asked otherwise.
+const LIMIT: usize = 50;
+/// Most events of one answer.
+const MAX_LIMIT: usize = 1_000;
+
+/// What is asked.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Asked {
+    visitor: Option<String>,
+    message_id: Option<String>,
+    limit: Option<usize>,
+}
+
+/// The last events, newest first.
+pub(super) async fn events(
+    server: Data<Server>,
+    query: Result<Query<Asked>, actix_web::Error>,
+) -> Result<HttpResponse, Problem> {
+    let asked = query.map_err(|error| Problem::new(Code::InvalidQuery, error.to_string()))?;
+    let limit = asked.limit.unwrap_or(LIMIT);
+    if !(1..=MAX_LIMIT).contains(&limit) {
+        let detail = format!("must be between 1 and {MAX_LIMIT}");
+        return Err(Problem::at(Code::InvalidQuery, "limit", detail));
+    }
+    let fits = |asked: &Option<String>, own: Option<&str>| {
+        asked.as_deref().is_none_or(|asked| own == Some(asked))
+    };
+    let arrivals = server.engine.recent().latest(limit, |arrival| {
+        fits(&asked.visitor, arrival.visitor()) && fits(&asked.message_id, arrival.id())
+    });
+    let snapshot = server.engine.snapshot();
+    let told = arrivals
+        .iter()
+        .map(|arrival| told(&server, &snapshot, arrival));
+    let events = told.collect::<Result<Vec<Value>, Problem>>()?;
+    let mut response = HttpResponse::Ok();
+    response.insert_header((CACHE_CONTROL, "no-store"));
+    Ok(response.json(json!({ "events": events })))
+}
+
+fn told(server: &Server, snapshot: &Snapshot, arrival: &Arrival) -> Result<Value, Problem> {
+    let event = match &arrival.what {
+        Arrived::Rejected(rejected) => return Ok(refused(arrival, rejected)),
+        Arrived::Kept(event) | Arrived::Duplicate(event) => event,
+    };
+    let fate = match &arrival.what {
+        Arrived::Kept(_) => {
+            let visitor = VisitorKey::of(snapshot.seed, &event.visitor);
+            let record = server.engine.record_of(visitor)?.unwrap_or_default();
+            fate(snapshot, &record, event)
+        }
+        Arrived::Duplicate(_) | Arrived::Rejected(_) => json!({ "kind": "duplicate" }),
+    };
+    let properties: Value = serde_json::from_str(&event.properties).unwrap_or_else(|_| json!({}));
+    Ok(json!({
+        "id": event.id,
+        "messageId": event.id,
+        "type": "track",
+        "source": event.source,
+        "event": event.name,
+        "visitor": event.visitor,
+        "timestamp": event.at,
+        "receivedAt": arrival.received,
+        "properties": properties,
+        "fate": fate,
+    }))
+}
+
+fn refused(arrival: &Arrival, rejected: &Rejected) -> Value {
+    json!({
+        "id": rejected.id,
+        "messageId": rejected.id,
+        "type": "track",
+        "source": rejected.source,
+        "event": rejected.event,
+        "visitor": rejected.visitor,
+        "receivedAt": arrival.received,
+        "fate": {
+            "kind": "rejected",
+            "code": rejected.code,
+            "path": rejected.path,
+            "detail": rejected.detail,
+        },
+    })
+}
+
+/// What an event that was kept counts for now: metrics, an exposure, or nothing but the visitor's profile. One that has left
+/// the visitor's list of recent events is settled: it counts, and for what is no longer kept apart.
+fn fate(snapshot: &Snapshot, record: &Record, event: &Tracked) -> Value {
+    let id = fingerprint(snapshot.seed, event.id.as_str());
+    let listed = counted(record, &snapshot.catalog, &snapshot.zone, id);
+    let is_read = snapshot.catalog.signal(event.name.as_str()).is_some();
+    let is_settled = listed.is_none() && is_read;
+    let metrics = listed.unwrap_or_default().into_iter();
+    let metrics: Vec<Value> = metrics.filter_map(|of| metric(snapshot, of)).collect();
+    let exposure = exposure(snapshot, record, event);
+    let kind = match (&exposure, metrics.is_empty()) {
+        (_, false) => "counted",
+        (Some(_), true) => "exposure",
+        (None, true) if is_settled => "settled",
+        (None, true) => "profile",
+    };
+    let mut fate = Map::from_iter([("kind".to_owned(), json!(kind))]);
+    if !metrics.is_empty() {
+        fate.insert("metrics".into(), json!(metrics));
+    }
+    fate.extend(exposure.map(|exposure| ("exposure".to_owned(), exposure)));
+    Value::Object(fate)
+}
+
+fn metric(snapshot: &Snapshot, of: Counted) -> Option<Value> {
+    let experiment = &snapshot.catalog.by_serial(of.experiment)?.experiment;
+    let effect = match of.effect {
+        Effect::Reward => "reward",
+        Effect::History => "history",
+        Effect::TakesBack => "takes_back",
+    };
+    Some(json!({
+        "experiment": experiment.key,
+        "variant": experiment.variant(of.arm)?.key,
+        "metric": experiment.metric(of.metric)?.key,
+        "effect": effect,
+    }))
+}
+
+/// The exposure that an event is, beside what the visitor was assigned.
+fn exposure(snapshot: &Snapshot, record: &Record, event: &Tracked) -> Option<Value> {
+    let exposed = exposed(event)?;
+    let entry = snapshot.catalog.get(&exposed.experiment)?;
+    let experiment = &entry.experiment;
+    let assignment = record.assignment(entry.serial, None);
+    let seen = exposed
+        .seen
+        .variant(experiment, assignment.map(|of| of.arm));
+    let own = assignment.and_then(|of| experiment.first_revision(of.arm));
+    let key = |arm| Some(&experiment.variant(arm)?.key);
+    Some(json!({
+        "experiment": experiment.key,
+        "variant": seen.and_then(key),
+        "assigned": own.and_then(key),
+        "matches": own.is_some() && seen == own,
+    }))
+}
+
+/// Keeps the rejection of a text for those who look for it.
+pub(super) fn reject(engine: &Engine, source: Source, text: &str, problem: &Problem) {
+    let arrival = Arrival {
+        received: engine.clock().now(),
+        what: Arrived::Rejected(rejected(source, text, problem)),
+    };
+    engine.recent().add([arrival]);
+}
+
+/// What was rejected, as far as it can be read.
+#[derive(Deserialize)]
+struct Readable {
+    #[serde(alias = "userId")]
+    visitor: Option<Value>,
+    #[serde(rename = "anonymousId")]
+    anonymous: Option<Value>,
+    #[serde(alias = "messageId")]
+    id: Option<Value>,
+    event: Option<Value>,
+}
+
+fn rejected(source: Source, text: &str, problem: &Problem) -> Rejected {
+    let readable: Option<Readable> = serde_json::from_str(text).ok();
+    let field = |of: fn(&Readable) -> Option<&Value>| {
+        let value = of(readable.as_ref()?)?;
+        let text = value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned);
+        Some(text.chars().take(256).collect())
+    };
+    let place = problem.errors.first();
+    Rejected {
+        source,
+        code: problem.code.name(),
+        path: place.map_or_else(String::new, |at| at.path.clone()),
+        detail: place.map_or_else(|| problem.detail.clone(), |at| at.detail.clone()),
+        visitor: field(|of| {
+            let named = of.visitor.as_ref().filter(|id| !id.is_null());
+            named.or(of.anonymous.as_ref())
+        }),
+        id: field(|of| of.id.as_ref()),
+        event: field(|of| of.event.as_ref()),
+    }
+}
