@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::harness::TestApp;
-use crate::model::{fixed, with};
+use crate::model::{fixed, thompson, with};
 
 fn exposed(key: &str) -> Value {
     with(fixed(key), "exposure", json!("exposed"))
@@ -197,4 +197,36 @@ fn who_is_analysed_does_not_change_once_there_are_visitors() {
     assign(&app, "hero", 1);
     let put = app.put("/api/v1/experiments/hero", &exposed("hero"));
     put.problem(409, "metrics_with_data");
+}
+
+#[test]
+fn a_bandit_learns_from_the_exposed_alone() {
+    let app = TestApp::start();
+    app.put_experiment(&with(thompson("hero"), "exposure", json!("exposed")));
+    let all = assign(&app, "hero", 600);
+    let buyers = all.iter().filter(|(_, variant)| variant == "treatment");
+    let seen: Vec<Value> = all
+        .iter()
+        .map(|(visitor, variant)| viewed(visitor, variant))
+        .collect();
+    let weight = |app: &TestApp| {
+        app.advance_clock("2026-01-03T00:00:00Z");
+        app.tell("hero", "reallocate", &json!({}));
+        let allocation = app.get("/api/v1/experiments/hero/allocation").expect(200);
+        allocation["weights"]["treatment"].as_f64().unwrap()
+    };
+    let orders: Vec<Value> = buyers.map(|(visitor, _)| bought(visitor)).collect();
+    app.track(&json!(seen));
+    app.track(&json!(orders));
+    assert!(weight(&app) > 0.9, "the treatment sells");
+
+    // The same without a single exposure: nobody has passed the burn-in.
+    let app = TestApp::start();
+    app.put_experiment(&with(thompson("hero"), "exposure", json!("exposed")));
+    assign(&app, "hero", 600);
+    app.track(&json!(orders));
+    assert!(
+        (weight(&app) - 0.5).abs() < 1e-9,
+        "nobody has seen anything"
+    );
 }
