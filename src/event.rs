@@ -165,6 +165,21 @@ pub struct Aliased {
 }
 
 impl Event {
+    /// Whether what decisions need of a visitor's record may have changed.
+    pub fn concerns_decisions(&self) -> bool {
+        match self {
+            Self::Tracked(tracked) => exposure::may_expose(tracked.name.as_str()),
+            Self::Founded(_)
+            | Self::Defined(_)
+            | Self::Transitioned(_)
+            | Self::Opened { .. }
+            | Self::Assigned(_)
+            | Self::Imported(_)
+            | Self::Aliased(_)
+            | Self::Tripped { .. } => true,
+        }
+    }
+
     /// What an experiment does by itself.
     pub fn by_itself(experiment: ExperimentKey, next: Next, at: Timestamp) -> Self {
         match next {

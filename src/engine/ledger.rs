@@ -10,7 +10,6 @@ use std::sync::Arc;
 use super::EngineError;
 use crate::catalog::{Catalog, Entry, Serial};
 use crate::cell::Cells;
-use crate::event::exposure::may_expose;
 use crate::event::{Event, Founded};
 use crate::fold::{Delta, Outcome, View, fold};
 use crate::log::{self, Frame};
@@ -198,21 +197,6 @@ fn encode<T: serde::Serialize>(value: &T) -> Result<Vec<u8>, EngineError> {
     postcard::to_stdvec(value).map_err(|error| EngineError::Encoding(error.to_string()))
 }
 
-/// Whether what decisions need of a visitor's record may have changed.
-fn concerns_decisions(event: &Event) -> bool {
-    match event {
-        Event::Tracked(tracked) => may_expose(tracked.name.as_str()),
-        Event::Founded(_)
-        | Event::Defined(_)
-        | Event::Transitioned(_)
-        | Event::Opened { .. }
-        | Event::Assigned(_)
-        | Event::Imported(_)
-        | Event::Aliased(_)
-        | Event::Tripped { .. } => true,
-    }
-}
-
 impl<'a> Work<'a> {
     fn new(ledger: &'a Ledger, state: State<'a>) -> Self {
         Self {
@@ -249,7 +233,7 @@ impl<'a> Work<'a> {
             }
             self.remembered
                 .extend(delta.forgotten.into_iter().map(|id| (visitor, id)));
-            if concerns_decisions(event) {
+            if event.concerns_decisions() {
                 self.moved.insert(visitor);
             }
             self.records.insert(visitor, Held::Record(record));

@@ -355,30 +355,6 @@ fn more_events_than_a_record_keeps_stay_exact_and_known() {
 }
 
 #[test]
-fn a_refund_outlives_the_list_with_its_order() {
-    let mut world = World::new();
-    world.apply(&assigned("v", 0, 1));
-    let refund = |id: &str, hours| tracked("v", id, REFUND, hours, json!({ "order_id": "o299" }));
-    world.apply(&refund("early", 2));
-    for i in 0..300 {
-        world.apply(&order("v", &format!("o{i}"), 3 + i, 1.0));
-    }
-    assert_eq!(
-        world.total(REVENUE).y,
-        299_000_000,
-        "the refund waited for its order"
-    );
-    for i in 300..700 {
-        world.apply(&order("v", &format!("o{i}"), 302, 1.0));
-    }
-    assert_eq!(
-        world.total(REVENUE).y,
-        699_000_000,
-        "and left the list with it"
-    );
-}
-
-#[test]
 fn an_earlier_assignment_of_another_variant_wins_and_leaves_a_mark() {
     let orders = [order("v", "o1", 5, 10.0), order("v", "o2", 30, 20.0)];
     let assignments = [assigned("v", 1, 20), assigned("v", 0, 4)];

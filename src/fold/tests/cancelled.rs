@@ -25,3 +25,27 @@ fn a_cancellation_takes_the_whole_order_back_whatever_it_names() {
         assert_eq!(world.total(REVENUE).y, 10_000_000);
     }
 }
+
+#[test]
+fn a_refund_outlives_the_list_with_its_order() {
+    let mut world = World::new();
+    world.apply(&assigned("v", 0, 1));
+    let refund = |id: &str, hours| tracked("v", id, REFUND, hours, json!({ "order_id": "o299" }));
+    world.apply(&refund("early", 2));
+    for i in 0..300 {
+        world.apply(&order("v", &format!("o{i}"), 3 + i, 1.0));
+    }
+    assert_eq!(
+        world.total(REVENUE).y,
+        299_000_000,
+        "the refund waited for its order"
+    );
+    for i in 300..700 {
+        world.apply(&order("v", &format!("o{i}"), 302, 1.0));
+    }
+    assert_eq!(
+        world.total(REVENUE).y,
+        699_000_000,
+        "and left the list with it"
+    );
+}

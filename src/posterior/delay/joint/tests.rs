@@ -1,3 +1,5 @@
+//! The joint weights of delays and rates on expected ages, where the answer is known.
+
 use super::*;
 use crate::age::{AgeBucket, BUCKETS};
 use crate::posterior::delay::Cohort;
