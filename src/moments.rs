@@ -176,6 +176,17 @@ group! {
     }
 }
 
+impl Visitors {
+    /// So many visitors, assigned and analysed on one day.
+    pub fn all(n: i64) -> Self {
+        Self {
+            n,
+            assigned: n,
+            ..Self::default()
+        }
+    }
+}
+
 impl Moments {
     /// The moments of one visitor.
     pub fn of(observation: Observation) -> Self {

@@ -13,7 +13,7 @@ use upswing::cell::{Cells, Facet, PlainKey, Row, VisitorsKey, WeightedKey};
 use upswing::epoch::{Epoch, EpochNumber};
 use upswing::event::Defined;
 use upswing::fold::control::defined_entry;
-use upswing::moments::{Moments, Observation, Weighted};
+use upswing::moments::{Moments, Observation, Visitors, Weighted};
 use upswing::report::{ComparisonReport, Effect, Question, Range, Report, report};
 use upswing::time::{Timestamp, Window, Zone};
 
@@ -106,7 +106,7 @@ impl Trial {
         let day = Zone::utc().day(self.now);
         let key = VisitorsKey { epoch, day, row };
         let n = i64::try_from(visitors).unwrap();
-        self.cells.visitors.entry(key).or_default().assigned += n;
+        *self.cells.visitors.entry(key).or_default() += Visitors::all(n);
         self.cells.information += visitors;
         let nothing = Observation::default();
         for metric in self.metrics() {

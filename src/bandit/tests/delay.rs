@@ -43,11 +43,7 @@ fn brought(variants: [(f64, f64); 3]) -> Cells {
                 row,
             };
             let n = 24 * 60;
-            let visitors = Visitors {
-                n,
-                ..Visitors::default()
-            };
-            parts.visitors.insert(key, visitors);
+            parts.visitors.insert(key, Visitors::all(n));
         }
         counts.push((i64::from(DAYS) * 24 * 60, converted));
     }

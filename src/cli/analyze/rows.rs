@@ -337,12 +337,7 @@ impl Counted {
                 row,
             };
             let n = self.visitors(usize::from(arm.0));
-            let visitors = Visitors {
-                n,
-                assigned: n,
-                ..Visitors::default()
-            };
-            cells.visitors.insert(key, visitors);
+            cells.visitors.insert(key, Visitors::all(n));
         }
         cells
     }

@@ -9,7 +9,7 @@ use crate::catalog::metric::MetricIndex;
 use crate::catalog::{Lifecycle, Serial, Source};
 use crate::cell::{Facet, PlainKey, Row, VisitorsKey, WeightedKey};
 use crate::epoch::{Cause, Epoch, EpochNumber, Epochs, Era};
-use crate::moments::{Moments, Observation, Weighted};
+use crate::moments::{Moments, Observation, Visitors, Weighted};
 
 /// Days of an experiment that runs: by day, visitors and conversions of the control, of b, and of the holdout.
 fn running(days: &[(i32, [(i64, i64); 3])]) -> (Entry, Cells) {
@@ -67,7 +67,7 @@ fn running(days: &[(i32, [(i64, i64); 3])]) -> (Entry, Cells) {
 fn fill(cells: &mut Cells, (day, row): (Day, Row), (n, converted): (i64, i64)) {
     let (epoch, metric) = (EpochNumber(1), MetricIndex(0));
     let visitors = VisitorsKey { epoch, day, row };
-    cells.visitors.entry(visitors).or_default().n += n;
+    *cells.visitors.entry(visitors).or_default() += Visitors::all(n);
     let weight = if row.arm == Arm(0) { 109_227 } else { 163_840 };
     for visitor in 0..n {
         let value = Observation {

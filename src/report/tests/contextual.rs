@@ -9,7 +9,7 @@ use crate::bandit::{Proposal, Urgency, opened_by_change, reallocate};
 use crate::catalog::metric::MetricIndex;
 use crate::cell::{ContextKey, Facet, PlainKey, VisitorsKey, WeightedKey};
 use crate::epoch::context::ContextCell;
-use crate::moments::{Moments, Observation, Weighted};
+use crate::moments::{Moments, Observation, Visitors, Weighted};
 use crate::time::Window;
 
 const BATCHES: i64 = 20;
@@ -66,7 +66,7 @@ fn send(shop: &mut Shop, (day, segment, arm): (i32, u8, u16), (n, x): (u64, u64)
     let cells = &mut shop.cells;
     let day = crate::time::Day(day);
     let at = VisitorsKey { epoch, day, row };
-    cells.visitors.entry(at).or_default().n += i64::try_from(n).unwrap();
+    *cells.visitors.entry(at).or_default() += Visitors::all(i64::try_from(n).unwrap());
     let at = PlainKey { metric, epoch, row };
     *cells.plain.entry(at).or_default() += plain;
     let at = ContextKey {

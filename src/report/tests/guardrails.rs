@@ -10,7 +10,7 @@ use crate::catalog::Trip;
 use crate::catalog::metric::{MetricIndex, OnTrip};
 use crate::cell::{PlainKey, VisitorsKey};
 use crate::epoch::EpochNumber;
-use crate::moments::{Moments, Observation};
+use crate::moments::{Moments, Observation, Visitors};
 use crate::time::Day;
 
 /// A goal and a guardrail on refunds.
@@ -172,7 +172,8 @@ fn ever_trips(seed: u64, rates: [f64; 3]) -> bool {
                 day: Day(0),
                 row,
             };
-            shop.cells.visitors.entry(key).or_default().n += i64::try_from(VISITORS).unwrap();
+            *shop.cells.visitors.entry(key).or_default() +=
+                Visitors::all(i64::try_from(VISITORS).unwrap());
             for (metric, rate) in [(1, rate), (2, 0.3)] {
                 let with = Binomial::new(VISITORS, rate).unwrap().sample(&mut random);
                 let metric = MetricIndex(metric);

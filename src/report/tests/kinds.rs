@@ -5,7 +5,7 @@ use super::*;
 use crate::catalog::metric::{MetricIndex, Role};
 use crate::cell::{PlainKey, Row, VisitorsKey};
 use crate::epoch::EpochNumber;
-use crate::moments::{Moments, Observation};
+use crate::moments::{Moments, Observation, Visitors};
 
 /// 100 variants, 20 metrics, every variant with visitors.
 fn full_size() -> Report {
@@ -81,7 +81,7 @@ fn buy(shop: &mut Shop, row: Row, n: i64, (buyers, spent): (i64, i64)) {
         day: Day(0),
         row,
     };
-    shop.cells.visitors.entry(key).or_default().n = n;
+    shop.cells.visitors.insert(key, Visitors::all(n));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::cell::{Facet, PlainKey, Row, VisitorsKey, WeightedKey};
 use crate::epoch::linear::{Drawn, UNIT};
 use crate::linear::shares;
 use crate::moments::vectors::{Chances, Products};
-use crate::moments::{Moments, Observation, Weighted};
+use crate::moments::{Moments, Observation, Visitors, Weighted};
 use crate::time::{Day, Window};
 
 const BATCHES: i64 = 20;
@@ -70,7 +70,7 @@ fn visit(shop: &mut Shop, day: Day, random: &mut StdRng, blind: bool) {
     let observation = Observation { y, x: 0 };
     let cells = &mut shop.cells;
     let at = VisitorsKey { epoch, day, row };
-    cells.visitors.entry(at).or_default().n += 1;
+    *cells.visitors.entry(at).or_default() += Visitors::all(1);
     let at = PlainKey { metric, epoch, row };
     *cells.plain.entry(at).or_default() += Moments::of(observation);
     *cells.features.entry(at).or_default() += &Products::of(&drawn.features, y, 1);

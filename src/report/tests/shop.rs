@@ -11,7 +11,7 @@ use crate::catalog::metric::MetricIndex;
 use crate::catalog::{self, Entry, Lifecycle, Serial, Source};
 use crate::cell::{Cells, Facet, PlainKey, Row, VISITOR_TYPE, VisitorsKey, WeightedKey};
 use crate::epoch::{Cause, Epoch, EpochNumber};
-use crate::moments::{Moments, Observation, Weighted};
+use crate::moments::{Moments, Observation, Visitors, Weighted};
 use crate::report::{Question, Report, report};
 use crate::time::{Day, Timestamp};
 
@@ -135,7 +135,7 @@ impl Shop {
             day: Day(group.day),
             row,
         };
-        self.cells.visitors.entry(key).or_default().n += group.n;
+        *self.cells.visitors.entry(key).or_default() += Visitors::all(group.n);
         let (with, value) = group.with;
         let without = Observation::default();
         for metric in (0..)
