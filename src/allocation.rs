@@ -1,6 +1,7 @@
 //! Allocation: the distribution over variants from which visitors are drawn, and the propensities it yields.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// A variant's position in its experiment's list of all variant revisions ever; never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -12,7 +13,7 @@ const LARGEST_WEIGHT: f64 = (1_u64 << 40) as f64;
 const LEAST_SHARE: f64 = 1e-6;
 
 /// The probability with which a visitor got a variant: in (0, 1].
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize, ToSchema)]
 pub struct Propensity(f64);
 
 impl Propensity {

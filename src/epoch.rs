@@ -8,6 +8,7 @@ pub mod receipt;
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::allocation::{Allocation, Arm, Propensity};
 use crate::time::Timestamp;
@@ -16,18 +17,23 @@ use linear::{Drawn, Linear, MILLION};
 use receipt::Receipt;
 
 /// Number of an epoch within its experiment, from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
+)]
 #[serde(transparent)]
 pub struct EpochNumber(pub u32);
 
 /// Number of an era: a run of epochs with the same live variants, from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
+)]
 #[serde(transparent)]
 pub struct Era(pub u32);
 
 /// Why an epoch was opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = EpochCause)]
 pub enum Cause {
     /// The experiment started.
     Started,
@@ -47,7 +53,7 @@ pub enum Cause {
 
 /// What inference on a metric takes from the past, stored so that no outcome of this epoch or a later one touches it
 /// (statistics R3, R5).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PlugIn {
     /// The plug-in mean of AIPW, in the metric's units.
     pub mean: Means,
@@ -57,7 +63,7 @@ pub struct PlugIn {
 }
 
 /// A plug-in mean.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Means {
     /// The same for every variant.

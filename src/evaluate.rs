@@ -29,6 +29,7 @@ mod sums;
 pub use given::Share;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::catalog::Entry;
 use crate::catalog::metric::{Metric, MetricIndex, MetricKind, Role};
@@ -55,13 +56,15 @@ pub struct Question<'a> {
 }
 
 /// What a policy would have earned per visitor of an experiment.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Evaluation)]
 pub struct Answer {
     /// The experiment.
     pub experiment: ExperimentKey,
     /// What was earned.
     pub metric: MetricKey,
     /// The dimension that the policy goes by.
+    #[schema(required)]
     pub context: Option<String>,
     /// Visitors who can not tell anything about the policy, which the notes explain.
     pub left_out: u64,

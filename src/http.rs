@@ -21,15 +21,17 @@ mod exposure;
 mod import;
 mod incoming;
 mod ofrep;
+mod openapi;
 mod operations;
 mod plan;
 mod report;
 mod segment;
 mod stream;
+mod table;
 mod visitors;
 
+use actix_web::HttpResponse;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpResponse, Resource};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tracing::{Instrument, Level, Span};
 use tracing_actix_web::TracingLogger;
@@ -37,6 +39,7 @@ use tracing_actix_web::TracingLogger;
 use crate::engine::Engine;
 pub use cors::cors;
 use error::{Code, Problem};
+use table::{Paths, at};
 
 /// What handlers share.
 #[derive(Clone)]
@@ -51,79 +54,96 @@ pub struct Server {
 
 /// The routes.
 pub fn routes(config: &mut ServiceConfig, server: &Server) {
+    let (hot, traced) = (hot(), traced(server.engine.clock().is_manual()));
+    let all = hot.iter().chain(&traced).flat_map(Paths::described);
     config
         .app_data(web::Data::new(server.clone()))
-        .app_data(web::PayloadConfig::new(body::MAX_BODY))
-        .service(resource("/api/v1/assignments").route(web::post().to(assignments::one)))
-        .service(
-            resource("/api/v1/events")
-                .route(web::post().to(events::track))
-                .route(web::get().to(debugger::events)),
-        )
-        .service(resource("/ofrep/v1/evaluate/flags").route(web::post().to(ofrep::bulk)))
-        .service(resource("/ofrep/v1/evaluate/flags/{key}").route(web::post().to(ofrep::single)))
-        .service(resource("/v1/{call}").route(web::post().to(segment::call)))
-        .service(
-            web::scope("")
-                .wrap(TracingLogger::default())
-                .configure(|config| traced(config, server)),
-        );
+        .app_data(web::Data::new(openapi::Document::new(all)))
+        .app_data(web::PayloadConfig::new(body::MAX_BODY));
+    for paths in hot {
+        config.service(paths.resource());
+    }
+    let traced = |config: &mut ServiceConfig| {
+        for paths in traced {
+            config.service(paths.resource());
+        }
+        config.default_service(web::to(not_found));
+    };
+    let scope = web::scope("").wrap(TracingLogger::default());
+    config.service(scope.configure(traced));
+}
+
+/// The routes that answer within microseconds.
+fn hot() -> Vec<Paths> {
+    vec![
+        at("/api/v1/assignments").post(assignments::one, openapi::decisions::one),
+        at("/api/v1/events")
+            .post(events::track, openapi::events::track)
+            .get(debugger::events, openapi::events::recent),
+        at("/ofrep/v1/evaluate/flags").post(ofrep::bulk, openapi::decisions::flags),
+        at("/ofrep/v1/evaluate/flags/{key}").post(ofrep::single, openapi::decisions::flag),
+        at("/v1/{call}").post_each(segment::call, openapi::tracking::calls),
+    ]
 }
 
 /// The routes that are logged with a request id.
-fn traced(config: &mut ServiceConfig, server: &Server) {
-    config
-        .service(resource("/api/v1/assignments/batch").route(web::post().to(assignments::batch)))
-        .service(resource("/api/v1/import").route(web::post().to(import::import)))
-        .service(resource("/api/v1/experiments").route(web::get().to(experiments::list)))
-        .service(
-            resource("/api/v1/experiments/{key}")
-                .route(web::get().to(experiments::get))
-                .route(web::put().to(experiments::put))
-                .route(web::delete().to(experiments::archive)),
-        )
-        .configure(of_an_experiment)
-        .service(resource("/api/v1/visitors/{id}/alias").route(web::post().to(visitors::alias)))
-        .service(resource("/api/v1/holdout/report").route(web::get().to(report::holdout)))
-        .service(resource("/api/v1/plan").route(web::post().to(plan::plan)))
-        .service(
-            resource("/v1/projects/{write_key}/settings").route(web::get().to(segment::settings)),
-        )
-        .service(resource("/api/v1/stream").route(web::get().to(stream::happenings)))
-        .service(resource("/ofrep/v1/stream").route(web::get().to(stream::flags)))
-        .configure(operated);
-    if server.engine.clock().is_manual() {
-        let clock = resource("/api/v1/clock")
-            .route(web::get().to(clock::get))
-            .route(web::put().to(clock::put));
-        config.service(clock);
+fn traced(has_manual_clock: bool) -> Vec<Paths> {
+    let mut paths = vec![
+        at("/api/v1/assignments/batch").post(assignments::batch, openapi::decisions::batch),
+        at("/api/v1/import").post(import::import, openapi::events::import),
+        at("/api/v1/visitors/{id}/alias").post(visitors::alias, openapi::events::alias),
+        at("/api/v1/holdout/report").get(report::holdout, openapi::reports::holdout),
+        at("/api/v1/plan").post(plan::plan, openapi::reports::plan),
+        at("/v1/projects/{write_key}/settings").get(segment::settings, openapi::tracking::settings),
+        at("/api/v1/stream").get(stream::happenings, openapi::experiments::happenings),
+        at("/ofrep/v1/stream").get(stream::flags, openapi::decisions::changes),
+    ];
+    paths.extend(of_experiments());
+    paths.extend(operated());
+    if has_manual_clock {
+        let clock = at("/api/v1/clock")
+            .get(clock::get, openapi::operations::clock)
+            .put(clock::put, openapi::operations::set_clock);
+        paths.push(clock);
     }
-    config.default_service(web::to(not_found));
+    paths
 }
 
-/// Routes of one experiment beside its definition.
-fn of_an_experiment(config: &mut ServiceConfig) {
-    let at = |name: &str| resource(&format!("/api/v1/experiments/{{key}}/{name}"));
-    config
-        .service(at("start").route(web::post().to(experiments::start)))
-        .service(at("pause").route(web::post().to(experiments::pause)))
-        .service(at("conclude").route(web::post().to(experiments::conclude)))
-        .service(at("reallocate").route(web::post().to(experiments::reallocate)))
-        .service(at("revert").route(web::post().to(experiments::revert)))
-        .service(at("allocation").route(web::get().to(allocation::current)))
-        .service(at("epochs").route(web::get().to(allocation::epochs)))
-        .service(at("explain").route(web::get().to(explain::explain)))
-        .service(at("evaluate").route(web::post().to(evaluate::evaluate)))
-        .service(at("report").route(web::get().to(report::report)));
+/// Experiments, and the routes of one of them.
+fn of_experiments() -> Vec<Paths> {
+    use openapi::{experiments as lifecycle, reports};
+    vec![
+        at("/api/v1/experiments").get(experiments::list, lifecycle::list),
+        at("/api/v1/experiments/{key}")
+            .get(experiments::get, lifecycle::get)
+            .put(experiments::put, lifecycle::put)
+            .delete(experiments::archive, lifecycle::archive),
+        at("/api/v1/experiments/{key}/start").post(experiments::start, lifecycle::start),
+        at("/api/v1/experiments/{key}/pause").post(experiments::pause, lifecycle::pause),
+        at("/api/v1/experiments/{key}/conclude").post(experiments::conclude, lifecycle::conclude),
+        at("/api/v1/experiments/{key}/reallocate")
+            .post(experiments::reallocate, lifecycle::reallocate),
+        at("/api/v1/experiments/{key}/revert").post(experiments::revert, lifecycle::revert),
+        at("/api/v1/experiments/{key}/allocation").get(allocation::current, lifecycle::allocation),
+        at("/api/v1/experiments/{key}/epochs").get(allocation::epochs, lifecycle::epochs),
+        at("/api/v1/experiments/{key}/explain").get(explain::explain, reports::explain),
+        at("/api/v1/experiments/{key}/evaluate").post(evaluate::evaluate, reports::evaluate),
+        at("/api/v1/experiments/{key}/report").get(report::report, reports::report),
+    ]
 }
 
 /// The routes of those who run the server.
-fn operated(config: &mut ServiceConfig) {
-    config
-        .service(resource("/health/live").route(web::get().to(operations::live)))
-        .service(resource("/health/ready").route(web::get().to(operations::ready)))
-        .service(resource("/metrics").route(web::get().to(operations::metrics)))
-        .service(resource("/").route(web::get().to(operations::home)));
+fn operated() -> Vec<Paths> {
+    vec![
+        at("/health/live").get(operations::live, openapi::operations::live),
+        at("/health/ready").get(operations::ready, openapi::operations::ready),
+        at("/metrics").get(operations::metrics, openapi::operations::metrics),
+        at("/api/openapi.json").get(openapi::document, openapi::operations::document),
+        at("/api/docs").get(openapi::to_page, openapi::operations::to_page),
+        at("/api/docs/").get(openapi::page, openapi::operations::page),
+        at("/api/docs/{file}").get(openapi::part, openapi::operations::part),
+        at("/").get(operations::home, openapi::operations::home),
+    ]
 }
 
 /// The span of a hot route's request, with its id; `None` where nobody reads it.
@@ -151,20 +171,9 @@ async fn logged<E: std::fmt::Display>(
     answered
 }
 
-fn resource(path: &str) -> Resource {
-    web::resource(path).default_service(web::to(method_not_allowed))
-}
-
 async fn not_found() -> Result<HttpResponse, Problem> {
     Err(Problem::new(
         Code::NotFound,
         "See the endpoint table in the README.",
-    ))
-}
-
-async fn method_not_allowed() -> Result<HttpResponse, Problem> {
-    Err(Problem::new(
-        Code::MethodNotAllowed,
-        "The path exists, but not with this method.",
     ))
 }

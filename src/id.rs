@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
 /// Longest visitor, session and event id accepted, in bytes.
 pub const MAX_ID_BYTES: usize = 256;
@@ -83,9 +84,34 @@ fn opaque(text: &str) -> Result<(), IdError> {
     Ok(())
 }
 
+/// The shape of a [`slug`] in the API's description.
+fn slug_shape() -> ObjectBuilder {
+    let pattern = format!("^[a-z0-9-]{{1,{MAX_KEY_CHARS}}}$");
+    Object::builder()
+        .schema_type(Type::String)
+        .pattern(Some(pattern))
+}
+
+/// The shape of [`printable`].
+fn printable_shape() -> ObjectBuilder {
+    Object::builder()
+        .schema_type(Type::String)
+        .min_length(Some(1))
+        .max_length(Some(MAX_KEY_CHARS))
+        .pattern(Some(r"^[^\x00-\x1f\x7f-\x9f]+$"))
+}
+
+/// The shape of [`opaque`], whose limit counts bytes.
+fn opaque_shape() -> ObjectBuilder {
+    Object::builder()
+        .schema_type(Type::String)
+        .min_length(Some(1))
+        .max_length(Some(MAX_ID_BYTES))
+}
+
 macro_rules! identifier {
-    ($(#[$doc:meta])* $name:ident, $check:path) => {
-        $(#[$doc])*
+    ($(#[doc = $doc:literal])* $name:ident, $check:path, $shape:path) => {
+        $(#[doc = $doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(Arc<str>);
@@ -126,6 +152,16 @@ macro_rules! identifier {
             }
         }
 
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+                $shape()
+                    .description(Some(concat!($($doc),*).trim()))
+                    .into()
+            }
+        }
+
+        impl utoipa::ToSchema for $name {}
+
         impl std::borrow::Borrow<str> for $name {
             fn borrow(&self) -> &str {
                 &self.0
@@ -136,35 +172,35 @@ macro_rules! identifier {
 
 identifier!(
     /// Key of an experiment: `[a-z0-9-]{1,64}`, unique, never reused.
-    ExperimentKey, slug
+    ExperimentKey, slug, slug_shape
 );
 identifier!(
     /// Key of a layer of mutually exclusive experiments: `[a-z0-9-]{1,64}`.
-    LayerKey, slug
+    LayerKey, slug, slug_shape
 );
 identifier!(
     /// Key of a variant: 1–64 printable characters.
-    VariantKey, printable
+    VariantKey, printable, printable_shape
 );
 identifier!(
     /// Key of a metric: 1–64 printable characters.
-    MetricKey, printable
+    MetricKey, printable, printable_shape
 );
 identifier!(
     /// Id of a visitor, the unit of randomisation: 1–256 bytes.
-    VisitorId, opaque
+    VisitorId, opaque, opaque_shape
 );
 identifier!(
     /// Id of a session, the unit of experiments with `sticky = "session"`: 1–256 bytes.
-    SessionId, opaque
+    SessionId, opaque, opaque_shape
 );
 identifier!(
     /// Id of an event, unique per visitor: 1–256 bytes.
-    EventId, opaque
+    EventId, opaque, opaque_shape
 );
 identifier!(
     /// Name of an event, as the shop sends it: 1–256 bytes.
-    EventName, opaque
+    EventName, opaque, opaque_shape
 );
 
 #[cfg(test)]

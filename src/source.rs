@@ -1,9 +1,12 @@
 //! By which way an event came in.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// By which way an event came in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
     /// `POST /api/v1/events`.

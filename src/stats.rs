@@ -73,7 +73,7 @@ impl Sample {
 }
 
 /// An interval on the scale of its estimate; both ends finite.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Interval {
     /// Lower end.
     pub low: f64,

@@ -4,6 +4,9 @@ use std::fmt;
 
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use utoipa::openapi::schema::{KnownFormat, Object, SchemaFormat, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 /// Milliseconds of a day.
 pub const DAY_MS: i64 = 86_400_000;
@@ -130,6 +133,18 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
+impl PartialSchema for Timestamp {
+    fn schema() -> RefOr<Schema> {
+        Object::builder()
+            .schema_type(Type::String)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
+            .description(Some("An instant from the year 2000 on, as RFC 3339."))
+            .into()
+    }
+}
+
+impl ToSchema for Timestamp {}
+
 /// A positive span of time in milliseconds: an attribution window, a refresh interval, a half-life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Window(i64);
@@ -185,6 +200,18 @@ impl fmt::Display for Window {
         }
     }
 }
+
+impl PartialSchema for Window {
+    fn schema() -> RefOr<Schema> {
+        Object::builder()
+            .schema_type(Type::String)
+            .pattern(Some("^[0-9]+(d|h|m|s|ms)$"))
+            .description(Some("A positive span of time of at most 3,650 days: `14d`, `36h`, `15m`, `60s` or `500ms`."))
+            .into()
+    }
+}
+
+impl ToSchema for Window {}
 
 impl Serialize for Window {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -1,6 +1,7 @@
 //! What a decision is, why it was taken, and the steps on the way to it.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::allocation::{Arm, Propensity};
 use crate::catalog::audience::Undecided;
@@ -8,8 +9,9 @@ use crate::epoch::EpochNumber;
 use crate::epoch::linear::Drawn;
 
 /// Why the visitor got what they got.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = DecisionReason)]
 pub enum Reason {
     /// The request forced the variant; never counted.
     Forced,
@@ -101,7 +103,7 @@ pub struct Decision {
 }
 
 /// One step of the pipeline, for those who ask why.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Step {
     /// The rule.
     pub rule: Reason,

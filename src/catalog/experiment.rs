@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::audience::Audience;
 use super::metric::{Metric, MetricIndex, Role};
@@ -51,7 +52,7 @@ pub struct Experiment {
 }
 
 /// Where an experiment stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Being written; serves control.
@@ -74,7 +75,7 @@ pub struct Schedule {
 }
 
 /// The unit of randomisation, stickiness and analysis.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Unit {
     /// The visitor.
@@ -146,7 +147,7 @@ pub enum Rule {
 }
 
 /// What a bandit believes about its metric.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Model {
     /// Conversion rates: their ratios stay while their level may move from epoch to epoch: promotions, weekends and delays mislead nobody.
@@ -162,7 +163,7 @@ pub enum Model {
 }
 
 /// What a bandit does when what works has changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnDrift {
     /// Tells.
@@ -173,7 +174,7 @@ pub enum OnDrift {
 }
 
 /// What a bandit makes of conversions that take time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Delay {
     /// It learns how long they take, and counts young visitors by the share of their conversions that has come.

@@ -1,6 +1,7 @@
 //! Where an experiment stands, and how it got there.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::Source;
 use super::experiment::Status;
@@ -150,7 +151,7 @@ pub struct Conclusion {
 }
 
 /// Who is served the winner of a concluded experiment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
     /// New visitors; the others keep their variant.

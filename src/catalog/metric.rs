@@ -1,6 +1,7 @@
 //! Metrics: which events count, and how a visitor's total becomes the value that is analysed.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::amount::{Amount, MAX_MICROS, MICROS};
 use crate::id::{EventName, MetricKey};
@@ -49,7 +50,7 @@ pub struct Guard {
 }
 
 /// What a guardrail does when it trips.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnTrip {
     /// The experiment runs on; the trip is logged and shown.
@@ -99,7 +100,7 @@ pub enum Cap {
 }
 
 /// What a metric is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// The one metric that decides.
@@ -111,7 +112,7 @@ pub enum Role {
 }
 
 /// Which direction of a metric is good.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
     /// More is better.

@@ -9,6 +9,9 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::openapi::schema::{AdditionalProperties, Array, Object, OneOf};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::experiment::{Status, Unit};
 use super::metric::{Cap, Direction, OnTrip, Role};
@@ -51,7 +54,7 @@ pub const DEFAULT_WINDOW: Window = Window::days(14);
 pub const DEFAULT_HISTORY: Window = Window::days(28);
 
 /// The definition of an experiment.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
     /// Its key.
@@ -72,6 +75,7 @@ pub struct Spec {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub review: Option<String>,
     /// Where it should stand.
+    #[schema(required = false)]
     pub status: Status,
     /// First instant at which it serves.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -80,13 +84,16 @@ pub struct Spec {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ends: Option<Timestamp>,
     /// The unit that keeps a variant.
+    #[schema(required = false)]
     pub sticky: Unit,
     /// Its slot in a layer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub layer: Option<LayerSpec>,
     /// Share of the audience kept on control, in [0, 1).
+    #[schema(required = false)]
     pub holdout: f64,
     /// Share of the audience that enters at all, in (0, 1].
+    #[schema(required = false)]
     pub traffic: f64,
     /// Who is eligible; absent is everybody.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -95,6 +102,7 @@ pub struct Spec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dimensions: Vec<DimensionSpec>,
     /// Which visitors are analysed.
+    #[schema(required = false)]
     pub exposure: Exposure,
     /// Currency of its amounts, a label.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -105,6 +113,7 @@ pub struct Spec {
     /// The variants in force.
     pub variants: Vec<VariantSpec>,
     /// How traffic is allocated.
+    #[schema(required = false)]
     pub allocation: AllocationSpec,
     /// What is measured.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -113,6 +122,7 @@ pub struct Spec {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub goal: Option<GoalSpec>,
     /// Days before which no verdict but harm is given.
+    #[schema(required = false)]
     pub min_days: u32,
     /// The looks that were planned; absent: results may be watched at any time.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -120,7 +130,7 @@ pub struct Spec {
 }
 
 /// A slot of a layer: [from, to).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LayerSpec {
     /// The layer's key.
@@ -142,8 +152,27 @@ pub struct DimensionSpec {
     pub values: Vec<String>,
 }
 
+impl PartialSchema for DimensionSpec {
+    fn schema() -> RefOr<Schema> {
+        let table = Object::builder()
+            .property("key", String::schema())
+            .required("key")
+            .property("values", Array::new(String::schema()))
+            .additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(false)));
+        OneOf::builder()
+            .item(String::schema())
+            .item(table)
+            .description(Some(
+                "An attribute kept for breakdowns: its name, or a table that declares its values.",
+            ))
+            .into()
+    }
+}
+
+impl ToSchema for DimensionSpec {}
+
 /// Which visitors are analysed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Exposure {
     /// Everybody who was assigned.
@@ -153,7 +182,7 @@ pub enum Exposure {
 }
 
 /// A variant.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VariantSpec {
     /// Its key.
@@ -173,7 +202,7 @@ pub struct VariantSpec {
 }
 
 /// A metric.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MetricSpec {
     /// Its key.
@@ -196,10 +225,13 @@ pub struct MetricSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub denominator: Option<String>,
     /// What it is for.
+    #[schema(required = false)]
     pub role: Role,
     /// Which direction is good.
+    #[schema(required = false)]
     pub direction: Direction,
     /// How long after the assignment an event counts.
+    #[schema(required = false)]
     pub window: Window,
     /// The relative harm at which a guardrail trips.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -213,17 +245,19 @@ pub struct MetricSpec {
 }
 
 /// A visitor's history before the assignment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CovariateSpec {
     /// The event it is made of.
+    #[schema(required = false)]
     pub event: String,
     /// How far back it goes from the assignment.
+    #[schema(required = false)]
     pub window: Window,
 }
 
 /// Where totals are cut off: `2000.0`, or `{ percentile = 99.5, ignore_zeros = true }`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
 pub enum CapSpec {
     /// At an amount.
@@ -248,17 +282,18 @@ impl CapSpec {
 }
 
 /// A percentile of the visitors' totals.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PercentileSpec {
     /// As a percentage, from 50 to below 100.
     pub percentile: f64,
     /// Whether visitors whose total is zero are left out; by default they count, as in GrowthBook.
+    #[schema(required = false)]
     pub ignore_zeros: bool,
 }
 
 /// The kinds of metrics by name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum KindName {
     /// 1 if the event happened.
@@ -272,7 +307,7 @@ pub enum KindName {
 }
 
 /// The goal.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GoalSpec {
     /// The metric.

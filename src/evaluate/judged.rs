@@ -1,6 +1,7 @@
 //! The figures of a judged policy, and what people are told about them: the same from a log and from an experiment.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::report::table::cells::{decimal, grouped, percent};
 use crate::stats::Estimate;
@@ -16,7 +17,7 @@ const ROUNDING: f64 = 2e-5;
 const TOLD_SHARE: f64 = 0.01;
 
 /// What a policy would have earned per visitor, by three estimators.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Judged {
     /// How much the visitors tell about it.
     pub overlap: Overlap,
@@ -37,12 +38,13 @@ pub struct Judged {
 }
 
 /// An estimate of what a policy is worth per visitor.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Worth {
     /// The mean, its error, and its interval with confidence 95 %.
     #[serde(flatten)]
     pub mean: Estimate,
     /// Its relative change against what was earned, as a fraction; absent unless that is above 0.
+    #[schema(required)]
     pub lift: Option<f64>,
 }
 

@@ -2,8 +2,8 @@
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::Server;
 use super::body::{self, Body};
@@ -14,19 +14,24 @@ use crate::time::Timestamp;
 
 /// The present.
 pub(super) async fn get(server: Data<Server>) -> HttpResponse {
-    HttpResponse::Ok().json(json!({ "now": server.engine.clock().now() }))
+    HttpResponse::Ok().json(Now {
+        now: server.engine.clock().now(),
+    })
 }
 
-#[derive(Deserialize)]
+/// The time of a manual clock.
+#[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Wire {
+#[schema(as = Clock)]
+pub(super) struct Now {
+    /// It only moves forward.
     now: Timestamp,
 }
 
 /// Moves the clock forward, and asks the policies once it stands there.
 pub(super) async fn put(server: Data<Server>, body: Body) -> Result<HttpResponse, Problem> {
     let body = body::bytes(body)?;
-    let wire: Wire = body::json(&body)?;
+    let wire: Now = body::json(&body)?;
     let clock = server.engine.clock();
     clock.advance(wire.now).map_err(|_| {
         Problem::new(
@@ -35,5 +40,5 @@ pub(super) async fn put(server: Data<Server>, body: Body) -> Result<HttpResponse
         )
     })?;
     run(&server, Command::Tick).await?;
-    Ok(HttpResponse::Ok().json(json!({ "now": clock.now() })))
+    Ok(HttpResponse::Ok().json(Now { now: clock.now() }))
 }

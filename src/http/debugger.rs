@@ -1,10 +1,16 @@
 //! `GET /api/v1/events`: the event debugger, the last events that arrived by any way, and what became of each.
 
+mod told;
+
 use actix_web::HttpResponse;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::{Data, Query};
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
+use utoipa::IntoParams;
+
+pub(super) use told::Events;
+use told::{ExposureFate, Fate, MetricFate, Told};
 
 use super::Server;
 use super::error::{Code, Problem};
@@ -13,7 +19,7 @@ use crate::engine::{Engine, Snapshot};
 use crate::event::Tracked;
 use crate::event::exposure::exposed;
 use crate::source::Source;
-use crate::visitor::fate::{Counted, Effect, counted};
+use crate::visitor::fate::{Counted, counted};
 use crate::visitor::{Record, VisitorKey, fingerprint};
 
 /// How many events are shown unless asked otherwise.
@@ -22,11 +28,16 @@ const LIMIT: usize = 50;
 const MAX_LIMIT: usize = 1_000;
 
 /// What is asked.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Asked {
+    /// Only events under this id of a visitor.
     visitor: Option<String>,
+    /// Only the event of this id.
     message_id: Option<String>,
+    /// At most so many; 50 unless asked otherwise.
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
 }
 
@@ -51,99 +62,58 @@ pub(super) async fn events(
     let told = arrivals
         .iter()
         .map(|arrival| told(&server, &snapshot, arrival));
-    let events = told.collect::<Result<Vec<Value>, Problem>>()?;
+    let events = told.collect::<Result<Vec<Told<'_>>, Problem>>()?;
     let mut response = HttpResponse::Ok();
     response.insert_header((CACHE_CONTROL, "no-store"));
-    Ok(response.json(json!({ "events": events })))
+    Ok(response.json(Events { events }))
 }
 
-fn told(server: &Server, snapshot: &Snapshot, arrival: &Arrival) -> Result<Value, Problem> {
-    let event = match &arrival.what {
-        Arrived::Rejected(rejected) => return Ok(refused(arrival, rejected)),
-        Arrived::Kept(event) | Arrived::Duplicate(event) => event,
-    };
-    let fate = match &arrival.what {
-        Arrived::Kept(_) => {
+fn told<'a>(
+    server: &Server,
+    snapshot: &Snapshot,
+    arrival: &'a Arrival,
+) -> Result<Told<'a>, Problem> {
+    let (event, fate) = match &arrival.what {
+        Arrived::Rejected(rejected) => return Ok(Told::rejected(arrival.received, rejected)),
+        Arrived::Duplicate(event) => (event, Fate::Duplicate {}),
+        Arrived::Kept(event) => {
             let visitor = VisitorKey::of(snapshot.seed, &event.visitor);
             let record = server.engine.record_of(visitor)?.unwrap_or_default();
-            fate(snapshot, &record, event)
+            (event, fate(snapshot, &record, event))
         }
-        Arrived::Duplicate(_) | Arrived::Rejected(_) => json!({ "kind": "duplicate" }),
     };
-    let properties: Value = serde_json::from_str(&event.properties).unwrap_or_else(|_| json!({}));
-    Ok(json!({
-        "id": event.id,
-        "messageId": event.id,
-        "type": "track",
-        "source": event.source,
-        "event": event.name,
-        "visitor": event.visitor,
-        "timestamp": event.at,
-        "receivedAt": arrival.received,
-        "properties": properties,
-        "fate": fate,
-    }))
-}
-
-fn refused(arrival: &Arrival, rejected: &Rejected) -> Value {
-    json!({
-        "id": rejected.id,
-        "messageId": rejected.id,
-        "type": "track",
-        "source": rejected.source,
-        "event": rejected.event,
-        "visitor": rejected.visitor,
-        "receivedAt": arrival.received,
-        "fate": {
-            "kind": "rejected",
-            "code": rejected.code,
-            "path": rejected.path,
-            "detail": rejected.detail,
-        },
-    })
+    Ok(Told::of(arrival.received, event, fate))
 }
 
 /// What an event that was kept counts for now: metrics, an exposure, or nothing but the visitor's profile. One that has left
 /// the visitor's list of recent events is settled: it counts, and for what is no longer kept apart.
-fn fate(snapshot: &Snapshot, record: &Record, event: &Tracked) -> Value {
+fn fate(snapshot: &Snapshot, record: &Record, event: &Tracked) -> Fate {
     let id = fingerprint(snapshot.seed, event.id.as_str());
     let listed = counted(record, &snapshot.catalog, &snapshot.zone, id);
     let is_read = snapshot.catalog.signal(event.name.as_str()).is_some();
     let is_settled = listed.is_none() && is_read;
     let metrics = listed.unwrap_or_default().into_iter();
-    let metrics: Vec<Value> = metrics.filter_map(|of| metric(snapshot, of)).collect();
-    let exposure = exposure(snapshot, record, event);
-    let kind = match (&exposure, metrics.is_empty()) {
-        (_, false) => "counted",
-        (Some(_), true) => "exposure",
-        (None, true) if is_settled => "settled",
-        (None, true) => "profile",
-    };
-    let mut fate = Map::from_iter([("kind".to_owned(), json!(kind))]);
-    if !metrics.is_empty() {
-        fate.insert("metrics".into(), json!(metrics));
+    let metrics: Vec<MetricFate> = metrics.filter_map(|of| metric(snapshot, of)).collect();
+    match (exposure(snapshot, record, event), metrics.is_empty()) {
+        (exposure, false) => Fate::Counted { metrics, exposure },
+        (Some(exposure), true) => Fate::Exposure { exposure },
+        (None, true) if is_settled => Fate::Settled {},
+        (None, true) => Fate::Profile {},
     }
-    fate.extend(exposure.map(|exposure| ("exposure".to_owned(), exposure)));
-    Value::Object(fate)
 }
 
-fn metric(snapshot: &Snapshot, of: Counted) -> Option<Value> {
+fn metric(snapshot: &Snapshot, of: Counted) -> Option<MetricFate> {
     let experiment = &snapshot.catalog.by_serial(of.experiment)?.experiment;
-    let effect = match of.effect {
-        Effect::Reward => "reward",
-        Effect::History => "history",
-        Effect::TakesBack => "takes_back",
-    };
-    Some(json!({
-        "experiment": experiment.key,
-        "variant": experiment.variant(of.arm)?.key,
-        "metric": experiment.metric(of.metric)?.key,
-        "effect": effect,
-    }))
+    Some(MetricFate {
+        experiment: experiment.key.to_string(),
+        variant: experiment.variant(of.arm)?.key.to_string(),
+        metric: experiment.metric(of.metric)?.key.to_string(),
+        effect: of.effect,
+    })
 }
 
 /// The exposure that an event is, beside what the visitor was assigned.
-fn exposure(snapshot: &Snapshot, record: &Record, event: &Tracked) -> Option<Value> {
+fn exposure(snapshot: &Snapshot, record: &Record, event: &Tracked) -> Option<ExposureFate> {
     let exposed = exposed(event)?;
     let entry = snapshot.catalog.get(&exposed.experiment)?;
     let experiment = &entry.experiment;
@@ -152,13 +122,13 @@ fn exposure(snapshot: &Snapshot, record: &Record, event: &Tracked) -> Option<Val
         .seen
         .variant(experiment, assignment.map(|of| of.arm));
     let own = assignment.and_then(|of| experiment.first_revision(of.arm));
-    let key = |arm| Some(&experiment.variant(arm)?.key);
-    Some(json!({
-        "experiment": experiment.key,
-        "variant": seen.and_then(key),
-        "assigned": own.and_then(key),
-        "matches": own.is_some() && seen == own,
-    }))
+    let key = |arm| Some(experiment.variant(arm)?.key.to_string());
+    Some(ExposureFate {
+        experiment: experiment.key.to_string(),
+        variant: seen.and_then(key),
+        assigned: own.and_then(key),
+        matches: own.is_some() && seen == own,
+    })
 }
 
 /// Keeps the rejection of a text for those who look for it.

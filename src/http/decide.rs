@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::sync::oneshot;
+use utoipa::ToSchema;
 
 use super::Server;
 use super::error::{Code, Problem};
@@ -24,19 +25,27 @@ use crate::telemetry;
 use crate::time::Timestamp;
 use crate::visitor::{Assignment, VisitorKey, find};
 
-/// A decision request, borrowing from the body.
-#[derive(Debug, Deserialize)]
+/// Who asks, and what for.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = AssignmentRequest)]
 pub(super) struct Wire<'a> {
+    /// Who asks.
     visitor: VisitorId,
+    /// The visitor's session, for experiments that go by it.
     session: Option<SessionId>,
+    /// What is known about the visitor.
     #[serde(default)]
     attributes: Attributes,
+    /// The keys of the experiments that are asked for; absent: all that run.
     #[serde(borrow, default)]
     experiments: Option<Vec<std::borrow::Cow<'a, str>>>,
+    /// Only experiments at this touchpoint.
     #[serde(borrow)]
     touchpoint: Option<std::borrow::Cow<'a, str>>,
+    /// The attribute `channel`, unless that is given.
     channel: Option<String>,
+    /// Variants to show in any case, by experiment; not counted.
     #[serde(default)]
     force: BTreeMap<String, String>,
 }
@@ -376,10 +385,13 @@ fn standing(assignment: &Assignment) -> Standing<'_> {
     }
 }
 
-/// The items of a batch, unread.
-#[derive(Debug, Deserialize)]
+/// Several requests.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = AssignmentRequests)]
 pub(super) struct WireBatch<'a> {
+    /// Each is read on its own.
     #[serde(borrow)]
+    #[schema(value_type = Vec<Wire<'a>>, max_items = 1000)]
     pub requests: Vec<&'a RawValue>,
 }

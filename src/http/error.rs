@@ -5,6 +5,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::bandit::revert::Irreversible;
 use crate::engine::Refused;
@@ -12,7 +13,7 @@ use crate::engine::command::CommandError;
 use crate::store::StoreError;
 
 /// Everything that can be wrong with a request, or here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Code {
     /// The body is not valid JSON, or not of the right shape.
@@ -90,7 +91,47 @@ pub enum Code {
 }
 
 impl Code {
-    fn status(self) -> StatusCode {
+    /// Every code.
+    pub(super) const ALL: [Self; 36] = [
+        Self::InvalidBody,
+        Self::InvalidField,
+        Self::InvalidQuery,
+        Self::TimestampOutOfRange,
+        Self::InvalidAmount,
+        Self::BodyTooLarge,
+        Self::BatchTooLarge,
+        Self::InvalidEncoding,
+        Self::InvalidDefinition,
+        Self::PlanIncomplete,
+        Self::NothingToPlan,
+        Self::UnknownExperiment,
+        Self::UnknownVariant,
+        Self::UnknownEpoch,
+        Self::Irreversible,
+        Self::UnknownMetric,
+        Self::UnknownDimension,
+        Self::InvalidPolicy,
+        Self::RatioMetric,
+        Self::UnknownPropensity,
+        Self::NoData,
+        Self::TooLittleOverlap,
+        Self::Dominated,
+        Self::NoHoldout,
+        Self::IdRequired,
+        Self::TooManyAliases,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::IllegalTransition,
+        Self::OwnedByFile,
+        Self::MetricsWithData,
+        Self::VersionConflict,
+        Self::ClockMovesForward,
+        Self::Overloaded,
+        Self::Unavailable,
+        Self::Internal,
+    ];
+
+    pub(super) fn status(self) -> StatusCode {
         match self {
             Self::InvalidBody
             | Self::InvalidField
@@ -129,7 +170,7 @@ impl Code {
         }
     }
 
-    fn title(self) -> &'static str {
+    pub(super) fn title(self) -> &'static str {
         match self {
             Self::InvalidBody => "The body can not be read",
             Self::InvalidField => "A field has an impossible value",
@@ -182,12 +223,32 @@ impl Code {
 }
 
 /// One offending place.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct At {
     /// Where in the request: `visitor`, `events[3].timestamp`, `variants[1].weight` (with its line, if known).
     pub path: String,
     /// What is wrong there, and what would be right.
     pub detail: String,
+}
+
+/// What is wrong with a request, or here.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(super) struct Details<'a> {
+    /// A name of the kind of problem: `urn:upswing:problem:` and the code.
+    #[serde(rename = "type")]
+    kind: String,
+    /// What the code means.
+    title: &'a str,
+    /// The status of a response with this problem.
+    status: u16,
+    /// The stable code.
+    code: Code,
+    /// What is wrong in this very case.
+    detail: &'a str,
+    /// Where, if the problem has a place.
+    #[serde(skip_serializing_if = "<[At]>::is_empty")]
+    errors: &'a [At],
 }
 
 /// A problem, as the client is told.
@@ -224,17 +285,14 @@ impl Problem {
 
     /// The problem as JSON.
     pub fn body(&self) -> serde_json::Value {
-        let mut body = serde_json::json!({
-            "type": format!("urn:upswing:problem:{}", self.code.name()),
-            "title": self.code.title(),
-            "status": self.code.status().as_u16(),
-            "code": self.code,
-            "detail": self.detail,
-        });
-        if !self.errors.is_empty() {
-            body["errors"] = serde_json::json!(self.errors);
-        }
-        body
+        serde_json::json!(Details {
+            kind: format!("urn:upswing:problem:{}", self.code.name()),
+            title: self.code.title(),
+            status: self.code.status().as_u16(),
+            code: self.code,
+            detail: &self.detail,
+            errors: &self.errors,
+        })
     }
 }
 

@@ -6,6 +6,9 @@ use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
+use utoipa::openapi::schema::{Array, Object, OneOf};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::Server;
 use super::body::{self, Body};
@@ -14,10 +17,13 @@ use super::experiments::find;
 use crate::evaluate::{Cause, EvaluateError, Question, Share, evaluate as answer};
 
 /// What is asked.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Wire {
+#[schema(as = EvaluationRequest)]
+pub(super) struct Wire {
+    /// What each variant would have been shown with.
     policy: Policy,
+    /// The metric; absent: the goal.
     metric: Option<String>,
     /// The dimension that the policy goes by.
     context: Option<String>,
@@ -26,7 +32,21 @@ struct Wire {
 /// Probabilities by variant, or a list with the value of the context each.
 struct Policy(Vec<Share>);
 
-#[derive(Deserialize)]
+impl PartialSchema for Policy {
+    fn schema() -> RefOr<Schema> {
+        let by_variant = Object::builder().additional_properties(Some(f64::schema()));
+        OneOf::builder()
+            .item(by_variant)
+            .item(Array::new(Listed::schema()))
+            .description(Some("Probabilities by variant, or a list of them, each with the value of the context if the policy goes by one."))
+            .into()
+    }
+}
+
+impl ToSchema for Policy {}
+
+/// A probability of a list.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Listed {
     arm: String,

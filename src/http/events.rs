@@ -4,25 +4,66 @@ use actix_web::web::Data;
 use actix_web::{HttpResponse, http::StatusCode};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use utoipa::openapi::schema::{Array, OneOf};
+use utoipa::openapi::{Ref, RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::body::{self, Body, MAX_BATCH};
 use super::debugger::reject;
 use super::decide::durable;
 use super::error::{Code, Problem};
-use super::incoming::{self, Counts, Received, Rejection};
+use super::incoming::{self, Counts, Received, Rejection, WireEvent};
 use super::{Server, hot_span, logged};
 use crate::event::Event;
 use crate::source::Source;
 use crate::telemetry;
 use crate::time::Timestamp;
 
-#[derive(Deserialize)]
+/// Many events.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = EventBatch)]
 struct WireBatch<'a> {
+    /// Each is read on its own.
     #[serde(borrow)]
+    #[schema(value_type = Vec<WireEvent<'a>>, max_items = 1000)]
     events: Vec<&'a RawValue>,
+    /// When the client sent them, by its clock: what that is off is taken from their times.
     #[serde(borrow)]
+    #[schema(schema_with = incoming::time_schema)]
     sent_at: Option<&'a RawValue>,
+}
+
+/// The bodies that `items` reads.
+pub(super) enum Bodies {}
+
+impl PartialSchema for Bodies {
+    fn schema() -> RefOr<Schema> {
+        let event = || Ref::from_schema_name(WireEvent::name());
+        OneOf::builder()
+            .item(event())
+            .item(Array::builder().items(event()).max_items(Some(MAX_BATCH)))
+            .item(Ref::from_schema_name(WireBatch::name()))
+            .description(Some("One event, an array of them, or a batch."))
+            .into()
+    }
+}
+
+impl ToSchema for Bodies {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "Events".into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        for (name, schema) in [
+            (WireEvent::name(), WireEvent::schema()),
+            (WireBatch::name(), WireBatch::schema()),
+        ] {
+            schemas.push((name.into_owned(), schema));
+        }
+        WireEvent::schemas(schemas);
+        WireBatch::schemas(schemas);
+    }
 }
 
 /// What a body may begin with.

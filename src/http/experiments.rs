@@ -1,20 +1,23 @@
 //! Experiments: list, read, define, and move through their lifecycle.
 
+mod shown;
+
 use actix_web::http::header::{ETAG, IF_MATCH};
 use actix_web::web::{Data, Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use utoipa::{IntoParams, ToSchema};
 
 use super::Server;
 use super::allocation;
 use super::body::{self, Body};
 use super::error::{At, Code, Problem};
 use crate::catalog::mistake::Mistake;
-use crate::catalog::{Entry, Scope, Source, Trip, read_json};
+use crate::catalog::{Entry, Scope, Source, read_json};
 use crate::engine::command::{Command, Done};
 use crate::epoch::EpochNumber;
 use crate::id::{ExperimentKey, VariantKey};
+pub(super) use shown::{List, Shown, show};
 
 /// All experiments that are not archived.
 pub(super) async fn list(server: Data<Server>) -> HttpResponse {
@@ -23,8 +26,9 @@ pub(super) async fn list(server: Data<Server>) -> HttpResponse {
         .catalog
         .iter()
         .filter(|entry| !entry.lifecycle.archived);
-    HttpResponse::Ok()
-        .json(json!({ "experiments": shown.map(|entry| show(entry)).collect::<Vec<_>>() }))
+    HttpResponse::Ok().json(List {
+        experiments: shown.map(|entry| show(entry)).collect(),
+    })
 }
 
 /// One experiment.
@@ -54,59 +58,11 @@ fn etag(entry: &Entry) -> String {
     format!("\"{}\"", entry.experiment.version)
 }
 
-/// Definition, status and version.
-fn show(entry: &Entry) -> Value {
-    let mut shown = json!(&*entry.experiment.spec);
-    let lifecycle = &entry.lifecycle;
-    let winner = lifecycle
-        .conclusion
-        .as_ref()
-        .and_then(|conclusion| conclusion.winner);
-    shown["status"] = json!(lifecycle.status);
-    shown["version"] = json!(entry.experiment.version);
-    shown["since"] = json!(lifecycle.since);
-    shown["started_at"] = json!(lifecycle.started_at);
-    shown["archived"] = json!(lifecycle.archived);
-    shown["source"] = json!(lifecycle.source);
-    shown["epoch"] = json!(entry.epoch().map(|epoch| epoch.number));
-    if let Some(conclusion) = &lifecycle.conclusion {
-        let winner = winner
-            .and_then(|arm| entry.experiment.variant(arm))
-            .map(|variant| variant.key.as_str());
-        shown["conclusion"] = json!({ "winner": winner, "scope": conclusion.scope });
-        if let Some(reason) = &conclusion.reason {
-            shown["conclusion"]["reason"] = json!(reason);
-        }
-    }
-    if let Some(trip) = lifecycle.halted_by() {
-        shown["pause"] = json!({ "cause": "harm", "receipt": trip.receipt });
-    }
-    if !lifecycle.trips.is_empty() {
-        let trips = lifecycle.trips.iter().map(|trip| shown_trip(entry, trip));
-        shown["trips"] = trips.collect();
-    }
-    shown
-}
-
-/// A guardrail that tripped, in numbers and in words.
-fn shown_trip(entry: &Entry, trip: &Trip) -> Value {
-    let variant = entry.experiment.variant(trip.arm);
-    json!({
-        "metric": trip.metric,
-        "variant": variant.map(|variant| variant.key.as_str()),
-        "revision": variant.map(|variant| variant.revision),
-        "harm": trip.harm,
-        "low": trip.low,
-        "action": trip.action,
-        "receipt": trip.receipt,
-        "at": trip.at,
-    })
-}
-
 /// Options of a definition.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PutOptions {
+    /// Whether the change touches words alone, so that no new version of the experiment begins.
     #[serde(default)]
     cosmetic: bool,
 }
@@ -128,7 +84,7 @@ pub(super) async fn put(
         return Err(Problem::at(
             Code::InvalidDefinition,
             "key",
-            format!("is {:?}, but the path says {path:?}", spec.key),
+            format!("is {:?}, but the path says {:?}", spec.key, path.as_str()),
         ));
     }
     let expected = expected_version(&request)?;
@@ -201,10 +157,14 @@ pub(super) async fn pause(
     done(&server, &key, Command::Pause(key.clone())).await
 }
 
-#[derive(Deserialize)]
+/// How an experiment ends.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Conclusion {
+#[schema(as = ConclusionRequest)]
+pub(super) struct Conclusion {
+    /// The variant to serve; absent: the control.
     winner: Option<VariantKey>,
+    /// To whom; absent: new visitors.
     #[serde(default = "for_new")]
     scope: Scope,
 }
@@ -232,9 +192,10 @@ pub(super) async fn conclude(
 }
 
 /// Options of a reallocation.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ReallocateOptions {
+    /// Shows the epoch that would open, and opens none.
     #[serde(default)]
     dry_run: bool,
 }
@@ -248,15 +209,18 @@ pub(super) async fn reallocate(
     let options = options.map_err(|error| Problem::new(Code::InvalidQuery, error.to_string()))?;
     if options.dry_run {
         let entry = find(&server, &path)?;
-        return Ok(HttpResponse::Ok().json(allocation::proposed(&server, &entry)));
+        return Ok(allocation::proposed(&server, &entry));
     }
     let key = key(&path)?;
     done(&server, &key, Command::Reallocate(key.clone())).await
 }
 
-#[derive(Deserialize)]
+/// Which weights come back.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Revert {
+#[schema(as = RevertRequest)]
+pub(super) struct Revert {
+    /// The number of the epoch that had them.
     epoch: u32,
 }
 
@@ -290,9 +254,7 @@ async fn done(
     let done: Done = run(server, command).await?;
     let entry = find(server, key.as_str())?;
     let mut shown = show(&entry);
-    if let Some(note) = done.note {
-        shown["note"] = json!(note);
-    }
+    shown.note = done.note;
     Ok(HttpResponse::Ok()
         .insert_header((ETAG, etag(&entry)))
         .json(shown))

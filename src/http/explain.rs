@@ -3,14 +3,45 @@
 use actix_web::http::header::USER_AGENT;
 use actix_web::web::{Data, Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Server;
 use super::decide::{Wire, explain as trace, wire};
 use super::error::{Code, Problem};
 use super::experiments::find;
+use crate::allocation::Propensity;
+use crate::assign::decision::{Reason, Step};
 use crate::catalog::audience::Attributes;
-use crate::id::{IdError, SessionId, VisitorId};
+use crate::epoch::EpochNumber;
+use crate::id::{ExperimentKey, IdError, SessionId, VisitorId};
+
+/// A decision with every step on the way to it.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Explanation<'a> {
+    /// The experiment.
+    experiment: &'a ExperimentKey,
+    /// Who was asked for.
+    visitor: VisitorId,
+    /// The variant to show.
+    #[schema(required)]
+    variant: Option<&'a str>,
+    /// Why.
+    reason: Reason,
+    /// The epoch it is drawn under; null outside the experiment.
+    #[schema(required)]
+    epoch: Option<EpochNumber>,
+    /// The probability it is drawn with.
+    #[schema(required)]
+    propensity: Option<Propensity>,
+    /// Whether held out on control.
+    holdout: bool,
+    /// The steps, in order.
+    steps: Vec<Step>,
+    /// How the epoch in force came about.
+    #[schema(required)]
+    receipt: Option<&'a str>,
+}
 
 /// Explains one decision.
 pub(super) async fn explain(
@@ -31,17 +62,17 @@ pub(super) async fn explain(
         .experiment
         .variant(decision.arm)
         .map(|variant| variant.key.as_str());
-    Ok(HttpResponse::Ok().json(json!({
-        "experiment": entry.experiment.key,
-        "visitor": visitor,
-        "variant": variant,
-        "reason": decision.reason,
-        "epoch": decision.epoch,
-        "propensity": decision.propensity,
-        "holdout": decision.holdout,
-        "steps": steps.steps,
-        "receipt": entry.epoch().map(|epoch| epoch.receipt.sentence.as_str()),
-    })))
+    Ok(HttpResponse::Ok().json(Explanation {
+        experiment: &entry.experiment.key,
+        visitor,
+        variant,
+        reason: decision.reason,
+        epoch: decision.epoch,
+        propensity: decision.propensity,
+        holdout: decision.holdout,
+        steps: steps.steps.unwrap_or_default(),
+        receipt: entry.epoch().map(|epoch| epoch.receipt.sentence.as_str()),
+    }))
 }
 
 /// Reads the query: visitor and session by name, everything else is an attribute (JSON, else text).

@@ -13,7 +13,8 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use flate2::write::MultiGzDecoder;
 use futures_util::StreamExt;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::Server;
@@ -316,14 +317,28 @@ impl<'a> Importing<'a> {
         Ok(())
     }
 
-    fn answer(&self) -> serde_json::Value {
-        serde_json::json!({
-            "accepted": self.counts.accepted,
-            "duplicates": self.counts.duplicates,
-            "rejected": self.counts.rejected,
-            "rejected_count": self.rejected,
-        })
+    fn answer(&self) -> Answer<'_> {
+        Answer {
+            accepted: self.counts.accepted,
+            duplicates: self.counts.duplicates,
+            rejected: &self.counts.rejected,
+            rejected_count: self.rejected,
+        }
     }
+}
+
+/// What became of an import's rows.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ImportCounts)]
+pub(super) struct Answer<'a> {
+    /// Durable now.
+    accepted: usize,
+    /// Known already.
+    duplicates: usize,
+    /// The first 100 that were refused, with reasons.
+    rejected: &'a [Rejection],
+    /// All that were refused.
+    rejected_count: usize,
 }
 
 /// Reads an assignment row.

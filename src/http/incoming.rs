@@ -4,6 +4,9 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
+use utoipa::openapi::Schema;
+use utoipa::openapi::schema::{KnownFormat, Object, OneOf, SchemaFormat, Type};
 
 use super::body;
 use super::error::{Code, Problem};
@@ -17,24 +20,32 @@ use crate::time::{DAY_MS, TimeError, Timestamp, Window};
 use crate::visitor::attribution::AMOUNT;
 use crate::visitor::join::MAX_IDS;
 
-/// An event, borrowing from the body.
-#[derive(Debug, Deserialize)]
+/// Something that a visitor did.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = Event)]
 pub(super) struct WireEvent<'a> {
-    /// Only rows of an import name their type.
+    /// Only rows of an import name their type: `event`.
     #[serde(borrow, default, rename = "type")]
     _type: Option<Cow<'a, str>>,
+    /// Under which it counts once; absent: it is told apart from no other.
     id: Option<EventId>,
+    /// Its name, such as `Order Completed`.
     event: EventName,
+    /// Who did it.
     visitor: VisitorId,
+    /// When; absent: now.
     #[serde(borrow)]
+    #[schema(schema_with = time_schema)]
     timestamp: Option<&'a RawValue>,
+    /// What is known of it; those that metrics add up are amounts.
     #[serde(borrow)]
+    #[schema(value_type = Option<serde_json::Map<String, serde_json::Value>>)]
     properties: Option<&'a RawValue>,
 }
 
 /// What one item was rejected for.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub(super) struct Rejection {
     /// Its position in the request, from 0.
     pub index: usize,
@@ -61,7 +72,7 @@ impl Rejection {
 }
 
 /// What became of a request's items.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, ToSchema)]
 pub(super) struct Counts {
     /// Durable now.
     pub accepted: usize,
@@ -117,6 +128,26 @@ impl Received {
         });
         at.plus(Window::from_millis(skew)).received_at(self.now)
     }
+}
+
+/// What [`timestamp`] reads.
+pub(super) fn time_schema() -> Schema {
+    let format = SchemaFormat::KnownFormat(KnownFormat::DateTime);
+    let text = Object::builder()
+        .schema_type(Type::String)
+        .format(Some(format));
+    let millis = Object::builder()
+        .schema_type(Type::Integer)
+        .minimum(Some(Timestamp::earliest().millis()));
+    let null = Object::builder().schema_type(Type::Null);
+    OneOf::builder()
+        .item(null)
+        .item(text)
+        .item(millis)
+        .description(Some(
+            "RFC 3339, or milliseconds since 1970; from the year 2000 on, at most a day ahead.",
+        ))
+        .into()
 }
 
 /// Reads a time: RFC 3339 text or integer milliseconds.

@@ -23,8 +23,10 @@ use crate::assign::{Request, assign};
 use crate::catalog::Entry;
 use crate::engine::Snapshot;
 use crate::time::Timestamp;
-use context::Context;
+pub(super) use context::Context;
+pub(super) use failure::Told;
 use failure::{ErrorCode, Failure};
+pub(super) use flag::{Bulk, Flag};
 
 /// `POST /ofrep/v1/evaluate/flags/{key}`.
 pub(super) async fn single(

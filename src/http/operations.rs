@@ -2,15 +2,44 @@
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Server;
 use super::error::{Code, Problem};
 use crate::telemetry;
 
+/// How the server is.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Standing {
+    /// `live` or `ready`.
+    status: &'static str,
+}
+
+/// Where to go.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Welcome {
+    /// The server's name.
+    name: &'static str,
+    /// Its version.
+    version: &'static str,
+    /// All experiments.
+    experiments: &'static str,
+    /// What one of them shows.
+    report: &'static str,
+    /// The description of the API for machines.
+    openapi: &'static str,
+    /// The same for people.
+    docs: &'static str,
+    /// Whether it can write.
+    health: &'static str,
+    /// What was counted.
+    metrics: &'static str,
+}
+
 /// The process runs.
 pub(super) async fn live() -> HttpResponse {
-    HttpResponse::Ok().json(json!({ "status": "live" }))
+    HttpResponse::Ok().json(Standing { status: "live" })
 }
 
 /// The writer can write.
@@ -21,7 +50,7 @@ pub(super) async fn ready(server: Data<Server>) -> Result<HttpResponse, Problem>
             "The writer has stopped after a failure of the store.",
         ));
     }
-    Ok(HttpResponse::Ok().json(json!({ "status": "ready" })))
+    Ok(HttpResponse::Ok().json(Standing { status: "ready" }))
 }
 
 /// What was counted, for Prometheus.
@@ -37,14 +66,16 @@ pub(super) async fn metrics(server: Data<Server>) -> Result<HttpResponse, Proble
         .body(server.metrics.render()))
 }
 
-/// Where to go.
+/// A word of welcome.
 pub(super) async fn home() -> HttpResponse {
-    HttpResponse::Ok().json(json!({
-        "name": "upswing",
-        "version": env!("CARGO_PKG_VERSION"),
-        "experiments": "/api/v1/experiments",
-        "report": "/api/v1/experiments/{key}/report",
-        "health": "/health/ready",
-        "metrics": "/metrics",
-    }))
+    HttpResponse::Ok().json(Welcome {
+        name: "upswing",
+        version: env!("CARGO_PKG_VERSION"),
+        experiments: "/api/v1/experiments",
+        report: "/api/v1/experiments/{key}/report",
+        openapi: "/api/openapi.json",
+        docs: "/api/docs/",
+        health: "/health/ready",
+        metrics: "/metrics",
+    })
 }

@@ -4,6 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::web::Data;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use super::Server;
 use super::body::{self, Body};
@@ -11,19 +12,29 @@ use super::error::{Code, Problem};
 use super::experiments::{find, invalid_definition};
 use crate::catalog::experiment::Experiment;
 use crate::catalog::read_json;
+use crate::catalog::spec::Spec;
 use crate::plan::{Ask, Own, Plan, PlanError, Question, plan as answer};
 
 /// What is asked.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Wire<'a> {
+#[schema(as = PlanRequest)]
+pub(super) struct Wire<'a> {
+    /// The key of an experiment; else `definition`.
     experiment: Option<String>,
+    /// An experiment that is not there yet.
     #[serde(borrow)]
+    #[schema(value_type = Option<Spec>)]
     definition: Option<&'a RawValue>,
+    /// The relative lift to find, such as 0.05; absent: that of the experiment's goal.
     lift: Option<f64>,
+    /// Visitors of its audience per day, all variants together; absent: its own.
     visitors_per_day: Option<f64>,
+    /// The control's mean of the goal metric, a rate for a conversion; absent: its own.
     baseline: Option<f64>,
+    /// The standard deviation between visitors, for a metric that is no conversion.
     sd: Option<f64>,
+    /// By when it should be decided, in days from now; absent: the experiment's `ends` or `goal.by`.
     days: Option<u32>,
 }
 

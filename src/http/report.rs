@@ -4,6 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::{Data, Path, Query};
 use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
 
 use super::Server;
 use super::error::{Code, Problem};
@@ -16,20 +17,27 @@ use crate::time::Timestamp;
 const MAX_DAYS: u32 = 366;
 
 /// What is asked.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Options {
+    /// The moment to describe; absent: now.
+    #[param(value_type = Option<Timestamp>)]
     as_of: Option<String>,
-    /// Names of dimensions with commas between them, or `all`.
+    /// Names of dimensions with commas between them, or `all`, to be broken down by.
     dimension: Option<String>,
+    /// The evidence to show: `always-valid`, `planned-looks`, `one-look`, `msprt` or `bayes`.
+    #[param(value_type = Option<View>)]
     method: Option<String>,
     /// How many of the last days the timeline has; none unless asked.
     days: Option<u32>,
+    /// How it is written.
     #[serde(default)]
+    #[param(inline)]
     format: Format,
 }
 
-#[derive(Deserialize, Default)]
+/// How a report is written.
+#[derive(Deserialize, Default, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum Format {
     #[default]

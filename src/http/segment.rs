@@ -13,9 +13,9 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::RETRY_AFTER;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use super::Server;
 use super::body::{self, Body, MAX_BATCH};
@@ -26,17 +26,66 @@ use super::incoming::{self, Counts, Received, Rejection};
 use crate::event::Event;
 use crate::source::Source;
 use crate::telemetry;
+pub(super) use item::Wire as Item;
 use item::{Call, Read};
 
 /// Longest item, in bytes.
 const MAX_ITEM: usize = 32 << 10;
 
-#[derive(Deserialize)]
-struct Batch<'a> {
+/// Many calls.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = SegmentBatch)]
+pub(super) struct Batch<'a> {
+    /// Each is read on its own.
     #[serde(borrow)]
+    #[schema(value_type = Vec<Item<'a>>, max_items = 1000)]
     batch: Vec<&'a RawValue>,
+    /// When the client sent them, by its clock.
     #[serde(borrow, default, rename = "sentAt")]
+    #[schema(value_type = serde_json::Value)]
     sent_at: Option<&'a RawValue>,
+}
+
+/// All is well.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Success {
+    /// True.
+    success: bool,
+}
+
+/// What was wrong with some calls, for whoever asked to be told.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Reasons<'a> {
+    /// False.
+    success: bool,
+    #[serde(flatten)]
+    counts: &'a Counts,
+}
+
+/// What analytics.js asks for before it sends anything.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Settings<'a> {
+    /// Where it sends to.
+    integrations: Integrations<'a>,
+}
+
+/// The one destination there is.
+#[derive(Serialize, ToSchema)]
+struct Integrations<'a> {
+    #[serde(rename = "Segment.io")]
+    segment: Destination<'a>,
+}
+
+/// This server, as analytics.js knows destinations.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Destination<'a> {
+    /// The write key that was asked with.
+    api_key: &'a str,
+    /// Host and path.
+    api_host: String,
+    /// `http` or `https`.
+    protocol: &'a str,
 }
 
 /// `POST /v1/{call}`: one call, or under `batch` and `import` many.
@@ -58,11 +107,14 @@ pub(super) async fn call(
 pub(super) async fn settings(request: HttpRequest, key: Path<String>) -> HttpResponse {
     let connection = request.connection_info();
     let host = format!("{}/v1", connection.host());
-    HttpResponse::Ok().json(json!({
-        "integrations": {
-            "Segment.io": { "apiKey": *key, "apiHost": host, "protocol": connection.scheme() },
-        },
-    }))
+    let segment = Destination {
+        api_key: &key,
+        api_host: host,
+        protocol: connection.scheme(),
+    };
+    HttpResponse::Ok().json(Settings {
+        integrations: Integrations { segment },
+    })
 }
 
 async fn received(
@@ -163,9 +215,8 @@ fn answer(request: &HttpRequest, counts: &Counts) -> HttpResponse {
     let asked = request.headers().get("x-strict-mode");
     let is_strict = asked.is_some_and(|value| value == "1" || value == "true");
     if is_strict && !counts.rejected.is_empty() {
-        let mut told = json!(counts);
-        told["success"] = json!(false);
-        return HttpResponse::build(StatusCode::BAD_REQUEST).json(told);
+        let success = false;
+        return HttpResponse::build(StatusCode::BAD_REQUEST).json(Reasons { success, counts });
     }
-    HttpResponse::Ok().json(json!({ "success": true }))
+    HttpResponse::Ok().json(Success { success: true })
 }

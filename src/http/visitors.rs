@@ -2,8 +2,8 @@
 
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::Server;
 use super::body::{self, Body};
@@ -14,10 +14,25 @@ use crate::event::{Aliased, Event};
 use crate::fold::Outcome;
 use crate::id::VisitorId;
 
-#[derive(Deserialize)]
+/// Whose the id is, too.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Wire {
+#[schema(as = AliasRequest)]
+pub(super) struct Wire {
+    /// The id that the person goes by.
     to: VisitorId,
+}
+
+/// Two ids of one person.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Alias)]
+pub(super) struct Joined {
+    /// The id that was joined.
+    visitor: VisitorId,
+    /// The id that the person goes by.
+    to: VisitorId,
+    /// Whether that is new.
+    joined: bool,
 }
 
 /// `POST …/alias` `{"to"}`: both ids are one person's from now on, who goes by the id of `to`. Says whether that is new.
@@ -35,9 +50,9 @@ pub(super) async fn alias(
     if outcomes.contains(&Outcome::TooManyAliases) {
         return Err(incoming::too_many_aliases());
     }
-    Ok(HttpResponse::Ok().json(json!({
-        "visitor": aliased.visitor,
-        "to": aliased.to,
-        "joined": outcomes.contains(&Outcome::Accepted),
-    })))
+    Ok(HttpResponse::Ok().json(Joined {
+        visitor: aliased.visitor,
+        to: aliased.to,
+        joined: outcomes.contains(&Outcome::Accepted),
+    }))
 }

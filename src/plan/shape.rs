@@ -3,9 +3,10 @@
 //! Numbers are finite; what does not exist is absent.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Where a figure comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
     /// The question.
@@ -15,7 +16,7 @@ pub enum Origin {
 }
 
 /// What an experiment's traffic can decide. Numbers are finite; what does not exist is absent.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Plan {
     /// The experiment.
     pub experiment: String,
@@ -66,7 +67,7 @@ pub struct Plan {
 }
 
 /// A variant of a plan.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PlannedVariant {
     /// The variant.
     pub variant: String,
@@ -79,7 +80,7 @@ pub struct PlannedVariant {
 }
 
 /// What can be seen after some days.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Horizon {
     /// Days from now.
     pub days: u32,
@@ -93,7 +94,7 @@ pub struct Horizon {
 }
 
 /// Whether the traffic decides it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outlook {
     /// The visitors so far are enough.

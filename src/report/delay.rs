@@ -1,6 +1,7 @@
 //! How long conversions take, by variant: who converts slowly looks worse than it is for as long as visitors are young.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::design::Design;
 use super::{MetricReport, Question};
@@ -19,7 +20,7 @@ const AT_ONCE: f64 = 1.0 / 24.0;
 const NEARLY_ALL: f64 = 0.95;
 
 /// How long the conversions of a metric take.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct DelayReport {
     /// One row per variant revision that has conversions enough.
     pub variants: Vec<VariantDelay>,
@@ -32,7 +33,7 @@ pub struct DelayReport {
 }
 
 /// How long the conversions of a variant take, in days, corrected for those still to come.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct VariantDelay {
     /// The variant served.
     pub variant: String,

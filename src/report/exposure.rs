@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::Question;
 use super::design::{Design, Named};
@@ -17,7 +18,7 @@ use crate::source::Source;
 use crate::stats::srm::{Srm, Verdict};
 
 /// Assigned visitors who are not known to have seen their variant.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct LostExposures {
     /// How many of the assigned have no exposure to their variant.
     pub visitors: u64,
@@ -29,7 +30,7 @@ pub struct LostExposures {
 }
 
 /// Visitors who were counted by one way.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct SourceSrm {
     /// Who told of the first exposure; absent for the assignments themselves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -44,7 +45,7 @@ pub struct SourceSrm {
 }
 
 /// Visitors of an hour of the day.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct HourSrm {
     /// The hour, from 0 to 23, in the time zone of the store.
     pub hour: u8,

@@ -4,6 +4,7 @@
 //! were expected has a probability of e⁻²⁰. The present day counts as soon as something came.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::Question;
 use crate::catalog::experiment::Status;
@@ -16,7 +17,7 @@ use crate::time::{DAY_MS, Day};
 const MISSED: f64 = 20.0;
 
 /// How long ago data arrived.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Freshness {
     /// Whole days without a new visitor; absent before the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -29,7 +30,7 @@ pub struct Freshness {
 }
 
 /// Whether data arrive as they did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Arriving {
     /// They do, or none are due.

@@ -4,6 +4,7 @@
 //! unless the definition planned its looks. Any other may be asked for by name; the answer says which one it is.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{ComparisonReport, Effect, MetricReport, Range};
 use crate::stats::sequence::msprt;
@@ -12,7 +13,7 @@ use crate::stats::sequence::msprt;
 const EXPECTED_EFFECT: f64 = 0.2;
 
 /// A way to show the evidence.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum View {
     /// Holds at every look and for all variants at once: the default.
@@ -76,7 +77,7 @@ impl View {
 }
 
 /// Which way the evidence of a report is shown.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Shown {
     /// The way.
     pub view: View,
@@ -94,7 +95,7 @@ impl From<View> for Shown {
 }
 
 /// What a comparison's headline rests on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Evidence {
     /// The odds of the converted visitors, as an e-process.
@@ -112,7 +113,7 @@ pub enum Evidence {
 }
 
 /// The interval that people are shown first.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Headline {
     /// What it rests on.
     pub evidence: Evidence,

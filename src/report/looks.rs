@@ -5,6 +5,7 @@
 //! of the error. What crossed its boundary at a look stays decided, so later looks do not take it back.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::design::Design;
 use super::headline::{Evidence, Headline};
@@ -16,7 +17,7 @@ use crate::stats::group_sequential::{self, Bound};
 use crate::time::Day;
 
 /// The planned looks, and where the experiment stands among them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Looks {
     /// After how many whole days each is taken.
     pub days: Vec<u32>,

@@ -1,11 +1,12 @@
 //! What an effect comes to in a shop's own size: per thousand visitors, and per day if everybody got the variant.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{Effect, MetricReport};
 
 /// An effect in the metric's units (money for sums of money), at the traffic of late.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Scaled {
     /// Of a thousand visitors with the variant instead of the control.
     pub per_1000_visitors: Effect,

@@ -15,6 +15,7 @@ pub use timeline::*;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::catalog::experiment::Status;
 use crate::catalog::metric::{Direction, Role};
@@ -29,7 +30,7 @@ use super::looks::Looks;
 use super::verdict::Verdict;
 
 /// What an experiment shows.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Report {
     /// Which experiment.
     pub experiment: About,
@@ -79,7 +80,8 @@ pub struct Report {
 }
 
 /// The experiment a report is about.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = ReportedExperiment)]
 pub struct About {
     /// Its key.
     pub key: String,
@@ -103,7 +105,7 @@ pub struct About {
 }
 
 /// The visitors of a variant revision, or of the holdout.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct VariantTraffic {
     /// The variant served.
     pub variant: String,
@@ -132,7 +134,7 @@ pub struct VariantTraffic {
 }
 
 /// Whether the data can be trusted.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Health {
     /// Whether the visitors per variant fit the propensities under which they were assigned.
     pub srm: Srm,
@@ -159,7 +161,7 @@ pub struct Health {
 }
 
 /// A change of what works.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct DriftReport {
     /// About when.
     pub since: Timestamp,
@@ -168,7 +170,7 @@ pub struct DriftReport {
 }
 
 /// A metric over all variants.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct MetricReport {
     /// Its key.
     pub key: String,
@@ -194,7 +196,7 @@ pub struct MetricReport {
 }
 
 /// A metric of one variant.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct VariantMetric {
     /// The variant served.
     pub variant: String,
@@ -223,7 +225,7 @@ pub struct VariantMetric {
 }
 
 /// The live variant that is most likely the best one for the goal.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Champion {
     /// The variant.
     pub variant: String,
@@ -235,7 +237,7 @@ pub struct Champion {
 }
 
 /// How likely the goal is reached.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct GoalReport {
     /// The metric.
     pub metric: String,
@@ -252,7 +254,7 @@ pub struct GoalReport {
 }
 
 /// What a caveat means.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Note {
     /// The caveat.
     pub code: Caveat,

@@ -12,6 +12,7 @@ mod time;
 mod words;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{
     Champion, ComparisonReport, Headline, Health, Looks, MetricReport, Question, VariantTraffic,
@@ -24,7 +25,7 @@ use case::Case;
 const MIN_ORDERS: f64 = 25.0;
 
 /// What to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Decision {
     /// Give the variant to everybody.
@@ -42,7 +43,7 @@ pub enum Decision {
 }
 
 /// Why.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ReasonCode {
     /// No visitors yet.
@@ -84,7 +85,8 @@ pub enum ReasonCode {
 }
 
 /// One reason, in words.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = VerdictReason)]
 pub struct Reason {
     /// Its code.
     pub code: ReasonCode,
@@ -93,7 +95,7 @@ pub struct Reason {
 }
 
 /// What to do, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Verdict {
     /// What to do.
     pub decision: Decision,

@@ -3,6 +3,9 @@
 //! Statistics never answer with NaN, infinity or an error: they leave the figure out and say why.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use utoipa::openapi::schema::{Object, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 /// A reservation about a result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -109,6 +112,18 @@ impl Caveat {
         }
     }
 }
+
+impl PartialSchema for Caveat {
+    fn schema() -> RefOr<Schema> {
+        Object::builder()
+            .schema_type(Type::String)
+            .enum_values(Some(Self::ALL.map(Self::code)))
+            .description(Some("A reservation about a result."))
+            .into()
+    }
+}
+
+impl ToSchema for Caveat {}
 
 impl Serialize for Caveat {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

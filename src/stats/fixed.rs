@@ -4,6 +4,7 @@
 //! small, which also works for arms without any conversion. Means: Welch's t test and interval.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::lift::{self, Terms};
 use super::special::{t_critical, t_sf};
@@ -28,13 +29,15 @@ pub enum Method {
 }
 
 /// A figure with its uncertainty; the caveats of the result it stands in say why a part is absent.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Estimate {
     /// The point estimate.
     pub estimate: f64,
     /// Its standard error, positive.
+    #[schema(required)]
     pub std_error: Option<f64>,
     /// Its interval with confidence 1 − alpha.
+    #[schema(required)]
     pub interval: Option<Interval>,
 }
 

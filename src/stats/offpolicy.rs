@@ -17,6 +17,7 @@ pub mod log;
 pub mod weighted;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{Estimate, Sample};
 
@@ -107,7 +108,7 @@ impl Group for Cell {
 }
 
 /// How much the logged visitors tell about the judged policy.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Overlap {
     /// Logged visitors.
     pub visitors: u64,

@@ -8,6 +8,7 @@ pub mod evidence;
 pub mod individual;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::special::chi2_sf;
 use individual::IndividualCounts;
@@ -24,8 +25,9 @@ const MIN_EXPECTED: f64 = 5.0;
 const RANK_TOLERANCE: f64 = 1e-9;
 
 /// Whether the counts fit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = SrmVerdict)]
 pub enum Verdict {
     /// They fit.
     Ok,
@@ -36,7 +38,7 @@ pub enum Verdict {
 }
 
 /// The test of visitors per arm against their expectation.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Srm {
     /// The χ² statistic; absent if an arm that nobody can get has visitors (it would be infinite).
     #[serde(default, skip_serializing_if = "Option::is_none")]

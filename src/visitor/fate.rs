@@ -2,6 +2,9 @@
 
 use super::attribution::{Part, event_steps};
 use super::{MetricEvent, Record, refund_signals};
+use serde::Serialize;
+use utoipa::ToSchema;
+
 use crate::allocation::Arm;
 use crate::catalog::metric::MetricIndex;
 use crate::catalog::{Catalog, Serial};
@@ -21,7 +24,8 @@ pub struct Counted {
 }
 
 /// What an event does to a metric.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Effect {
     /// It counts as a reward.
     Reward,

@@ -1,5 +1,5 @@
 //! Stock clients, unmodified, against a live server: each block of the README's "Stock clients" is run as it stands there,
-//! but for the address. `tests/clients/install` puts them into `target/clients`.
+//! but for the address. So is a client that is made from the API's description. `tests/clients/install` puts them into `target/clients`.
 
 #![expect(
     clippy::unwrap_used,
@@ -145,6 +145,42 @@ fn segment_on_a_node_server() {
 #[test]
 fn segment_in_python() {
     rewards("segment-analytics-python");
+}
+
+/// Sends what the API's description allows, and what it does not, to every operation, and holds the answers to it.
+#[track_caller]
+fn schemathesis(examples: &str) {
+    let app = TestApp::start();
+    app.put_experiment(&fixed("cart-nudge"));
+    app.assign("anna", "cart-nudge");
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients");
+    let mut run = Command::new(clients().join("python/bin/schemathesis"));
+    run.current_dir(clients())
+        .env("SCHEMATHESIS_HOOKS", tests.join("ndjson.py"))
+        .arg("--config-file")
+        .arg(tests.join("schemathesis.toml"))
+        .args(["run", &format!("{}/api/openapi.json", app.url)])
+        .args([
+            "--max-examples",
+            examples,
+            "--seed",
+            "1",
+            "--warnings",
+            "off",
+        ])
+        .args(["--generation-database", "none", "--no-color"]);
+    said(&mut run);
+}
+
+#[test]
+fn the_api_is_as_it_is_described() {
+    schemathesis("5");
+}
+
+#[test]
+#[ignore = "a long run"]
+fn the_api_is_as_it_is_described_whatever_is_sent() {
+    schemathesis("1000");
 }
 
 #[test]

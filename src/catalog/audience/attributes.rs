@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::openapi::schema::{Object, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 /// Most attributes of a visitor.
 pub const MAX_ATTRIBUTES: usize = 64;
@@ -25,6 +28,25 @@ pub enum AttributesError {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "BTreeMap<String, Value>", into = "BTreeMap<String, Value>")]
 pub struct Attributes(BTreeMap<String, Value>);
+
+impl PartialSchema for Attributes {
+    fn schema() -> RefOr<Schema> {
+        let name = Object::builder()
+            .schema_type(Type::String)
+            .min_length(Some(1))
+            .max_length(Some(MAX_NAME_CHARS))
+            .build();
+        Object::builder()
+            .property_names(Some(name))
+            .max_properties(Some(MAX_ATTRIBUTES))
+            .description(Some(
+                "What is known about a visitor: named values of any type.",
+            ))
+            .into()
+    }
+}
+
+impl ToSchema for Attributes {}
 
 impl Attributes {
     /// Checks a set of attributes.

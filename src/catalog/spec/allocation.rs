@@ -1,6 +1,7 @@
 //! How traffic is allocated, as written.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::stop::StopSpec;
 use super::{KindName, MetricSpec};
@@ -21,10 +22,11 @@ pub const DEFAULT_EPSILON: f64 = 0.1;
 pub const DEFAULT_REFRESH: Window = Window::from_millis(60_000);
 
 /// How traffic is allocated.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AllocationSpec {
     /// The policy.
+    #[schema(required = false)]
     pub policy: PolicyName,
     /// What a bandit believes about its metric.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -77,7 +79,7 @@ pub struct AllocationSpec {
 }
 
 /// What a linear bandit knows of visitors: a number with its range, or a declared dimension.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FeatureSpec {
     /// An attribute that is a number.
@@ -159,7 +161,7 @@ pub fn default_model(metric: Option<&String>, metrics: &[MetricSpec]) -> Option<
 }
 
 /// The policies that are there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum PolicyName {
     /// The configured weights.

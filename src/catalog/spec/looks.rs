@@ -1,6 +1,7 @@
 //! When results are looked at: the shortest duration before a verdict, and the looks that were planned.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::form::{Choices, Form, Keys, Table};
 use super::rules::Rules;
@@ -15,17 +16,18 @@ const MAX_LOOKS: usize = 50;
 const MAX_DAYS: u32 = 1_000;
 
 /// The looks that were planned before the start.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LooksSpec {
     /// After how many whole days each is taken, increasing; the last is the planned end.
     pub days: Vec<u32>,
     /// How the error is shared out among them.
+    #[schema(required = false)]
     pub spending: Spending,
 }
 
 /// How much of the error may be spent by a share t of the planned days (Lan and `DeMets` 1983).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Spending {
     /// Little at first: the final look is almost that of a single test.

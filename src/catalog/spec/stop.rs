@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::openapi::schema::{AdditionalProperties, Object, OneOf, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::form::{Choices, Form, Keys, Table};
 use super::rules::Rules;
@@ -34,6 +37,27 @@ pub struct StopSpec {
     /// Who is served the winner.
     pub scope: Scope,
 }
+
+impl PartialSchema for StopSpec {
+    fn schema() -> RefOr<Schema> {
+        let whether = Object::builder().schema_type(Type::Boolean);
+        let table = Object::builder()
+            .property("value_remaining", f64::schema())
+            .property("min_days", u32::schema())
+            .property("cap", Window::schema())
+            .property("scope", Scope::schema())
+            .additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(false)));
+        OneOf::builder()
+            .item(whether)
+            .item(table)
+            .description(Some(
+                "When a bandit ends by itself: `true`, or a table whose members have defaults.",
+            ))
+            .into()
+    }
+}
+
+impl ToSchema for StopSpec {}
 
 const STOP: Keys = Keys {
     known: &["value_remaining", "min_days", "cap", "scope"],

@@ -3,21 +3,59 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
+use utoipa::openapi::schema::{Object, SchemaType, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::super::decide::{self, Wire};
 use super::failure::{ErrorCode, Failure};
 use crate::catalog::audience::Attributes;
-use crate::id::{SessionId, VisitorId};
+use crate::id::{MAX_ID_BYTES, SessionId, VisitorId};
 
 /// A context, read.
 #[derive(Debug)]
-pub(super) struct Context {
+pub(in crate::http) struct Context {
     /// The `targetingKey`; `None` without one.
     pub(super) visitor: Option<VisitorId>,
     /// The context's `session`.
     pub(super) session: Option<SessionId>,
     /// Everything else.
     pub(super) attributes: Attributes,
+}
+
+impl PartialSchema for Context {
+    fn schema() -> RefOr<Schema> {
+        let text = || {
+            let either = SchemaType::from_iter([Type::String, Type::Null]);
+            Object::builder()
+                .schema_type(either)
+                .max_length(Some(MAX_ID_BYTES))
+        };
+        let key = text().description(Some(
+            "The visitor's id. Without one, flags that are drawn can not be evaluated.",
+        ));
+        let session = text().description(Some(
+            "The visitor's session, for experiments that go by it.",
+        ));
+        let either = SchemaType::from_iter([Type::Object, Type::Null]);
+        let context = Object::builder()
+            .schema_type(either)
+            .property("targetingKey", key)
+            .property("session", session)
+            .description(Some("Who asks, and beside that attributes of any type."));
+        Object::builder()
+            .property("context", context)
+            .description(Some(
+                "Whom flags are evaluated for; other members are passed over.",
+            ))
+            .into()
+    }
+}
+
+impl ToSchema for Context {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "FlagContext".into()
+    }
 }
 
 impl Context {

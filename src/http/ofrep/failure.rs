@@ -6,13 +6,15 @@ use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::super::error::{Code, Problem};
 use crate::store::StoreError;
 
 /// The codes of the protocol.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[schema(as = FlagErrorCode)]
 pub(super) enum ErrorCode {
     /// The body can not be read.
     ParseError,
@@ -24,6 +26,20 @@ pub(super) enum ErrorCode {
     FlagNotFound,
     /// Anything else.
     General,
+}
+
+/// A failed evaluation, as clients read it.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = FlagFailure)]
+pub(in crate::http) struct Told<'a> {
+    /// The flag, where one was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'a str>,
+    /// What went wrong, for machines.
+    error_code: ErrorCode,
+    /// The same for people.
+    error_details: &'a str,
 }
 
 /// A failed evaluation.
@@ -62,11 +78,11 @@ impl Failure {
     }
 
     pub(super) fn body(&self) -> Value {
-        let mut body = json!({ "errorCode": self.code, "errorDetails": self.details });
-        if let Some(key) = &self.key {
-            body["key"] = json!(key);
-        }
-        body
+        json!(Told {
+            key: self.key.as_deref(),
+            error_code: self.code,
+            error_details: &self.details,
+        })
     }
 }
 

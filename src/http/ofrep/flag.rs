@@ -2,11 +2,97 @@
 
 use std::borrow::Cow;
 
+use utoipa::openapi::schema::{Array, Object, ObjectBuilder, OneOf, SchemaType, Type};
+use utoipa::openapi::{Ref, RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
 use super::super::answer::json;
+use super::failure::Told;
 use crate::assign::decision::{Decision, Reason};
 use crate::catalog::Entry;
 use crate::catalog::experiment::{Experiment, Variant};
 use crate::id::VisitorId;
+
+/// A flag as [`write`] writes it.
+pub(in crate::http) enum Flag {}
+
+impl PartialSchema for Flag {
+    fn schema() -> RefOr<Schema> {
+        let text = |about: &str| {
+            Object::builder()
+                .schema_type(Type::String)
+                .description(Some(about))
+        };
+        let reasons = ["STATIC", "SPLIT", "TARGETING_MATCH", "DISABLED", "UNKNOWN"];
+        let value = Object::builder()
+            .schema_type(SchemaType::AnyValue)
+            .description(Some("The variant's value, else its payload, else its key."));
+        let metadata = Object::builder()
+            .property("experimentId", String::schema())
+            .property("variantId", String::schema())
+            .property("version", u32::schema())
+            .property("propensity", f64::schema())
+            .property("decisionId", String::schema())
+            .description(Some("What the evaluation came from; what names the decision only where a flag is evaluated alone."));
+        let metadata = ["experimentId", "variantId", "version"]
+            .into_iter()
+            .fold(metadata, ObjectBuilder::required);
+        let flag = Object::builder()
+            .property("key", text("The experiment's key."))
+            .property("reason", text("Why.").enum_values(Some(reasons)))
+            .property("variant", text("The visitor's variant."))
+            .property("value", value)
+            .property("metadata", metadata)
+            .description(Some("An evaluated flag."));
+        let always = ["key", "reason", "variant", "value", "metadata"];
+        always
+            .into_iter()
+            .fold(flag, ObjectBuilder::required)
+            .into()
+    }
+}
+
+impl ToSchema for Flag {}
+
+/// Flags as [`list`] writes them.
+pub(in crate::http) enum Bulk {}
+
+impl PartialSchema for Bulk {
+    fn schema() -> RefOr<Schema> {
+        let each = OneOf::builder()
+            .item(Ref::from_schema_name(Flag::name()))
+            .item(Ref::from_schema_name(Told::name()));
+        let endpoint = Object::builder()
+            .property("requestUri", String::schema())
+            .required("requestUri");
+        let stream = Object::builder()
+            .property("type", String::schema())
+            .required("type")
+            .property("endpoint", endpoint)
+            .required("endpoint");
+        Object::builder()
+            .property("flags", Array::new(each))
+            .required("flags")
+            .property("eventStreams", Array::new(stream))
+            .required("eventStreams")
+            .description(Some(
+                "All flags of a context, and where a client hears of changes.",
+            ))
+            .into()
+    }
+}
+
+impl ToSchema for Bulk {
+    fn name() -> Cow<'static, str> {
+        "Flags".into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((Flag::name().into(), Flag::schema()));
+        schemas.push((Told::name().into(), Told::schema()));
+        Told::schemas(schemas);
+    }
+}
 
 /// Writes the flags of a bulk answer.
 pub(super) fn list<T>(

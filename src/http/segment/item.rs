@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use super::super::body;
 use super::super::error::{Code, Problem};
@@ -77,35 +78,50 @@ pub(super) enum Read {
     Acknowledged,
 }
 
-/// A call, borrowing from the body; members that mean nothing here are passed over.
-#[derive(Deserialize)]
+/// A call; members that mean nothing here are passed over.
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Wire<'a> {
+#[schema(as = SegmentCall)]
+pub(in crate::http) struct Wire<'a> {
+    /// What the call is for, in a batch.
     #[serde(borrow, default, rename = "type")]
     kind: Option<Cow<'a, str>>,
+    /// Under which it counts once.
     #[serde(borrow, default)]
     message_id: Option<Cow<'a, str>>,
+    /// Who, once known.
     #[serde(borrow, default)]
     user_id: Option<Id<'a>>,
+    /// Who, before that.
     #[serde(borrow, default)]
     anonymous_id: Option<Id<'a>>,
+    /// What happened; for `track`.
     #[serde(borrow, default)]
     previous_id: Option<Id<'a>>,
     #[serde(borrow, default)]
     event: Option<Cow<'a, str>>,
+    /// What is known of it; those that metrics add up are amounts.
     #[serde(borrow, default)]
+    #[schema(value_type = Option<serde_json::Map<String, serde_json::Value>>)]
     properties: Option<&'a RawValue>,
+    /// When, by the client's clock.
     #[serde(borrow, default)]
+    #[schema(schema_with = incoming::time_schema)]
     timestamp: Option<&'a RawValue>,
+    /// The same, where there is no `timestamp`.
     #[serde(borrow, default)]
+    #[schema(schema_with = incoming::time_schema)]
     original_timestamp: Option<&'a RawValue>,
+    /// When it was sent, by the client's clock: what that is off is taken from the time.
     #[serde(borrow, default)]
+    #[schema(value_type = serde_json::Value)]
     sent_at: Option<&'a RawValue>,
 }
 
 /// An id as shops have them: text, or a row's number.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(untagged)]
+#[schema(as = SegmentId)]
 enum Id<'a> {
     Text(#[serde(borrow)] Cow<'a, str>),
     Number(i64),

@@ -1,11 +1,12 @@
 //! The shape of breakdowns.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::MetricReport;
 
 /// The metrics per value of a dimension.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Breakdown {
     /// The dimension.
     pub dimension: String,
@@ -17,7 +18,7 @@ pub struct Breakdown {
 }
 
 /// Whether a variant's lift differs between the values of a dimension, or only seems to: Cochran's Q of the log lifts.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Interaction {
     /// The metric.
     pub metric: String,
@@ -37,7 +38,7 @@ pub struct Interaction {
 }
 
 /// The metrics of the visitors with one value of a dimension.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct BreakdownValue {
     /// The value; `other` is everything beyond the values that are kept apart.
     pub value: String,

@@ -1,13 +1,14 @@
 //! A variant against the control, and the figures that say how they differ.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::report::headline::Headline;
 use crate::report::scaled::Scaled;
 use crate::stats::{self, Caveat};
 
 /// A variant against the control.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ComparisonReport {
     /// The variant.
     pub variant: String,
@@ -74,7 +75,7 @@ pub struct ComparisonReport {
 }
 
 /// What was done to the visitors' values before they were compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Adjustment {
     /// Totals above the cap in force at the assignment count as the cap.
@@ -84,7 +85,7 @@ pub enum Adjustment {
 }
 
 /// How a comparison was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
     /// Welch's t test.
@@ -115,7 +116,7 @@ impl From<stats::Method> for Method {
 
 /// Intervals and a p-value that stay valid under any number of looks. They hold for all variants together: with K − 1 of
 /// them against the control each has its share of the 5 %.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct AlwaysValid {
     /// Variant − control, in units of the metric; absent for conversions, whose evidence is about the ratio.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -129,7 +130,7 @@ pub struct AlwaysValid {
 }
 
 /// An effect, with its 95 % interval where there is one.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Effect {
     /// The point estimate.
     pub estimate: f64,
@@ -142,7 +143,7 @@ pub struct Effect {
 }
 
 /// What the posteriors say; better means lower where a decrease is good.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Bayes {
     /// The probability that the variant is better than the control.
     pub prob_better: f64,
@@ -158,7 +159,7 @@ pub struct Bayes {
 }
 
 /// A range.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Range {
     /// Lower end.
     pub low: f64,
@@ -167,7 +168,7 @@ pub struct Range {
 }
 
 /// The relative change of a guardrail in the bad direction, as a fraction.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Harm {
     /// The estimate; absent where the control is at zero.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -179,7 +180,7 @@ pub struct Harm {
 }
 
 /// Where a guardrail stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum GuardrailStatus {
     /// The estimate is below the limit.

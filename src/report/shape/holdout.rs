@@ -1,6 +1,7 @@
 //! The shape of what personalization earns: everybody else against the holdout.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{AlwaysValid, Effect, Method, Range};
 use crate::catalog::metric::{Direction, Role};
@@ -9,7 +10,7 @@ use crate::time::Timestamp;
 
 /// What personalization earns: the policy, which is everybody who was not held out whatever variant they got, against the
 /// holdout. No figure here is about a variant.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct HoldoutReport {
     /// Since when visitors are counted: while nobody was held out there is nothing to compare with.
     pub since: Timestamp,
@@ -25,7 +26,7 @@ pub struct HoldoutReport {
 }
 
 /// A metric of the policy against the holdout.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PolicyMetric {
     /// Its key.
     pub key: String,
@@ -63,7 +64,7 @@ pub struct PolicyMetric {
 }
 
 /// A mean with its standard error and 95 % interval, where there are any.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Mean {
     /// The mean.
     pub mean: f64,
@@ -77,7 +78,7 @@ pub struct Mean {
 
 /// What one day's visitors bring, within the metric's window, beyond what they would have brought unpersonalized: the
 /// difference per visitor × the policy's visitors per day.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PerDay {
     /// Currency of the amounts.
     #[serde(default, skip_serializing_if = "Option::is_none")]

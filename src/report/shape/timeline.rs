@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{AlwaysValid, Effect};
 
 /// What was known at the end of a day, in the server's time zone.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct TimelineDay {
     /// The day, such as 2026-12-24.
     pub day: String,
@@ -20,7 +21,7 @@ pub struct TimelineDay {
 }
 
 /// A metric as of a day.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct TimelineMetric {
     /// Its key.
     pub metric: String,
@@ -29,7 +30,7 @@ pub struct TimelineMetric {
 }
 
 /// A variant against the control as of a day. What is not computable is absent.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct TimelineEffect {
     /// The variant.
     pub variant: String,

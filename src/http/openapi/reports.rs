@@ -1,0 +1,136 @@
+//! What experiments show, and can show.
+
+use serde_json::{Value, json};
+
+use super::super::error::Code;
+use super::super::explain::Explanation;
+use super::super::report::Options;
+use super::super::{evaluate as judge, plan as planned};
+use super::Operation;
+use super::experiments::of_one;
+use crate::evaluate::Answer;
+use crate::plan::Plan;
+use crate::report::Report;
+
+const TAG: &str = "reports";
+
+fn shown() -> Value {
+    json!({
+        "experiment": { "key": "cart-nudge", "name": "cart-nudge", "status": "running", "version": 1, "policy": "thompson" },
+        "as_of": "2026-03-01T12:00:00.000Z",
+        "verdict": { "decision": "not_started", "headline": "Nobody has been assigned yet.", "reasons": [] },
+        "shown": { "view": "always-valid", "promise": "Holds however often you look." },
+        "visitors": 0, "epochs": 1, "adaptive": false, "weights": {}, "variants": [],
+        "health": { "srm": { "df": 1, "p_value": 1.0, "verdict": "too_few" }, "freshness": { "state": "ok" } },
+        "metrics": [], "notes": [],
+    })
+}
+
+fn answered(operation: Operation) -> Operation {
+    let csv = "experiment,metric,variant,visitors\ncart-nudge,purchase,none,0\n";
+    operation
+        .query::<Options>()
+        .answers::<Report>(200, "The report.", shown())
+        .answers_text(&["text/csv"], "With `format=csv` its tables.", csv)
+        .refuses(&[Code::InvalidQuery])
+}
+
+pub(in crate::http) fn report() -> Operation {
+    answered(of_one("getReport", TAG, "What an experiment shows."))
+}
+
+pub(in crate::http) fn holdout() -> Operation {
+    let summary = "All personalization together against the global holdout.";
+    answered(Operation::new("getHoldoutReport", TAG, summary)).refuses(&[Code::NoHoldout])
+}
+
+pub(in crate::http) fn explain() -> Operation {
+    of_one("explainDecision", TAG, "Every step of a decision, recording nothing.")
+        .parameter(json!({
+            "name": "visitor", "in": "query", "required": true, "description": "Who is asked for.",
+            "schema": { "type": "string", "minLength": 1, "maxLength": 256 }, "example": "anna",
+        }))
+        .parameter(json!({
+            "name": "session", "in": "query", "description": "The visitor's session.",
+            "schema": { "type": "string", "minLength": 1, "maxLength": 256 },
+        }))
+        .parameter(json!({
+            "name": "attributes", "in": "query", "style": "form", "explode": true,
+            "description": "All other parameters are attributes: JSON, else text.",
+            "schema": {
+                "type": "object", "additionalProperties": { "type": "string" }, "maxProperties": 60,
+                "propertyNames": { "minLength": 1, "maxLength": 64 },
+            },
+        }))
+        .answers::<Explanation<'_>>(
+            200,
+            "The decision.",
+            json!({
+                "experiment": "cart-nudge", "visitor": "anna", "variant": "none", "reason": "split", "epoch": 1,
+                "propensity": 0.5, "holdout": false, "receipt": "Started.",
+                "steps": [{ "rule": "split", "matched": true, "detail": "0.31 of 1" }],
+            }),
+        )
+        .refuses(&[Code::InvalidQuery])
+        .reads()
+}
+
+pub(in crate::http) fn evaluate() -> Operation {
+    of_one(
+        "evaluatePolicy",
+        TAG,
+        "What another policy would have earned from the same visitors.",
+    )
+    .takes::<judge::Wire>(json!({ "policy": { "none": 0.2, "free-shipping": 0.8 } }))
+    .answers::<Answer>(200, "The figures.", worth())
+    .refuses(&[
+        Code::UnknownVariant,
+        Code::UnknownMetric,
+        Code::UnknownDimension,
+        Code::InvalidPolicy,
+        Code::RatioMetric,
+        Code::UnknownPropensity,
+        Code::NoData,
+        Code::TooLittleOverlap,
+        Code::Dominated,
+    ])
+}
+
+fn worth() -> Value {
+    let mean = json!({
+        "estimate": 0.11, "std_error": 0.01, "interval": { "low": 0.09, "high": 0.13 }, "lift": 0.1,
+    });
+    json!({
+        "experiment": "cart-nudge", "metric": "purchase", "context": null, "left_out": 0,
+        "overlap": { "visitors": 1000, "effective": 800.0, "largest_share": 0.002, "largest_weight": 2.0 },
+        "logged": 0.1, "modelled": 0.11, "ips": mean, "snips": mean, "doubly_robust": mean, "unsupported": 0.0,
+        "notes": [],
+    })
+}
+
+pub(in crate::http) fn plan() -> Operation {
+    let horizon = json!({ "days": 14, "visitors": 14000.0, "power": 0.9, "detectable": 0.08 });
+    Operation::new("plan", TAG, "What the traffic of an experiment can decide.")
+        .about("Give `experiment`, the key of one that is there, or `definition`, and not both.")
+        .takes::<planned::Wire<'_>>(json!({
+            "definition": super::experiments::definition(), "lift": 0.1, "visitors_per_day": 1000, "baseline": 0.1,
+        }))
+        .answers::<Plan>(
+            200,
+            "The plan.",
+            json!({
+                "experiment": "cart-nudge", "metric": "purchase", "kind": "conversion", "lift": 0.1, "alpha": 0.05,
+                "power": 0.8, "baseline": 0.1, "baseline_from": "given", "visitors_per_day": 1000.0,
+                "traffic_from": "given", "visitors": 29_500, "variants": [], "days": 30, "days_when_watched": 60,
+                "now": horizon, "horizons": [horizon], "outlook": "too_slow",
+                "sentence": "Your traffic can not decide this.", "notes": [],
+            }),
+        )
+        .refuses(&[
+            Code::InvalidField,
+            Code::InvalidDefinition,
+            Code::PlanIncomplete,
+            Code::NothingToPlan,
+            Code::UnknownExperiment,
+        ])
+}

@@ -1,0 +1,143 @@
+//! The rows of the route table: a path, what serves each of its methods, and what the API's description says of that.
+
+use actix_web::http::Method;
+use actix_web::http::header::ALLOW;
+use actix_web::web;
+use actix_web::{FromRequest, Handler, HttpResponse, Resource, Responder, ResponseError, Route};
+
+use super::error::{Code, Problem};
+use super::openapi::{Described, Operation};
+
+/// A path with its methods.
+pub(super) struct Paths {
+    pattern: &'static str,
+    resource: Resource,
+    methods: Vec<Method>,
+    described: Vec<Described>,
+}
+
+/// A path without methods yet.
+pub(super) fn at(pattern: &'static str) -> Paths {
+    Paths {
+        pattern,
+        resource: web::resource(pattern),
+        methods: Vec::new(),
+        described: Vec::new(),
+    }
+}
+
+impl Paths {
+    /// Serves GET.
+    pub(super) fn get<F, Args>(self, handler: F, describe: fn() -> Operation) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.one(Method::GET, web::get().to(handler), describe())
+    }
+
+    /// Serves PUT.
+    pub(super) fn put<F, Args>(self, handler: F, describe: fn() -> Operation) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.one(Method::PUT, web::put().to(handler), describe())
+    }
+
+    /// Serves POST.
+    pub(super) fn post<F, Args>(self, handler: F, describe: fn() -> Operation) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.one(Method::POST, web::post().to(handler), describe())
+    }
+
+    /// Serves DELETE.
+    pub(super) fn delete<F, Args>(self, handler: F, describe: fn() -> Operation) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.one(Method::DELETE, web::delete().to(handler), describe())
+    }
+
+    /// Serves POST of a pattern whose paths differ enough to be described one by one.
+    pub(super) fn post_each<F, Args>(
+        self,
+        handler: F,
+        describe: fn() -> Vec<(String, Operation)>,
+    ) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.on(Method::POST, web::post().to(handler), describe())
+    }
+
+    fn one(self, method: Method, route: Route, operation: Operation) -> Self {
+        let path = self.pattern.to_owned();
+        self.on(method, route, vec![(path, operation)])
+    }
+
+    fn on(mut self, method: Method, route: Route, operations: Vec<(String, Operation)>) -> Self {
+        self.resource = self.resource.route(route);
+        let described = operations.into_iter().map(|(path, operation)| Described {
+            path,
+            method: method.as_str().to_ascii_lowercase(),
+            operation,
+        });
+        self.described.extend(described);
+        self.methods.push(method);
+        self
+    }
+
+    /// What the description says.
+    pub(super) fn described(&self) -> impl Iterator<Item = &Described> {
+        self.described.iter()
+    }
+
+    /// What is served; another method is told the possible ones.
+    pub(super) fn resource(self) -> Resource {
+        let names: Vec<&str> = self.methods.iter().map(Method::as_str).collect();
+        let allowed = names.join(", ");
+        let refused = move || {
+            let answer = method_not_allowed(&allowed);
+            async move { answer }
+        };
+        self.resource.default_service(web::to(refused))
+    }
+}
+
+fn method_not_allowed(allowed: &str) -> HttpResponse {
+    let detail = format!("The path exists, but not with this method; possible: {allowed}.");
+    let mut response = Problem::new(Code::MethodNotAllowed, detail).error_response();
+    if let Ok(allowed) = allowed.parse() {
+        response.headers_mut().insert(ALLOW, allowed);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::dev::ResourceDef;
+
+    use super::super::{hot, traced};
+
+    #[test]
+    fn what_is_described_is_where_it_is_served() {
+        let all = hot().into_iter().chain(traced(true));
+        for paths in all {
+            let pattern = ResourceDef::new(paths.pattern);
+            for of in paths.described() {
+                assert!(pattern.is_match(&of.path), "{}", of.path);
+            }
+        }
+    }
+}
