@@ -7,6 +7,7 @@ use actix_web::http::header::CONTENT_ENCODING;
 use actix_web::web::Bytes;
 use flate2::read::MultiGzDecoder;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::error::{Code, Problem};
 
@@ -70,11 +71,30 @@ pub(super) fn inflated(request: &HttpRequest, body: Bytes) -> Result<Bytes, Prob
     }
 }
 
-/// Reads JSON, borrowing from the body. The path of a mistake is only looked for when there is one.
+/// Reads a JSON object, borrowing from the body. The path of a mistake is only looked for when there is one.
 ///
 /// # Errors
 /// [`Code::InvalidBody`] with the path.
 pub(super) fn json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Problem> {
+    // A list of its members in their order would be taken for it.
+    if body.trim_ascii_start().starts_with(b"[") {
+        return Err(Problem::new(
+            Code::InvalidBody,
+            "must be an object, not a list",
+        ));
+    }
+    any(body)
+}
+
+/// Reads a JSON list, borrowing from the body.
+///
+/// # Errors
+/// As [`json`].
+pub(super) fn list(body: &[u8]) -> Result<Vec<&RawValue>, Problem> {
+    any(body)
+}
+
+fn any<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Problem> {
     serde_json::from_slice(body).map_err(|_| {
         let mut reader = serde_json::Deserializer::from_slice(body);
         match serde_path_to_error::deserialize::<_, T>(&mut reader) {

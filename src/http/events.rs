@@ -135,7 +135,7 @@ type Items<'a> = (Vec<&'a str>, Option<Timestamp>, bool);
 fn items(text: &str) -> Result<Items<'_>, Problem> {
     let text = text.trim();
     if text.starts_with('[') {
-        let items: Vec<&RawValue> = body::json(text.as_bytes())?;
+        let items = body::list(text.as_bytes())?;
         return Ok((items.into_iter().map(RawValue::get).collect(), None, false));
     }
     let probe: Probe<'_> = body::json(text.as_bytes())?;

@@ -167,16 +167,20 @@ fn describe<'a>(operations: impl IntoIterator<Item = &'a Described>) -> Value {
     document
 }
 
-/// Says what a whole number may be at most where its type does.
+/// Names the formats of whole numbers as the registry of formats does, and says what they may be at most.
 fn bound(value: &mut Value) {
-    let most = match value["format"].as_str() {
-        Some("uint32") => Some(u64::from(u32::MAX)),
-        Some("uint16") => Some(u64::from(u16::MAX)),
+    let known = match value["format"].as_str() {
+        Some("u-int64") => Some(("uint64", u64::MAX)),
+        Some("u-int32") => Some(("uint32", u64::from(u32::MAX))),
+        Some("u-int16") => Some(("uint16", u64::from(u16::MAX))),
         _ => None,
     };
     match value {
         Value::Object(members) => {
-            members.extend(most.map(|most| ("maximum".to_owned(), json!(most))));
+            if let Some((format, most)) = known {
+                members.insert("format".to_owned(), json!(format));
+                members.insert("maximum".to_owned(), json!(most));
+            }
             members.values_mut().for_each(bound);
         }
         Value::Array(items) => items.iter_mut().for_each(bound),

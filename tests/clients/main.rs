@@ -173,6 +173,19 @@ fn schemathesis(examples: &str) {
 }
 
 #[test]
+fn examples_of_the_description_are_right() {
+    let app = TestApp::start();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/examples.py");
+    let mut check = Command::new(clients().join("python/bin/python"));
+    let checked = said(
+        check
+            .arg(script)
+            .arg(format!("{}/api/openapi.json", app.url)),
+    );
+    assert!(checked.ends_with("examples are right\n"), "{checked}");
+}
+
+#[test]
 fn the_api_is_as_it_is_described() {
     schemathesis("5");
 }

@@ -149,6 +149,9 @@ fn bodies_that_are_no_json_are_refused() {
     let lone = br#"{"visitor":"anna","attributes":{"a":"\ud800"}}"#;
     app.post_bytes(ASSIGNMENTS, &[], lone)
         .problem(400, "invalid_body");
+    let members = br#"["anna",null,{},null,null,null,{}]"#;
+    app.post_bytes(ASSIGNMENTS, &[], members)
+        .problem(400, "invalid_body");
     let nested = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
     let deep = format!("{{\"visitor\":\"anna\",\"attributes\":{{\"a\":{nested}}}}}");
     app.post_bytes(ASSIGNMENTS, &[], deep.as_bytes())

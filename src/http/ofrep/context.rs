@@ -9,7 +9,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::super::decide::{self, Wire};
 use super::failure::{ErrorCode, Failure};
-use crate::catalog::audience::Attributes;
+use crate::catalog::audience::{Attributes, MAX_ATTRIBUTES, MAX_NAME_CHARS};
 use crate::id::{MAX_ID_BYTES, SessionId, VisitorId};
 
 /// A context, read.
@@ -37,11 +37,18 @@ impl PartialSchema for Context {
         let session = text().description(Some(
             "The visitor's session, for experiments that go by it.",
         ));
+        let name = Object::builder()
+            .schema_type(Type::String)
+            .min_length(Some(1))
+            .max_length(Some(MAX_NAME_CHARS))
+            .build();
         let either = SchemaType::from_iter([Type::Object, Type::Null]);
         let context = Object::builder()
             .schema_type(either)
             .property("targetingKey", key)
             .property("session", session)
+            .property_names(Some(name))
+            .max_properties(Some(MAX_ATTRIBUTES))
             .description(Some("Who asks, and beside that attributes of any type."));
         Object::builder()
             .property("context", context)

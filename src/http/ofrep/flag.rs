@@ -13,7 +13,7 @@ use crate::catalog::Entry;
 use crate::catalog::experiment::{Experiment, Variant};
 use crate::id::VisitorId;
 
-/// A flag as [`write`] writes it.
+/// A flag as [`write()`] writes it.
 pub(in crate::http) enum Flag {}
 
 impl PartialSchema for Flag {

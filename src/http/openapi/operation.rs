@@ -7,7 +7,7 @@ use utoipa::openapi::path::ParameterIn;
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use super::super::error::{Code, Details, Problem};
-use super::schemas::{Named, Schemas};
+use super::schemas::{Named, Schemas, drop_null};
 
 /// What an operation takes and answers.
 pub(in crate::http) struct Operation {
@@ -86,7 +86,11 @@ impl Operation {
     /// The parameters of the query.
     pub(super) fn query<T: IntoParams>(mut self) -> Self {
         let of_query = T::into_params(|| Some(ParameterIn::Query));
-        let shown = of_query.iter().map(|each| json!(each));
+        let shown = of_query.iter().map(|each| {
+            let mut shown = json!(each);
+            drop_null(&mut shown["schema"]);
+            shown
+        });
         self.parameters.extend(shown);
         self
     }

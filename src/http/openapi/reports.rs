@@ -21,7 +21,7 @@ fn shown() -> Value {
         "verdict": { "decision": "not_started", "headline": "Nobody has been assigned yet.", "reasons": [] },
         "shown": { "view": "always-valid", "promise": "Holds however often you look." },
         "visitors": 0, "epochs": 1, "adaptive": false, "weights": {}, "variants": [],
-        "health": { "srm": { "df": 1, "p_value": 1.0, "verdict": "too_few" }, "freshness": { "state": "ok" } },
+        "health": { "srm": { "df": 1, "p_value": 1.0, "verdict": "too_few" }, "freshness": { "verdict": "ok" } },
         "metrics": [], "notes": [],
     })
 }
@@ -57,9 +57,7 @@ pub(in crate::http) fn explain() -> Operation {
         .parameter(json!({
             "name": "attributes", "in": "query", "style": "form", "explode": true,
             "description": "All other parameters are attributes: JSON, else text.",
-            "schema": {
-                "type": "object", "additionalProperties": { "type": "string" }, "maxProperties": 60,
-                "propertyNames": { "minLength": 1, "maxLength": 64 },
+            "schema": { "type": "object", "propertyNames": { "minLength": 1, "maxLength": 64 },
             },
         }))
         .answers::<Explanation<'_>>(
@@ -102,7 +100,7 @@ fn worth() -> Value {
     });
     json!({
         "experiment": "cart-nudge", "metric": "purchase", "context": null, "left_out": 0,
-        "overlap": { "visitors": 1000, "effective": 800.0, "largest_share": 0.002, "largest_weight": 2.0 },
+        "overlap": { "visitors": 1000, "effective": 800.0, "mean_weight": 1.0, "largest_share": 0.002, "largest_weight": 2.0 },
         "logged": 0.1, "modelled": 0.11, "ips": mean, "snips": mean, "doubly_robust": mean, "unsupported": 0.0,
         "notes": [],
     })

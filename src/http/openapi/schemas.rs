@@ -105,12 +105,20 @@ fn drop_nulls(schema: &mut Value) {
 }
 
 /// Takes null out of `{"type": ["string", "null"]}` and `{"oneOf": [{"type": "null"}, …]}`.
-fn drop_null(property: &mut Value) {
+pub(super) fn drop_null(property: &mut Value) {
     if let Some(types) = property.get_mut("type").and_then(Value::as_array_mut) {
         types.retain(|kind| kind != "null");
+        if let [only] = types.as_slice() {
+            let only = only.clone();
+            property["type"] = only;
+        }
     }
     let choices = property.get_mut("oneOf").and_then(Value::as_array_mut);
     if let Some(choices) = choices {
         choices.retain(|choice| choice["type"] != "null");
+        if let [only] = choices.as_slice() {
+            let only = only.clone();
+            *property = only;
+        }
     }
 }

@@ -98,3 +98,10 @@ fn references_lead_somewhere_and_names_are_unique() {
     assert_eq!(ids.len(), distinct.len());
     assert_eq!(ids.len(), operations(&document).count());
 }
+
+#[test]
+fn formats_of_whole_numbers_are_those_of_the_registry() {
+    let text = document().to_string();
+    assert!(text.contains(r#""format":"uint32","maximum":4294967295"#));
+    assert!(!text.contains("u-int"));
+}
