@@ -9,6 +9,7 @@ mod client;
 mod demo;
 mod evaluate;
 mod import;
+mod keys;
 mod plan;
 mod replay;
 mod report;
@@ -64,6 +65,9 @@ enum Verb {
     Simulate(simulate::SimulateArgs),
     /// Play a shop's traffic against the server
     Demo(demo::DemoArgs),
+    /// Make, list and revoke API keys, at the server or in the store of one that does not run
+    #[command(subcommand)]
+    Keys(keys::KeysVerb),
     /// Rebuild the state from the log and compare it with the stored one
     Replay,
 }
@@ -140,7 +144,7 @@ pub fn main() -> ExitCode {
 fn run(arguments: Arguments) -> Result<(), Failure> {
     let config = Config::new(arguments.options, Path::new("upswing.toml"));
     let config = config.map_err(|error| Failure::usage(error.to_string()))?;
-    let client = || Client::new(&config.server);
+    let client = || Client::new(&config.server, config.api_key.as_deref());
     match arguments.command {
         None => serve::run(&config, false),
         Some(Verb::Serve { clock }) => serve::run(&config, clock == ClockKind::Manual),
@@ -157,6 +161,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Some(Verb::Evaluate(args)) => evaluate::run(&client(), &args),
         Some(Verb::Simulate(args)) => simulate::run(&args),
         Some(Verb::Demo(args)) => demo::run(&client(), &args),
+        Some(Verb::Keys(verb)) => keys::run(&config, verb),
         Some(Verb::Replay) => replay::run(&config),
     }
 }

@@ -55,6 +55,12 @@ pub struct Options {
     /// Web pages that may ask and tell from a browser, such as `https://shop.example`, separated by commas; `*` is any
     #[arg(long, env = "UPSWING_ORIGINS", global = true, value_delimiter = ',')]
     pub origins: Option<Vec<String>>,
+    /// Listen beyond this machine without API keys: anybody may then do anything
+    #[arg(long, env = "UPSWING_INSECURE", global = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub insecure: Option<bool>,
+    /// The API key that `keys`, `report`, `import`, `demo` and `evaluate` show to the server
+    #[arg(long, env = "UPSWING_API_KEY", global = true, hide_env_values = true)]
+    pub api_key: Option<String>,
     /// Threads that answer requests [default: cores − 1]
     #[arg(long, env = "UPSWING_WORKERS", global = true)]
     pub workers: Option<usize>,
@@ -88,6 +94,8 @@ impl Options {
             holdout: self.holdout.or(other.holdout),
             salt: self.salt.or(other.salt),
             origins: self.origins.or(other.origins),
+            insecure: self.insecure.or(other.insecure),
+            api_key: self.api_key.or(other.api_key),
             workers: self.workers.or(other.workers),
         }
     }
@@ -100,6 +108,8 @@ pub struct Config {
     pub listen: String,
     /// The server that clients talk to, without a final slash.
     pub server: String,
+    /// Whether the server was named, or is the default.
+    pub server_is_named: bool,
     /// Directory of the store.
     pub data: PathBuf,
     /// Directory of the experiment files.
@@ -122,6 +132,10 @@ pub struct Config {
     pub salt: String,
     /// The origins of web pages that may talk to the server.
     pub origins: Vec<String>,
+    /// Whether to listen beyond this machine without API keys.
+    pub insecure: bool,
+    /// The API key that clients show.
+    pub api_key: Option<String>,
     /// Threads that answer requests.
     pub workers: usize,
 }
@@ -160,10 +174,12 @@ impl Config {
         let global_holdout = holdout(&options, file)?;
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let text = |given: Option<String>, default: &str| given.unwrap_or_else(|| default.into());
+        let server_is_named = options.server.is_some();
         let server = text(options.server, "http://127.0.0.1:8080");
         Ok(Self {
             listen: text(options.listen, "127.0.0.1:8080"),
             server: server.trim_end_matches('/').to_owned(),
+            server_is_named,
             data: options.data.unwrap_or_else(|| "data".into()),
             experiments: options.experiments.unwrap_or_else(|| "experiments".into()),
             log_format: options.log_format.unwrap_or(LogFormat::Pretty),
@@ -175,6 +191,8 @@ impl Config {
             global_holdout,
             salt: text(options.salt, "upswing"),
             origins: options.origins.unwrap_or_default(),
+            insecure: options.insecure.unwrap_or(false),
+            api_key: options.api_key,
             workers: options.workers.unwrap_or(cores - 1).max(1),
         })
     }

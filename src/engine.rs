@@ -28,6 +28,7 @@ use crate::clock::Clock;
 use crate::event::{Event, Founded};
 use crate::fold::Outcome;
 use crate::id::VisitorId;
+use crate::key::ring::Keyring;
 use crate::log::FrameError;
 use crate::store::{Store, StoreError};
 use crate::time::{Timestamp, Zone};
@@ -84,6 +85,8 @@ pub enum Refused {
 pub struct Snapshot {
     /// The experiments.
     pub catalog: Arc<Catalog>,
+    /// The API keys.
+    pub keys: Arc<Keyring>,
     /// The zone in which days are counted.
     pub zone: Zone,
     /// The seed of keyed hashes.
@@ -94,6 +97,7 @@ impl Snapshot {
     fn of(ledger: &Ledger) -> Self {
         Self {
             catalog: Arc::clone(&ledger.catalog),
+            keys: Arc::clone(&ledger.keys),
             zone: ledger.place.zone.clone(),
             seed: ledger.place.founded.seed,
         }

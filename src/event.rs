@@ -13,6 +13,7 @@ use crate::catalog::{Conclusion, Source, Trip};
 use crate::epoch::linear::Drawn;
 use crate::epoch::{Epoch, EpochNumber};
 use crate::id::{EventId, EventName, ExperimentKey, SessionId, VisitorId};
+use crate::key::{Key, KeyId};
 use crate::time::Timestamp;
 
 /// Everything that can happen.
@@ -46,6 +47,15 @@ pub enum Event {
     },
     /// Two ids turned out to be one person's.
     Aliased(Aliased),
+    /// An API key was made.
+    KeyCreated(Box<Key>),
+    /// An API key was revoked.
+    KeyRevoked {
+        /// The key.
+        id: KeyId,
+        /// When.
+        at: Timestamp,
+    },
 }
 
 /// What is fixed for the life of a log.
@@ -177,6 +187,7 @@ impl Event {
             | Self::Imported(_)
             | Self::Aliased(_)
             | Self::Tripped { .. } => true,
+            Self::KeyCreated(_) | Self::KeyRevoked { .. } => false,
         }
     }
 

@@ -7,6 +7,7 @@ mod alias;
 pub mod control;
 mod exposed;
 mod import;
+mod keys;
 mod known;
 mod seen;
 #[cfg(test)]
@@ -18,6 +19,8 @@ use crate::catalog::{Catalog, Entry, Serial};
 use crate::cell::{Cells, OTHER};
 use crate::event::{Assigned, Event, Founded, Tracked};
 use crate::id::SessionId;
+use crate::key::Key;
+use crate::key::ring::Keyring;
 use crate::time::{Timestamp, Zone};
 use crate::visitor::attribution::AMOUNT;
 use crate::visitor::contribution::{Booking, Reach, change, contribution};
@@ -41,6 +44,8 @@ pub trait View {
     /// Whom a visitor's id belongs to: the key and the record of the person. A visitor who was never seen is a person
     /// with an empty record.
     fn person(&self, visitor: VisitorKey) -> Result<(VisitorKey, Record), Self::Error>;
+    /// The API keys.
+    fn keys(&self) -> &Keyring;
     /// Whether an event id that left the visitor's list was seen.
     fn remembers(&self, visitor: VisitorKey, id: u64) -> Result<bool, Self::Error>;
 }
@@ -62,6 +67,8 @@ pub struct Delta {
     pub entry: Option<Entry>,
     /// What the log was founded with.
     pub founded: Option<Founded>,
+    /// An API key, new or changed.
+    pub key: Option<Key>,
 }
 
 /// What became of an event.
@@ -109,6 +116,8 @@ pub fn fold<V: View>(view: &V, event: &Event, now: Timestamp) -> Result<Delta, V
         Event::Transitioned(transitioned) => Ok(control::transition(view.catalog(), transitioned)),
         Event::Opened { experiment, epoch } => Ok(control::open(view.catalog(), experiment, epoch)),
         Event::Tripped { experiment, trip } => Ok(control::trip(view.catalog(), experiment, trip)),
+        Event::KeyCreated(key) => Ok(keys::create(view.keys(), key)),
+        Event::KeyRevoked { id, at } => Ok(keys::revoke(view.keys(), *id, *at)),
         Event::Assigned(assigned) => assigned_by_us(view, assigned, now),
         Event::Imported(imported) => import::import(view, imported, now),
         Event::Tracked(tracked) => track(view, tracked, now),

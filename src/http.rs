@@ -4,6 +4,7 @@
 //! what answering a returning visitor costs altogether (measured with `cargo bench --bench http`). They have one under
 //! `--log upswing=debug`; all other routes always do.
 
+mod access;
 mod allocation;
 mod answer;
 mod assignments;
@@ -20,6 +21,7 @@ mod explain;
 mod exposure;
 mod import;
 mod incoming;
+mod keys;
 mod ofrep;
 mod openapi;
 mod operations;
@@ -30,6 +32,8 @@ mod stream;
 mod table;
 mod visitors;
 
+use std::sync::Arc;
+
 use actix_web::HttpResponse;
 use actix_web::web::{self, ServiceConfig};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -37,6 +41,9 @@ use tracing::{Instrument, Level, Span};
 use tracing_actix_web::TracingLogger;
 
 use crate::engine::Engine;
+use crate::key::Scope::{Admin, Assign, Events, Read, Write};
+pub use access::Limits;
+use access::{Gate, needs, needs_or_body, needs_or_path, needs_or_token};
 pub use cors::cors;
 use error::{Code, Problem};
 use table::{Paths, at};
@@ -48,6 +55,8 @@ pub struct Server {
     pub engine: Engine,
     /// Salt of the global holdout's draw.
     pub salt: String,
+    /// What keys with a rate have spent.
+    pub limits: Arc<Limits>,
     /// Renders what was counted.
     pub metrics: PrometheusHandle,
 }
@@ -76,34 +85,63 @@ pub fn routes(config: &mut ServiceConfig, server: &Server) {
 /// The routes that answer within microseconds.
 fn hot() -> Vec<Paths> {
     vec![
-        at("/api/v1/assignments").post(assignments::one, openapi::decisions::one),
+        at("/api/v1/assignments").post(needs(Assign), assignments::one, openapi::decisions::one),
         at("/api/v1/events")
-            .post(events::track, openapi::events::track)
-            .get(debugger::events, openapi::events::recent),
-        at("/ofrep/v1/evaluate/flags").post(ofrep::bulk, openapi::decisions::flags),
-        at("/ofrep/v1/evaluate/flags/{key}").post(ofrep::single, openapi::decisions::flag),
-        at("/v1/{call}").post_each(segment::call, openapi::tracking::calls),
+            .post(needs(Events), events::track, openapi::events::track)
+            .get(needs(Read), debugger::events, openapi::events::recent),
+        at("/ofrep/v1/evaluate/flags").post(needs(Assign), ofrep::bulk, openapi::decisions::flags),
+        at("/ofrep/v1/evaluate/flags/{key}").post(
+            needs(Assign),
+            ofrep::single,
+            openapi::decisions::flag,
+        ),
+        at("/v1/{call}").post_each(
+            needs_or_body(Events),
+            segment::call,
+            openapi::tracking::calls,
+        ),
     ]
 }
 
 /// The routes that are logged with a request id.
 fn traced(has_manual_clock: bool) -> Vec<Paths> {
     let mut paths = vec![
-        at("/api/v1/assignments/batch").post(assignments::batch, openapi::decisions::batch),
-        at("/api/v1/import").post(import::import, openapi::events::import),
-        at("/api/v1/visitors/{id}/alias").post(visitors::alias, openapi::events::alias),
-        at("/api/v1/holdout/report").get(report::holdout, openapi::reports::holdout),
-        at("/api/v1/plan").post(plan::plan, openapi::reports::plan),
-        at("/v1/projects/{write_key}/settings").get(segment::settings, openapi::tracking::settings),
-        at("/api/v1/stream").get(stream::happenings, openapi::experiments::happenings),
-        at("/ofrep/v1/stream").get(stream::flags, openapi::decisions::changes),
+        at("/api/v1/assignments/batch").post(
+            needs(Assign),
+            assignments::batch,
+            openapi::decisions::batch,
+        ),
+        at("/api/v1/import").post(needs(Write), import::import, openapi::events::import),
+        at("/api/v1/visitors/{id}/alias").post(
+            needs(Events),
+            visitors::alias,
+            openapi::events::alias,
+        ),
+        at("/api/v1/holdout/report").get(needs(Read), report::holdout, openapi::reports::holdout),
+        at("/api/v1/plan").post(needs(Read), plan::plan, openapi::reports::plan),
+        at("/v1/projects/{write_key}/settings").get(
+            needs_or_path(Events),
+            segment::settings,
+            openapi::tracking::settings,
+        ),
+        at("/api/v1/stream").get(
+            needs_or_token(Read),
+            stream::happenings,
+            openapi::experiments::happenings,
+        ),
+        at("/ofrep/v1/stream").get(
+            needs_or_token(Assign),
+            stream::flags,
+            openapi::decisions::changes,
+        ),
     ];
     paths.extend(of_experiments());
+    paths.extend(of_keys());
     paths.extend(operated());
     if has_manual_clock {
         let clock = at("/api/v1/clock")
-            .get(clock::get, openapi::operations::clock)
-            .put(clock::put, openapi::operations::set_clock);
+            .get(needs(Read), clock::get, openapi::operations::clock)
+            .put(needs(Admin), clock::put, openapi::operations::set_clock);
         paths.push(clock);
     }
     paths
@@ -113,36 +151,85 @@ fn traced(has_manual_clock: bool) -> Vec<Paths> {
 fn of_experiments() -> Vec<Paths> {
     use openapi::{experiments as lifecycle, reports};
     vec![
-        at("/api/v1/experiments").get(experiments::list, lifecycle::list),
+        at("/api/v1/experiments").get(needs(Read), experiments::list, lifecycle::list),
         at("/api/v1/experiments/{key}")
-            .get(experiments::get, lifecycle::get)
-            .put(experiments::put, lifecycle::put)
-            .delete(experiments::archive, lifecycle::archive),
-        at("/api/v1/experiments/{key}/start").post(experiments::start, lifecycle::start),
-        at("/api/v1/experiments/{key}/pause").post(experiments::pause, lifecycle::pause),
-        at("/api/v1/experiments/{key}/conclude").post(experiments::conclude, lifecycle::conclude),
-        at("/api/v1/experiments/{key}/reallocate")
-            .post(experiments::reallocate, lifecycle::reallocate),
-        at("/api/v1/experiments/{key}/revert").post(experiments::revert, lifecycle::revert),
-        at("/api/v1/experiments/{key}/allocation").get(allocation::current, lifecycle::allocation),
-        at("/api/v1/experiments/{key}/epochs").get(allocation::epochs, lifecycle::epochs),
-        at("/api/v1/experiments/{key}/explain").get(explain::explain, reports::explain),
-        at("/api/v1/experiments/{key}/evaluate").post(evaluate::evaluate, reports::evaluate),
-        at("/api/v1/experiments/{key}/report").get(report::report, reports::report),
+            .get(needs(Read), experiments::get, lifecycle::get)
+            .put(needs(Write), experiments::put, lifecycle::put)
+            .delete(needs(Write), experiments::archive, lifecycle::archive),
+        at("/api/v1/experiments/{key}/start").post(
+            needs(Write),
+            experiments::start,
+            lifecycle::start,
+        ),
+        at("/api/v1/experiments/{key}/pause").post(
+            needs(Write),
+            experiments::pause,
+            lifecycle::pause,
+        ),
+        at("/api/v1/experiments/{key}/conclude").post(
+            needs(Write),
+            experiments::conclude,
+            lifecycle::conclude,
+        ),
+        at("/api/v1/experiments/{key}/reallocate").post(
+            needs(Write),
+            experiments::reallocate,
+            lifecycle::reallocate,
+        ),
+        at("/api/v1/experiments/{key}/revert").post(
+            needs(Write),
+            experiments::revert,
+            lifecycle::revert,
+        ),
+        at("/api/v1/experiments/{key}/allocation").get(
+            needs(Read),
+            allocation::current,
+            lifecycle::allocation,
+        ),
+        at("/api/v1/experiments/{key}/epochs").get(
+            needs(Read),
+            allocation::epochs,
+            lifecycle::epochs,
+        ),
+        at("/api/v1/experiments/{key}/explain").get(
+            needs(Read),
+            explain::explain,
+            reports::explain,
+        ),
+        at("/api/v1/experiments/{key}/evaluate").post(
+            needs(Read),
+            evaluate::evaluate,
+            reports::evaluate,
+        ),
+        at("/api/v1/experiments/{key}/report").get(needs(Read), report::report, reports::report),
+    ]
+}
+
+/// API keys.
+fn of_keys() -> Vec<Paths> {
+    vec![
+        at("/api/v1/keys")
+            .get(needs(Admin), keys::list, openapi::keys::list)
+            .post(needs(Admin), keys::create, openapi::keys::create),
+        at("/api/v1/keys/{id}").delete(needs(Admin), keys::revoke, openapi::keys::revoke),
     ]
 }
 
 /// The routes of those who run the server.
 fn operated() -> Vec<Paths> {
     vec![
-        at("/health/live").get(operations::live, openapi::operations::live),
-        at("/health/ready").get(operations::ready, openapi::operations::ready),
-        at("/metrics").get(operations::metrics, openapi::operations::metrics),
-        at("/api/openapi.json").get(openapi::document, openapi::operations::document),
-        at("/api/docs").get(openapi::to_page, openapi::operations::to_page),
-        at("/api/docs/").get(openapi::page, openapi::operations::page),
-        at("/api/docs/{file}").get(openapi::part, openapi::operations::part),
-        at("/").get(operations::home, openapi::operations::home),
+        at("/health/live").get(Gate::Open, operations::live, openapi::operations::live),
+        at("/health/ready").get(Gate::Open, operations::ready, openapi::operations::ready),
+        at("/metrics").get(
+            needs(Read),
+            operations::metrics,
+            openapi::operations::metrics,
+        ),
+        at("/api/openapi.json").get(Gate::Open, openapi::document, openapi::operations::document),
+        at("/api/docs").get(Gate::Open, openapi::to_page, openapi::operations::to_page),
+        at("/api/docs/").get(Gate::Open, openapi::page, openapi::operations::page),
+        at("/api/docs/{file}").get(Gate::Open, openapi::part, openapi::operations::part),
+        at("/").get(needs(Read), operations::home, openapi::operations::home),
     ]
 }
 

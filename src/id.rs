@@ -187,6 +187,10 @@ identifier!(
     MetricKey, printable, printable_shape
 );
 identifier!(
+    /// Name of an API key: 1–64 printable characters.
+    KeyName, printable, printable_shape
+);
+identifier!(
     /// Id of a visitor, the unit of randomisation: 1–256 bytes.
     VisitorId, opaque, opaque_shape
 );

@@ -42,6 +42,7 @@ pub mod source;
 pub mod time;
 
 pub mod age;
+pub mod key;
 
 pub mod amount;
 pub mod winsor;

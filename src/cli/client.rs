@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use ureq::http::Response;
-use ureq::{Agent, Body, SendBody};
+use ureq::{Agent, Body, RequestBuilder, SendBody};
 
 use super::Failure;
 
@@ -25,6 +25,7 @@ const TRIES: usize = 100;
 pub(super) struct Client {
     agent: Agent,
     server: String,
+    authorization: Option<String>,
 }
 
 /// Why there is no answer.
@@ -93,8 +94,8 @@ impl From<ClientError> for Failure {
 }
 
 impl Client {
-    /// A client without connections; they are made when needed.
-    pub(super) fn new(server: &str) -> Self {
+    /// A client without connections; they are made when needed. It shows the key, if there is one.
+    pub(super) fn new(server: &str, api_key: Option<&str>) -> Self {
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .timeout_connect(Some(CONNECT))
@@ -105,6 +106,7 @@ impl Client {
         Self {
             agent: config.new_agent(),
             server: server.to_owned(),
+            authorization: api_key.map(|key| format!("Bearer {}", key.trim())),
         }
     }
 
@@ -126,7 +128,7 @@ impl Client {
         path: &str,
         query: &[(&str, &str)],
     ) -> Result<String, ClientError> {
-        let request = self.agent.get(self.url(path));
+        let request = self.keyed(self.agent.get(self.url(path)));
         let sent = request.query_pairs(query.iter().copied()).call();
         let bytes = self.answer(sent)?;
         String::from_utf8(bytes).map_err(|error| self.unreadable(&error))
@@ -143,7 +145,7 @@ impl Client {
     ) -> Result<T, ClientError> {
         let body = serde_json::to_vec(body).map_err(|error| self.unreadable(&error))?;
         for _ in 0..TRIES {
-            let request = self.agent.post(self.url(path));
+            let request = self.keyed(self.agent.post(self.url(path)));
             match self.answer(request.content_type("application/json").send(&body)) {
                 Err(ClientError::Refused(refusal)) if refusal.code == "overloaded" => sleep(WAIT),
                 answer => return self.read(&answer?),
@@ -162,7 +164,7 @@ impl Client {
         body: &impl Serialize,
     ) -> Result<T, ClientError> {
         let body = serde_json::to_vec(body).map_err(|error| self.unreadable(&error))?;
-        let request = self.agent.put(self.url(path));
+        let request = self.keyed(self.agent.put(self.url(path)));
         let answer = self.answer(request.content_type("application/json").send(&body))?;
         self.read(&answer)
     }
@@ -176,12 +178,29 @@ impl Client {
         path: &str,
         rows: &mut dyn Read,
     ) -> Result<T, ClientError> {
-        let request = self.agent.post(self.url(path));
+        let request = self.keyed(self.agent.post(self.url(path)));
         let request = request
             .content_type("application/x-ndjson")
             .header("content-encoding", "gzip");
         let answer = self.answer(request.send(SendBody::from_reader(rows)))?;
         self.read(&answer)
+    }
+
+    /// Takes away what stands at a path.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub(super) fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        let request = self.keyed(self.agent.delete(self.url(path)));
+        let answer = self.answer(request.call())?;
+        self.read(&answer)
+    }
+
+    fn keyed<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
+        match &self.authorization {
+            Some(value) => request.header("authorization", value),
+            None => request,
+        }
     }
 
     fn url(&self, path: &str) -> String {

@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn the_gain_compares_with_an_even_split() {
         let scene = Scene {
-            client: Client::new("http://127.0.0.1:1"),
+            client: Client::new("http://127.0.0.1:1", None),
             experiment: "cart-nudge".into(),
             goal: shop::ORDERED.into(),
             rates: vec![("none".into(), 0.06), ("more".into(), 0.084)],

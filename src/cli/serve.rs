@@ -1,9 +1,10 @@
 //! `upswing serve`: the server, from opening the store to draining it.
 
+use std::net::ToSocketAddrs;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::middleware::Condition;
 use actix_web::rt::signal::ctrl_c;
 use actix_web::rt::signal::unix::{SignalKind, signal};
 use actix_web::{App, HttpServer};
@@ -30,23 +31,29 @@ pub(super) fn run(config: &Config, manual_clock: bool) -> Result<(), Failure> {
         return Err(Failure::mistakes(&files.mistakes));
     }
     let store = Store::open(&config.data, config.cache_bytes)?;
-    let (engine, writer) = Engine::start(Setup {
-        store,
-        manual_clock,
-        zone: config.time_zone.clone(),
-        seed: rand::random(),
-        sticky_visitors: config.sticky,
-        queue: config.queue,
-    })?;
+    let (engine, writer) = Engine::start(setup(config, store, manual_clock))?;
     let server = Server {
         engine: engine.clone(),
         salt: config.salt.clone(),
+        limits: Arc::default(),
         metrics,
     };
     let result = actix_web::rt::System::new().block_on(serve(config, server, files));
     engine.stop();
     writer.join()?;
     result
+}
+
+/// How the engine is started.
+pub(super) fn setup(config: &Config, store: Store, manual_clock: bool) -> Setup {
+    Setup {
+        store,
+        manual_clock,
+        zone: config.time_zone.clone(),
+        seed: rand::random(),
+        sticky_visitors: config.sticky,
+        queue: config.queue,
+    }
 }
 
 async fn serve(config: &Config, server: Server, files: Files) -> Result<(), Failure> {
@@ -58,10 +65,11 @@ async fn serve(config: &Config, server: Server, files: Files) -> Result<(), Fail
         .map_err(Failure::input)?;
     watch.apply(&files).await.map_err(Failure::input)?;
     let origins = config.origins.clone();
+    may_listen(config, &engine)?;
     let build = move || {
         let server = server.clone();
         App::new()
-            .wrap(Condition::new(!origins.is_empty(), cors(&origins)))
+            .wrap(cors(&origins, server.engine.clone()))
             .configure(|config| routes(config, &server))
     };
     let bound = HttpServer::new(build)
@@ -97,6 +105,22 @@ async fn serve(config: &Config, server: Server, files: Files) -> Result<(), Fail
     guarded.abort();
     stopped.abort();
     result
+}
+
+/// Nobody but this machine may come in while there are no keys.
+fn may_listen(config: &Config, engine: &Engine) -> Result<(), Failure> {
+    let unknown = |error| Failure::input(format!("can not listen on {}: {error}", config.listen));
+    let mut addresses = config.listen.to_socket_addrs().map_err(unknown)?;
+    let is_local = addresses.all(|address| address.ip().to_canonical().is_loopback());
+    if is_local || config.insecure || !engine.snapshot().keys.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "refusing to listen on {} without API keys: anybody could change experiments.\n\
+         Make a key first (upswing keys new --scope admin --data {}), or say --insecure",
+        config.listen,
+        config.data.display()
+    )))
 }
 
 /// Waits for the signal to stop.

@@ -12,6 +12,7 @@ use crate::catalog::{Catalog, Entry, Serial};
 use crate::cell::Cells;
 use crate::event::{Event, Founded};
 use crate::fold::{Delta, Outcome, View, fold};
+use crate::key::ring::Keyring;
 use crate::log::{self, Frame};
 use crate::store::key::{self, CellKey};
 use crate::store::{Store, StoreError, Write};
@@ -27,6 +28,8 @@ pub type Books = BTreeMap<Serial, Cells>;
 pub struct Ledger {
     /// The experiments.
     pub catalog: Arc<Catalog>,
+    /// The API keys.
+    pub keys: Arc<Keyring>,
     /// The place in the log.
     pub place: Place,
 }
@@ -66,6 +69,8 @@ pub struct Step {
     pub moved: Vec<(VisitorKey, Record)>,
     /// The experiments afterwards.
     catalog: Arc<Catalog>,
+    /// The API keys afterwards.
+    keys: Arc<Keyring>,
     /// The place in the log afterwards.
     place: Place,
     /// The change of cells.
@@ -89,6 +94,7 @@ impl Ledger {
         };
         Ok(Self {
             catalog: Arc::default(),
+            keys: Arc::default(),
             place,
         })
     }
@@ -124,6 +130,7 @@ impl Ledger {
             books.entry(*serial).or_default().merge(change);
         }
         self.catalog = step.catalog;
+        self.keys = step.keys;
         self.place = step.place;
         step.moved
     }
@@ -134,6 +141,7 @@ struct Work<'a> {
     ledger: &'a Ledger,
     state: State<'a>,
     catalog: Arc<Catalog>,
+    keys: Arc<Keyring>,
     records: HashMap<VisitorKey, Held>,
     /// The visitors whose assignments changed.
     moved: BTreeSet<VisitorKey>,
@@ -170,6 +178,10 @@ impl View for Work<'_> {
         }
     }
 
+    fn keys(&self) -> &Keyring {
+        &self.keys
+    }
+
     fn remembers(&self, visitor: VisitorKey, id: u64) -> Result<bool, EngineError> {
         let fresh = self.remembered.contains(&(visitor, id));
         Ok(fresh
@@ -203,6 +215,7 @@ impl<'a> Work<'a> {
             ledger,
             state,
             catalog: Arc::clone(&ledger.catalog),
+            keys: Arc::clone(&ledger.keys),
             records: HashMap::new(),
             moved: BTreeSet::new(),
             long: RefCell::default(),
@@ -252,6 +265,11 @@ impl<'a> Work<'a> {
         if let Some(founded) = delta.founded {
             self.writes
                 .push(Write::put(key::FOUNDED.to_vec(), encode(&founded)?));
+        }
+        if let Some(key) = delta.key {
+            self.writes
+                .push(Write::put(key::api_key(key.id), encode(&key)?));
+            Arc::make_mut(&mut self.keys).put(key);
         }
         Ok(())
     }
@@ -318,6 +336,7 @@ impl<'a> Work<'a> {
             writes: self.writes,
             moved,
             catalog: self.catalog,
+            keys: self.keys,
             place,
             cells: self.cells,
         })

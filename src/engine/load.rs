@@ -8,6 +8,7 @@ use crate::catalog::{Catalog, Lifecycle};
 use crate::epoch::{Epoch, Epochs};
 use crate::event::{Defined, Founded};
 use crate::fold::control::defined_entry;
+use crate::key::ring::Keyring;
 use crate::store::key::{self, CellKey, parse_cell, parse_numbered};
 use crate::store::{Store, StoreError};
 use crate::time::Timestamp;
@@ -28,6 +29,7 @@ pub fn load(store: &Store) -> Result<Option<(Ledger, Books)>, EngineError> {
         ledger.place.received = received;
     }
     ledger.catalog = Arc::new(catalog(store)?);
+    ledger.keys = Arc::new(keys(store)?);
     let mut books = Books::new();
     for item in store.scan(key::CELLS) {
         let (place, value) = item?;
@@ -75,6 +77,15 @@ fn catalog(store: &Store) -> Result<Catalog, EngineError> {
         catalog.put(entry);
     }
     Ok(catalog)
+}
+
+fn keys(store: &Store) -> Result<Keyring, EngineError> {
+    let mut keys = Keyring::default();
+    for item in store.scan(key::API_KEYS) {
+        let (place, value) = item?;
+        keys.put(decode(&place, &value)?);
+    }
+    Ok(keys)
 }
 
 fn damaged(key: &[u8]) -> EngineError {

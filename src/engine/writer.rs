@@ -161,6 +161,7 @@ impl Writing<'_> {
     fn publish(&mut self, mut step: Step) -> Vec<Outcome> {
         let outcomes = std::mem::take(&mut step.outcomes);
         let before = Arc::clone(&self.ledger.catalog);
+        let keys_before = Arc::clone(&self.ledger.keys);
         let moved = {
             let mut books = self
                 .shared
@@ -178,7 +179,9 @@ impl Writing<'_> {
                 .sticky
                 .insert(visitor, Arc::new(Sticky::of(&record)));
         }
-        if !Arc::ptr_eq(&before, &self.ledger.catalog) {
+        let is_same = Arc::ptr_eq(&before, &self.ledger.catalog)
+            && Arc::ptr_eq(&keys_before, &self.ledger.keys);
+        if !is_same {
             self.shared
                 .snapshot
                 .store(Arc::new(Snapshot::of(&self.ledger)));
@@ -244,7 +247,9 @@ fn commit_length(events: &[Event]) -> usize {
             | Event::Assigned(_)
             | Event::Imported(_)
             | Event::Tripped { .. }
-            | Event::Aliased(_) => 0,
+            | Event::Aliased(_)
+            | Event::KeyCreated(_)
+            | Event::KeyRevoked { .. } => 0,
         };
         bytes <= MAX_BYTES
     };

@@ -30,6 +30,7 @@ pub(crate) struct World {
     zone: Zone,
     records: HashMap<VisitorKey, Record>,
     joined: HashMap<VisitorKey, VisitorKey>,
+    keys: Keyring,
     remembered: BTreeSet<(VisitorKey, u64)>,
     pub(crate) cells: Cells,
 }
@@ -55,6 +56,10 @@ impl View for World {
             key = *person;
         }
         Ok((key, self.records.get(&key).cloned().unwrap_or_default()))
+    }
+
+    fn keys(&self) -> &Keyring {
+        &self.keys
     }
 
     fn remembers(&self, visitor: VisitorKey, id: u64) -> Result<bool, Self::Error> {
@@ -118,6 +123,7 @@ impl World {
             zone: Zone::utc(),
             records: HashMap::new(),
             joined: HashMap::new(),
+            keys: Keyring::default(),
             remembered: BTreeSet::new(),
             cells: Cells::default(),
         };

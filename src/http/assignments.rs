@@ -4,9 +4,10 @@ use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, USER_AGENT};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
+use super::access::Caller;
 use super::answer;
 use super::body::{self, Body, MAX_BATCH};
-use super::decide::{self, Answers, WireBatch};
+use super::decide::{self, Answers, Wire, WireBatch};
 use super::error::{Code, Problem};
 use super::{Server, hot_span, logged};
 use crate::fold::Outcome;
@@ -30,7 +31,8 @@ async fn decide_one(
 ) -> Result<HttpResponse, Problem> {
     let body = body::bytes(body)?;
     let snapshot = server.engine.snapshot();
-    let mut answers = decide::decide(&server, &snapshot, body::json(&body)?, agent(&request))?;
+    let wire = body::json::<Wire<'_>>(&body)?.permitted(&Caller::of(&request))?;
+    let mut answers = decide::decide(&server, &snapshot, wire, agent(&request))?;
     drop(snapshot);
     record(&server, std::slice::from_mut(&mut answers)).await?;
     let mut out = Vec::with_capacity(256 + 256 * answers.list.len());
@@ -53,8 +55,9 @@ pub(super) async fn batch(
         ));
     }
     let snapshot = server.engine.snapshot();
+    let caller = Caller::of(&request);
     let each = batch.requests.iter().map(|raw| {
-        let wire = body::json(raw.get().as_bytes())?;
+        let wire = body::json::<Wire<'_>>(raw.get().as_bytes())?.permitted(&caller)?;
         decide::decide(&server, &snapshot, wire, agent(&request))
     });
     let mut results: Vec<Result<Answers<'_>, Problem>> = each.collect();

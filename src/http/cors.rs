@@ -5,11 +5,13 @@ use actix_web::http::header::{
     AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderName, IF_NONE_MATCH, RETRY_AFTER,
 };
 
+use crate::engine::Engine;
+
 /// How long a browser remembers the answer to its question, in seconds.
 const MAX_AGE: usize = 3_600;
 
-/// Lets pages of these origins in; `*` is any. It stands before everything else, so that a page reads errors, too.
-pub fn cors(origins: &[String]) -> Cors {
+/// Lets pages of these origins in, and those of the keys in force; `*` is any. It stands before everything else, so that a page reads errors, too.
+pub fn cors(origins: &[String], engine: Engine) -> Cors {
     let named = |name| HeaderName::from_static(name);
     let cors = Cors::default()
         .allowed_methods(["GET", "POST"])
@@ -21,5 +23,9 @@ pub fn cors(origins: &[String]) -> Cors {
         return cors.allow_any_origin().send_wildcard();
     }
     let own = |cors: Cors, origin: &String| cors.allowed_origin(origin.trim_end_matches('/'));
-    origins.iter().fold(cors, own)
+    let cors = origins.iter().fold(cors, own);
+    cors.allowed_origin_fn(move |origin, _| {
+        let snapshot = engine.snapshot();
+        snapshot.keys.welcomes(origin.as_bytes())
+    })
 }

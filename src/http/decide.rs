@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use utoipa::ToSchema;
 
 use super::Server;
+use super::access::Caller;
 use super::error::{Code, Problem};
 use crate::assign::bot::is_bot;
 use crate::assign::bucket::unit_interval;
@@ -21,6 +22,7 @@ use crate::engine::{Refused, Snapshot, Sticky};
 use crate::event::{Assigned, Event};
 use crate::fold::{Outcome, session_hash};
 use crate::id::{SessionId, VisitorId};
+use crate::key::Scope;
 use crate::telemetry;
 use crate::time::Timestamp;
 use crate::visitor::{Assignment, VisitorKey, find};
@@ -122,6 +124,17 @@ pub(super) fn decide<'a>(
 }
 
 impl Wire<'_> {
+    /// Whether the caller may ask like this.
+    ///
+    /// # Errors
+    /// [`Code::Forbidden`] where variants are forced without the scope.
+    pub(super) fn permitted(self, caller: &Caller) -> Result<Self, Problem> {
+        if !self.force.is_empty() {
+            caller.may(Scope::Force)?;
+        }
+        Ok(self)
+    }
+
     /// The same for one experiment alone.
     pub(super) fn only(self, key: &str) -> Self {
         Self {

@@ -68,6 +68,18 @@ pub enum Code {
     IdRequired,
     /// The person would have too many ids.
     TooManyAliases,
+    /// No key came, or none that is in force.
+    Unauthorized,
+    /// The key may not do this.
+    Forbidden,
+    /// The key is not for pages of this origin.
+    OriginForbidden,
+    /// The key has asked too often.
+    RateLimited,
+    /// There is no such API key.
+    UnknownKey,
+    /// Nobody could manage keys.
+    AdminKeyRequired,
     /// There is no such route.
     NotFound,
     /// The route exists, the method does not.
@@ -92,7 +104,7 @@ pub enum Code {
 
 impl Code {
     /// Every code.
-    pub(super) const ALL: [Self; 36] = [
+    pub(super) const ALL: [Self; 42] = [
         Self::InvalidBody,
         Self::InvalidField,
         Self::InvalidQuery,
@@ -119,6 +131,12 @@ impl Code {
         Self::NoHoldout,
         Self::IdRequired,
         Self::TooManyAliases,
+        Self::Unauthorized,
+        Self::Forbidden,
+        Self::OriginForbidden,
+        Self::RateLimited,
+        Self::UnknownKey,
+        Self::AdminKeyRequired,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::IllegalTransition,
@@ -153,14 +171,19 @@ impl Code {
             | Self::NoData
             | Self::TooLittleOverlap
             | Self::Dominated => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Forbidden | Self::OriginForbidden => StatusCode::FORBIDDEN,
+            Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Self::UnknownExperiment
             | Self::UnknownVariant
             | Self::UnknownEpoch
+            | Self::UnknownKey
             | Self::NoHoldout
             | Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::IllegalTransition
             | Self::OwnedByFile
+            | Self::AdminKeyRequired
             | Self::Irreversible
             | Self::MetricsWithData
             | Self::ClockMovesForward => StatusCode::CONFLICT,
@@ -198,6 +221,12 @@ impl Code {
             Self::NoHoldout => "Nobody is held out",
             Self::IdRequired => "The row needs an id",
             Self::TooManyAliases => "The person would have too many ids",
+            Self::Unauthorized => "The request needs an API key",
+            Self::Forbidden => "The API key may not do this",
+            Self::OriginForbidden => "The API key is not for this page",
+            Self::RateLimited => "The API key has asked too often",
+            Self::UnknownKey => "Unknown API key",
+            Self::AdminKeyRequired => "An API key for managing keys must remain",
             Self::NotFound => "There is nothing here",
             Self::MethodNotAllowed => "This method is not possible here",
             Self::IllegalTransition => "Not possible in the experiment's present status",

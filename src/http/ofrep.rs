@@ -10,12 +10,14 @@ mod flag;
 
 use actix_web::http::header::{ETAG, IF_NONE_MATCH};
 use actix_web::web::{Data, Path};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::access::Caller;
 use super::assignments::{agent, record, respond};
 use super::body::{self, Body};
 use super::decide::{self, Answers};
+use super::error::Problem;
 use super::exposure::expose;
 use super::{Server, hot_span, logged};
 use crate::assign::decision::{Decision, Reason, Trace};
@@ -97,7 +99,7 @@ async fn evaluate_all(
 ) -> Result<HttpResponse, Failure> {
     let context = Context::read(&body::bytes(body)?)?;
     let snapshot = server.engine.snapshot();
-    let out = match context.visitor.clone() {
+    let mut out = match context.visitor.clone() {
         None => all_nobodys(&snapshot, &context, server.engine.clock().now()),
         Some(visitor) => {
             let wire = context.wire(visitor);
@@ -107,6 +109,9 @@ async fn evaluate_all(
             all(&answers)
         }
     };
+    let now = server.engine.clock().now();
+    let token = Caller::of(request).key().map(|key| key.token(now));
+    flag::event_streams(&mut out, token.as_ref());
     let tag = format!("\"{:032x}\"", xxh3_128(&out));
     let known = request.headers().get(IF_NONE_MATCH);
     let known = known.and_then(|known| known.to_str().ok());
@@ -123,6 +128,16 @@ async fn evaluate_all(
         }
         response
     })
+}
+
+/// Whether a path is answered in the words of the protocol.
+pub(super) fn speaks(path: &str) -> bool {
+    path.starts_with("/ofrep/")
+}
+
+/// A request that was turned away, in the words of the protocol.
+pub(super) fn refused(problem: Problem) -> HttpResponse {
+    Failure::from(problem).error_response()
 }
 
 /// The flags of a visitor.

@@ -6,6 +6,7 @@
 pub(super) mod decisions;
 pub(super) mod events;
 pub(super) mod experiments;
+pub(super) mod keys;
 mod operation;
 pub(super) mod operations;
 pub(super) mod reports;
@@ -30,7 +31,7 @@ pub(super) use operation::Operation;
 use schemas::Schemas;
 
 /// The tags, and what each is about.
-const TAGS: [(&str, &str); 6] = [
+const TAGS: [(&str, &str); 7] = [
     ("decisions", "Which variant a visitor gets."),
     ("events", "What visitors did: rewards, and history."),
     (
@@ -46,6 +47,7 @@ const TAGS: [(&str, &str); 6] = [
         "segment",
         "The tracking API of Segment's and RudderStack's SDKs.",
     ),
+    ("keys", "Who may do what."),
 ];
 const OPERATING: (&str, &str) = ("operations", "For those who run the server.");
 
@@ -159,9 +161,8 @@ fn describe<'a>(operations: impl IntoIterator<Item = &'a Described>) -> Value {
         },
         "servers": [{ "url": "/" }],
         "tags": tags.collect::<Vec<_>>(),
-        "security": [{}, { "bearer": [] }, { "key": [] }, { "basic": [] }],
         "paths": paths,
-        "components": { "schemas": schemas.into_values(), "securitySchemes": security() },
+        "components": { "schemas": schemas.into_values(), "securitySchemes": operation::security::schemes() },
     });
     bound(&mut document);
     document
@@ -188,19 +189,6 @@ fn bound(value: &mut Value) {
     }
 }
 
-/// How keys are sent.
-fn security() -> Value {
-    json!({
-        "bearer": { "type": "http", "scheme": "bearer" },
-        "key": { "type": "apiKey", "in": "header", "name": "X-API-Key" },
-        "basic": {
-            "type": "http",
-            "scheme": "basic",
-            "description": "As Segment's SDKs send it: the write key as the name, no password.",
-        },
-    })
-}
-
 /// What all operations have in common, with every code.
 fn about() -> String {
     let codes = Code::ALL.map(|code| {
@@ -210,7 +198,8 @@ fn about() -> String {
     let codes = codes.concat();
     format!(
         "A multi-armed-bandit experimentation server.\n\nErrors are `application/problem+json` with a stable `code`; under \
-         `/ofrep/v1` they are as OpenFeature's protocol has them.\n\n| code | status | meaning |\n|---|---|---|\n{codes}"
+         `/ofrep/v1` they are as OpenFeature's protocol has them.\n\nWhile there never was an API key, everything is open, \
+         which is why no operation demands one here; the first key closes what needs a scope to whoever has none.\n\n| code | status | meaning |\n|---|---|---|\n{codes}"
     )
 }
 

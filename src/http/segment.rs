@@ -9,6 +9,8 @@
 
 mod item;
 
+use std::borrow::Cow;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::RETRY_AFTER;
 use actix_web::web::{Data, Path};
@@ -18,6 +20,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::Server;
+use super::access::{self, Caller, Refusal};
 use super::body::{self, Body, MAX_BATCH};
 use super::debugger::reject;
 use super::decide::durable;
@@ -88,6 +91,13 @@ struct Destination<'a> {
     protocol: &'a str,
 }
 
+/// The key of a body, where no header has it.
+#[derive(Deserialize)]
+struct Keyed<'a> {
+    #[serde(borrow, default, rename = "writeKey")]
+    write_key: Option<Cow<'a, str>>,
+}
+
 /// `POST /v1/{call}`: one call, or under `batch` and `import` many.
 pub(super) async fn call(
     server: Data<Server>,
@@ -96,11 +106,43 @@ pub(super) async fn call(
     body: Body,
 ) -> Result<HttpResponse, Problem> {
     match received(&server, &request, &name, body).await {
-        Err(problem) if problem.code == Code::Overloaded => Ok(HttpResponse::TooManyRequests()
-            .insert_header((RETRY_AFTER, "1"))
-            .json(problem.body())),
-        answer => answer,
+        Err(Refused::Problem(problem)) if problem.code == Code::Overloaded => {
+            Ok(HttpResponse::TooManyRequests()
+                .insert_header((RETRY_AFTER, "1"))
+                .json(problem.body()))
+        }
+        Err(Refused::Problem(problem)) => Err(problem),
+        Err(Refused::Refusal(refusal)) => Ok(refusal.response(request.path())),
+        Ok(answer) => Ok(answer),
     }
+}
+
+/// Why a call is not received.
+enum Refused {
+    Problem(Problem),
+    Refusal(Refusal),
+}
+
+impl From<Problem> for Refused {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refusal(refusal)
+    }
+}
+
+/// Lets a call in whose body has the key, where no header has it.
+fn admit(server: &Server, request: &HttpRequest, body: &[u8]) -> Result<(), Refused> {
+    if Caller::of(request).is_known() {
+        return Ok(());
+    }
+    let keyed: Keyed<'_> = body::json(body)?;
+    access::in_body(server, request, keyed.write_key.as_deref())?;
+    Ok(())
 }
 
 /// `GET /v1/projects/{writeKey}/settings`: what analytics.js asks for before it sends anything, with us as its host.
@@ -122,9 +164,10 @@ async fn received(
     request: &HttpRequest,
     name: &str,
     body: Body,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Refused> {
     let call = Call::of_route(name).ok_or_else(|| unknown(name))?;
     let body = body::inflated(request, body::bytes(body)?)?;
+    admit(server, request, &body)?;
     let now = server.engine.clock().now();
     let mut taken = Taken::default();
     {
@@ -133,7 +176,7 @@ async fn received(
                 let batch: Batch<'_> = body::json(&body)?;
                 if batch.batch.len() > MAX_BATCH {
                     let detail = format!("A batch may have at most {MAX_BATCH} items.");
-                    return Err(Problem::new(Code::BatchTooLarge, detail));
+                    return Err(Problem::new(Code::BatchTooLarge, detail).into());
                 }
                 let items = batch.batch.iter().map(|item| item.get());
                 let sent_at = batch

@@ -1,10 +1,12 @@
-//! The rows of the route table: a path, what serves each of its methods, and what the API's description says of that.
+//! The rows of the route table: a path, what each of its methods needs, what serves it, and what the API's
+//! description says of that. No route is without its gate.
 
 use actix_web::http::Method;
 use actix_web::http::header::ALLOW;
 use actix_web::web;
 use actix_web::{FromRequest, Handler, HttpResponse, Resource, Responder, ResponseError, Route};
 
+use super::access::Gate;
 use super::error::{Code, Problem};
 use super::openapi::{Described, Operation};
 
@@ -28,48 +30,49 @@ pub(super) fn at(pattern: &'static str) -> Paths {
 
 impl Paths {
     /// Serves GET.
-    pub(super) fn get<F, Args>(self, handler: F, describe: fn() -> Operation) -> Self
+    pub(super) fn get<F, Args>(self, gate: Gate, handler: F, describe: fn() -> Operation) -> Self
     where
         F: Handler<Args>,
         Args: FromRequest + 'static,
         F::Output: Responder + 'static,
     {
-        self.one(Method::GET, web::get().to(handler), describe())
+        self.one(Method::GET, gate, web::get().to(handler), describe())
     }
 
     /// Serves PUT.
-    pub(super) fn put<F, Args>(self, handler: F, describe: fn() -> Operation) -> Self
+    pub(super) fn put<F, Args>(self, gate: Gate, handler: F, describe: fn() -> Operation) -> Self
     where
         F: Handler<Args>,
         Args: FromRequest + 'static,
         F::Output: Responder + 'static,
     {
-        self.one(Method::PUT, web::put().to(handler), describe())
+        self.one(Method::PUT, gate, web::put().to(handler), describe())
     }
 
     /// Serves POST.
-    pub(super) fn post<F, Args>(self, handler: F, describe: fn() -> Operation) -> Self
+    pub(super) fn post<F, Args>(self, gate: Gate, handler: F, describe: fn() -> Operation) -> Self
     where
         F: Handler<Args>,
         Args: FromRequest + 'static,
         F::Output: Responder + 'static,
     {
-        self.one(Method::POST, web::post().to(handler), describe())
+        self.one(Method::POST, gate, web::post().to(handler), describe())
     }
 
     /// Serves DELETE.
-    pub(super) fn delete<F, Args>(self, handler: F, describe: fn() -> Operation) -> Self
+    pub(super) fn delete<F, Args>(self, gate: Gate, handler: F, describe: fn() -> Operation) -> Self
     where
         F: Handler<Args>,
         Args: FromRequest + 'static,
         F::Output: Responder + 'static,
     {
-        self.one(Method::DELETE, web::delete().to(handler), describe())
+        self.one(Method::DELETE, gate, web::delete().to(handler), describe())
     }
 
     /// Serves POST of a pattern whose paths differ enough to be described one by one.
     pub(super) fn post_each<F, Args>(
         self,
+        gate: Gate,
         handler: F,
         describe: fn() -> Vec<(String, Operation)>,
     ) -> Self
@@ -78,20 +81,26 @@ impl Paths {
         Args: FromRequest + 'static,
         F::Output: Responder + 'static,
     {
-        self.on(Method::POST, web::post().to(handler), describe())
+        self.on(Method::POST, gate, web::post().to(handler), describe())
     }
 
-    fn one(self, method: Method, route: Route, operation: Operation) -> Self {
+    fn one(self, method: Method, gate: Gate, route: Route, operation: Operation) -> Self {
         let path = self.pattern.to_owned();
-        self.on(method, route, vec![(path, operation)])
+        self.on(method, gate, route, vec![(path, operation)])
     }
 
-    fn on(mut self, method: Method, route: Route, operations: Vec<(String, Operation)>) -> Self {
-        self.resource = self.resource.route(route);
+    fn on(
+        mut self,
+        method: Method,
+        gate: Gate,
+        route: Route,
+        operations: Vec<(String, Operation)>,
+    ) -> Self {
+        self.resource = self.resource.route(gate.before(route));
         let described = operations.into_iter().map(|(path, operation)| Described {
-            path,
             method: method.as_str().to_ascii_lowercase(),
-            operation,
+            operation: operation.behind(gate, &path),
+            path,
         });
         self.described.extend(described);
         self.methods.push(method);

@@ -28,6 +28,7 @@ use crate::epoch::context::ContextCell;
 use crate::event::{Assigned, Event, Tracked};
 use crate::fold::{Delta, View, fold};
 use crate::id::EventId;
+use crate::key::ring::Keyring;
 use crate::linear;
 use crate::report::is_mismatched;
 use crate::source::Source;
@@ -49,6 +50,7 @@ struct State {
     catalog: Catalog,
     zone: Zone,
     records: HashMap<VisitorKey, Record>,
+    keys: Keyring,
     /// All cells up to the last call of the policy.
     cells: Cells,
     /// What has changed since.
@@ -73,6 +75,10 @@ impl View for State {
     fn person(&self, visitor: VisitorKey) -> Result<(VisitorKey, Record), Infallible> {
         let record = self.records.get(&visitor).cloned();
         Ok((visitor, record.unwrap_or_default()))
+    }
+
+    fn keys(&self) -> &Keyring {
+        &self.keys
     }
 
     fn remembers(&self, _: VisitorKey, _: u64) -> Result<bool, Infallible> {
@@ -140,6 +146,7 @@ impl<'s> Trial<'s> {
                 catalog,
                 zone: Zone::utc(),
                 records: HashMap::new(),
+                keys: Keyring::default(),
                 cells: Cells::default(),
                 fresh: Cells::default(),
             },

@@ -2,7 +2,7 @@
 //! by number. All keys of a kind have the same length, so no key is a prefix of another.
 //!
 //! `l` frame · `v` visitor's record, or whose id it is · `d` remembered event id · `a` cell · `e` epoch · `c` definition ·
-//! `s` lifecycle · `m` what is fixed or counted once.
+//! `s` lifecycle · `k` API key · `m` what is fixed or counted once.
 
 use crate::age::AgeBucket;
 use crate::allocation::Arm;
@@ -14,6 +14,7 @@ use crate::cell::{
 };
 use crate::epoch::context::ContextCell;
 use crate::epoch::{EpochNumber, Era};
+use crate::key::KeyId;
 use crate::time::Day;
 use crate::visitor::VisitorKey;
 
@@ -27,6 +28,8 @@ pub const EPOCHS: &[u8] = b"e";
 pub const DEFINITIONS: &[u8] = b"c";
 /// Prefix of lifecycles.
 pub const LIFECYCLES: &[u8] = b"s";
+/// Prefix of API keys.
+pub const API_KEYS: &[u8] = b"k";
 /// What the log was founded with.
 pub const FOUNDED: &[u8] = b"m\x00";
 /// Sequence, chain hash and receipt time of the last applied frame.
@@ -89,6 +92,11 @@ pub fn epoch(serial: Serial, number: EpochNumber) -> Vec<u8> {
 /// Key of a lifecycle.
 pub fn lifecycle(serial: Serial) -> Vec<u8> {
     [b"s", &serial.0.to_be_bytes()[..]].concat()
+}
+
+/// Key of an API key.
+pub fn api_key(id: KeyId) -> Vec<u8> {
+    [b"k", &id.0.to_be_bytes()[..]].concat()
 }
 
 /// Key of a cell: `a` ‖ serial ‖ kind ‖ fields, padded to one length.

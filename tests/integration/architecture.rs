@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const ORDER: &[&[&str]] = &[
     &["id", "source"],
     &["time"],
-    &["age"],
+    &["age", "key"],
     &["amount", "winsor"],
     &["moments", "allocation"],
     &["epoch", "posterior"],

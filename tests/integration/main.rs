@@ -33,6 +33,7 @@ mod holdout;
 mod identity;
 mod import;
 mod input;
+mod keys;
 mod linear;
 #[path = "loop.rs"]
 mod loop_;

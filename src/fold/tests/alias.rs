@@ -296,6 +296,7 @@ proptest! {
                 zone: apart.zone.clone(),
                 records: apart.records.clone(),
                 joined: HashMap::new(),
+                keys: apart.keys.clone(),
                 remembered: BTreeSet::new(),
                 cells: apart.cells.clone(),
             };

@@ -42,18 +42,11 @@ fn history() -> impl Strategy<Value = Vec<Event>> {
     // One fact has one id: of two events that share one, only the first is history.
     prop::collection::vec(event, 0..80).prop_map(|events| {
         let mut seen = BTreeSet::new();
-        let mut is_new = |event: &Event| match event {
-            Event::Tracked(tracked) => {
-                seen.insert((tracked.visitor.to_string(), tracked.id.to_string()))
-            }
-            Event::Founded(_)
-            | Event::Defined(_)
-            | Event::Transitioned(_)
-            | Event::Opened { .. }
-            | Event::Assigned(_)
-            | Event::Imported(_)
-            | Event::Tripped { .. }
-            | Event::Aliased(_) => true,
+        let mut is_new = |event: &Event| {
+            let Event::Tracked(tracked) = event else {
+                return true;
+            };
+            seen.insert((tracked.visitor.to_string(), tracked.id.to_string()))
         };
         events.into_iter().filter(|event| is_new(event)).collect()
     })

@@ -12,6 +12,7 @@ use crate::assign::decision::{Decision, Reason};
 use crate::catalog::Entry;
 use crate::catalog::experiment::{Experiment, Variant};
 use crate::id::VisitorId;
+use crate::key::token::Token;
 
 /// A flag as [`write()`] writes it.
 pub(in crate::http) enum Flag {}
@@ -94,7 +95,7 @@ impl ToSchema for Bulk {
     }
 }
 
-/// Writes the flags of a bulk answer.
+/// Begins a bulk answer with its flags.
 pub(super) fn list<T>(
     out: &mut Vec<u8>,
     flags: impl Iterator<Item = T>,
@@ -107,12 +108,19 @@ pub(super) fn list<T>(
         }
         write(out, flag);
     }
-    out.extend_from_slice(EVENT_STREAMS);
+    out.push(b']');
 }
 
-/// Where a client hears of changes.
-const EVENT_STREAMS: &[u8] =
-    br#"],"eventStreams":[{"type":"sse","endpoint":{"requestUri":"/ofrep/v1/stream"}}]}"#;
+/// Writes where a client hears of changes, which ends a bulk answer.
+pub(super) fn event_streams(out: &mut Vec<u8>, token: Option<&Token>) {
+    out.extend_from_slice(
+        br#","eventStreams":[{"type":"sse","endpoint":{"requestUri":"/ofrep/v1/stream"#,
+    );
+    if let Some(token) = token {
+        out.extend(format!("?token={token}").into_bytes());
+    }
+    out.extend_from_slice(br#""}}]}"#);
+}
 
 /// Writes a flag; where it is evaluated alone for a visitor, with what names the decision.
 pub(super) fn write(

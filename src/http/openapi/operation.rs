@@ -1,5 +1,7 @@
 //! One operation, described.
 
+pub(super) mod security;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
@@ -14,7 +16,9 @@ pub(in crate::http) struct Operation {
     id: &'static str,
     tag: &'static str,
     summary: &'static str,
-    description: Option<&'static str>,
+    description: String,
+    /// What keys it may be asked for with; none: it needs no key.
+    security: Vec<Value>,
     parameters: Vec<Value>,
     body: Option<Body>,
     answers: Vec<Answer>,
@@ -55,7 +59,8 @@ impl Operation {
             id,
             tag,
             summary,
-            description: None,
+            description: String::new(),
+            security: Vec::new(),
             parameters: Vec::new(),
             body: None,
             answers: Vec::new(),
@@ -66,7 +71,7 @@ impl Operation {
     /// More about it.
     pub(super) fn about(self, description: &'static str) -> Self {
         Self {
-            description: Some(description),
+            description: description.to_owned(),
             ..self
         }
     }
@@ -248,9 +253,10 @@ impl Operation {
             "operationId": self.id,
             "tags": [self.tag],
             "summary": self.summary,
+            "security": self.security,
         });
-        if let Some(description) = self.description {
-            shown["description"] = json!(description);
+        if !self.description.is_empty() {
+            shown["description"] = json!(self.description);
         }
         if !self.parameters.is_empty() {
             shown["parameters"] = json!(self.parameters);
@@ -280,8 +286,10 @@ impl Operation {
             let response = described(responses, status, &lines.join(" "));
             let problem = schemas.answered(&Named::of::<Details<'_>>());
             response["content"]["application/problem+json"] = refusal(&problem, &codes);
-            if status == 503 {
-                response["headers"]["Retry-After"] = retry_after();
+            match status {
+                401 => response["headers"]["WWW-Authenticate"] = text("How keys are sent."),
+                429 | 503 => response["headers"]["Retry-After"] = retry_after(),
+                _ => {}
             }
         }
     }
@@ -321,6 +329,11 @@ fn refusal(problem: &Value, codes: &[Code]) -> Value {
     json!({ "schema": { "allOf": [problem, own] }, "examples": examples })
 }
 
+/// A header of text.
+fn text(about: &str) -> Value {
+    json!({ "description": about, "schema": { "type": "string" } })
+}
+
 /// A header that says when to come again.
 fn retry_after() -> Value {
     json!({
@@ -340,7 +353,7 @@ impl Answer {
         for (name, about) in &self.headers {
             response["headers"][*name] = match *name {
                 "Retry-After" => retry_after(),
-                _ => json!({ "description": about, "schema": { "type": "string" } }),
+                _ => text(about),
             };
         }
     }

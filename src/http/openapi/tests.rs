@@ -105,3 +105,37 @@ fn formats_of_whole_numbers_are_those_of_the_registry() {
     assert!(text.contains(r#""format":"uint32","maximum":4294967295"#));
     assert!(!text.contains("u-int"));
 }
+
+/// A route is not in the table without its gate; these are the ones without a key.
+#[test]
+fn health_and_the_description_alone_need_no_key() {
+    let document = document();
+    let mut open = Vec::new();
+    for operation in operations(&document) {
+        let id = operation["operationId"].as_str().unwrap();
+        let ways = operation["security"].as_array().unwrap();
+        if ways.is_empty() {
+            open.push(id);
+            continue;
+        }
+        assert_eq!(ways[0], json!({}), "{id}");
+        assert!(ways[1]["bearer"][0].is_string(), "{id}");
+        let header = |status: &str, name: &str| {
+            let told = &operation["responses"][status]["headers"][name];
+            assert!(told.is_object(), "{id}: {status} {name}");
+        };
+        header("401", "WWW-Authenticate");
+        header("429", "Retry-After");
+        assert!(operation["responses"]["403"].is_object(), "{id}");
+    }
+    open.sort_unstable();
+    let known = [
+        "findDocumentation",
+        "getDescription",
+        "getDocumentation",
+        "getDocumentationPart",
+        "isLive",
+        "isReady",
+    ];
+    assert_eq!(open, known);
+}

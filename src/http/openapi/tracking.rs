@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::error::Code;
+use super::super::error::{Code, Details, Problem};
 use super::super::segment::{Batch, Item, Reasons, Settings, Success};
 use super::Operation;
 
@@ -121,8 +121,18 @@ fn answered(operation: Operation) -> Operation {
             "In strict mode: some calls were rejected.",
             json!({ "success": false, "accepted": 0, "duplicates": 0, "rejected": [rejected] }),
         )
-        .refuses(&[Code::InvalidEncoding])
-        .writes()
+        .answers::<Details<'_>>(429, "`overloaded`: too many writes are waiting.", overloaded())
+        .with("Retry-After", "")
+        .refuses(&[Code::InvalidEncoding, Code::Unavailable])
+}
+
+/// A full queue, for which their SDKs wait.
+fn overloaded() -> Value {
+    Problem::new(
+        Code::Overloaded,
+        "The queue of writes is full; try again in a second.",
+    )
+    .body()
 }
 
 pub(in crate::http) fn settings() -> Operation {

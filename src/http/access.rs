@@ -1,0 +1,321 @@
+//! Who may ask: each route needs a scope ([`needs`]), and a request carries a key that has it. The table is that of the
+//! routes themselves.
+//!
+//! While there never was a key, everything is open and this costs a look at the snapshot. A key costs a look at the
+//! keyring and one hash of a few bytes.
+
+mod limits;
+mod refusal;
+
+use std::future::{Ready, ready};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use actix_web::dev::{Payload, Service, ServiceRequest, ServiceResponse, Transform};
+use actix_web::http::header::{AUTHORIZATION, HeaderMap, ORIGIN};
+use actix_web::web::Data;
+use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, Route};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use futures_util::future::Either;
+
+use super::Server;
+use super::error::{Code, Problem};
+use crate::key::secret::Presented;
+use crate::key::{Key, Scope};
+pub use limits::Limits;
+pub(super) use refusal::Refusal;
+
+/// What stands before a route.
+#[derive(Clone, Copy)]
+pub(super) enum Gate {
+    /// Nothing: it needs no key.
+    Open,
+    /// It needs a key.
+    Key(Guard),
+}
+
+impl Gate {
+    /// The route behind its gate.
+    pub(super) fn before(self, route: Route) -> Route {
+        match self {
+            Self::Open => route,
+            Self::Key(guard) => route.wrap(guard),
+        }
+    }
+}
+
+/// The route needs a key with this scope.
+pub(super) fn needs(scope: Scope) -> Gate {
+    let place = Place::Headers;
+    Gate::Key(Guard { scope, place })
+}
+
+/// The same, where a token in the query stands for a key.
+pub(super) fn needs_or_token(scope: Scope) -> Gate {
+    let place = Place::HeadersOrToken;
+    Gate::Key(Guard { scope, place })
+}
+
+/// The same, where the key may also be the path's `write_key`.
+pub(super) fn needs_or_path(scope: Scope) -> Gate {
+    let place = Place::HeadersOrPath;
+    Gate::Key(Guard { scope, place })
+}
+
+/// The same, where the key may also stand in the body: without one in the headers the handler looks for it, by
+/// [`in_body`].
+pub(super) fn needs_or_body(scope: Scope) -> Gate {
+    let place = Place::HeadersOrBody;
+    Gate::Key(Guard { scope, place })
+}
+
+/// Where a key is looked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// In the headers.
+    Headers,
+    /// There, or a token in the query.
+    HeadersOrToken,
+    /// There, or in the path.
+    HeadersOrPath,
+    /// There, or in the body.
+    HeadersOrBody,
+}
+
+/// What a key must be good for, and where it is looked for.
+#[derive(Clone, Copy)]
+pub(super) struct Guard {
+    /// What the key must be good for.
+    pub scope: Scope,
+    /// Where it is looked for.
+    pub place: Place,
+}
+
+impl<S> Transform<S, ServiceRequest> for Guard
+where
+    S: Service<ServiceRequest, Response = ServiceResponse, Error = Error>,
+{
+    type Response = ServiceResponse;
+    type Error = Error;
+    type Transform = Guarded<S>;
+    type InitError = ();
+    type Future = Ready<Result<Guarded<S>, ()>>;
+
+    fn new_transform(&self, service: S) -> Self::Future {
+        ready(Ok(Guarded {
+            service,
+            guard: *self,
+        }))
+    }
+}
+
+/// A route behind its gate.
+pub(super) struct Guarded<S> {
+    service: S,
+    guard: Guard,
+}
+
+impl<S> Service<ServiceRequest> for Guarded<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse, Error = Error>,
+{
+    type Response = ServiceResponse;
+    type Error = Error;
+    type Future = Either<S::Future, Ready<Result<ServiceResponse, Error>>>;
+
+    fn poll_ready(&self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.service.poll_ready(context)
+    }
+
+    fn call(&self, request: ServiceRequest) -> Self::Future {
+        match self.guard.admit(request.request()) {
+            Ok(()) => Either::Left(self.service.call(request)),
+            Err(refusal) => {
+                let response = refusal.response(request.path());
+                Either::Right(ready(Ok(request.into_response(response))))
+            }
+        }
+    }
+}
+
+impl Guard {
+    /// Lets a request in, and notes whose it is.
+    fn admit(self, request: &HttpRequest) -> Result<(), Refusal> {
+        let Some(server) = request.app_data::<Data<Server>>() else {
+            return Err(Problem::new(Code::Internal, "The route has no server.").into());
+        };
+        let snapshot = server.engine.snapshot();
+        if snapshot.keys.is_empty() {
+            return Ok(());
+        }
+        let mut decoded = [0; BASIC];
+        let key = match presented(request.headers(), &mut decoded) {
+            Some(secret) => opened_by(&snapshot.keys, secret),
+            None => match self.place {
+                Place::Headers => Err(Refusal::missing()),
+                Place::HeadersOrBody => return Ok(()),
+                Place::HeadersOrPath => {
+                    let secret = request.match_info().get("write_key");
+                    opened_by(&snapshot.keys, secret.unwrap_or_default().as_bytes())
+                }
+                Place::HeadersOrToken => {
+                    let token = token(request.query_string()).ok_or_else(Refusal::missing)?;
+                    let key = snapshot.keys.behind(token, server.engine.clock().now());
+                    key.ok_or_else(Refusal::ended)
+                }
+            },
+        }?;
+        admitted(server, request, key, self.scope)
+    }
+}
+
+/// Lets a request in whose body has the key, where its headers had none.
+///
+/// # Errors
+/// [`Refusal`].
+pub(super) fn in_body(
+    server: &Server,
+    request: &HttpRequest,
+    write_key: Option<&str>,
+) -> Result<(), Refusal> {
+    let snapshot = server.engine.snapshot();
+    let write_key = write_key.ok_or_else(Refusal::missing)?;
+    let key = opened_by(&snapshot.keys, write_key.as_bytes())?;
+    admitted(server, request, key, Scope::Events)
+}
+
+fn opened_by<'a>(
+    keys: &'a crate::key::ring::Keyring,
+    secret: &[u8],
+) -> Result<&'a Arc<Key>, Refusal> {
+    let key = Presented::parse(secret).and_then(|presented| keys.opened_by(&presented));
+    key.ok_or_else(Refusal::wrong)
+}
+
+/// Holds a known key against what is asked, from where, and how often.
+fn admitted(
+    server: &Server,
+    request: &HttpRequest,
+    key: &Arc<Key>,
+    scope: Scope,
+) -> Result<(), Refusal> {
+    if !key.scopes.allow(scope) {
+        return Err(Problem::lacks(key, scope).into());
+    }
+    let origin = request.headers().get(ORIGIN);
+    if origin.is_some_and(|origin| !key.welcomes(origin.as_bytes())) {
+        let detail = format!(
+            "The key {:?} is not for pages of this origin.",
+            key.name.as_str()
+        );
+        return Err(Problem::new(Code::OriginForbidden, detail).into());
+    }
+    server.limits.spend(key).map_err(Refusal::too_many)?;
+    request
+        .extensions_mut()
+        .insert(Caller::Known(Arc::clone(key)));
+    Ok(())
+}
+
+/// Longest credentials of Basic authentication that are decoded, in bytes.
+const BASIC: usize = 96;
+
+/// The secret that the headers carry: `X-API-Key`, else `Authorization` as Bearer or as the user of Basic.
+fn presented<'a>(headers: &'a HeaderMap, decoded: &'a mut [u8; BASIC]) -> Option<&'a [u8]> {
+    if let Some(secret) = headers.get("x-api-key") {
+        return Some(secret.as_bytes());
+    }
+    let value = headers.get(AUTHORIZATION)?.as_bytes();
+    let Some(space) = value.iter().position(|byte| *byte == b' ') else {
+        return Some(value);
+    };
+    let (scheme, rest) = value.split_at(space);
+    let rest = rest.trim_ascii();
+    if !scheme.eq_ignore_ascii_case(b"basic") {
+        // Whatever scheme it is, nothing but a secret opens.
+        return Some(rest);
+    }
+    let length = BASE64_STANDARD.decode_slice(rest, decoded).unwrap_or(0);
+    decoded.get(..length)?.split(|byte| *byte == b':').next()
+}
+
+/// The token of a query.
+fn token(query: &str) -> Option<&str> {
+    let mut pairs = query.split('&');
+    pairs.find_map(|pair| pair.strip_prefix("token="))
+}
+
+/// Who asks.
+#[derive(Debug, Clone)]
+pub(super) enum Caller {
+    /// Anybody: there never was a key.
+    Anybody,
+    /// Who holds this key.
+    Known(Arc<Key>),
+    /// Nobody that is known, though there are keys.
+    Nobody,
+}
+
+impl Caller {
+    /// Who asks, as far as the gate has found out.
+    pub(super) fn of(request: &HttpRequest) -> Self {
+        if let Some(caller) = request.extensions().get::<Self>() {
+            return caller.clone();
+        }
+        let server = request.app_data::<Data<Server>>();
+        if server.is_some_and(|server| server.engine.snapshot().keys.is_empty()) {
+            Self::Anybody
+        } else {
+            Self::Nobody
+        }
+    }
+
+    /// Whether nothing more has to be found out.
+    pub(super) fn is_known(&self) -> bool {
+        match self {
+            Self::Anybody | Self::Known(_) => true,
+            Self::Nobody => false,
+        }
+    }
+
+    /// Whether the caller may do what `scope` is for, too.
+    ///
+    /// # Errors
+    /// [`Code::Forbidden`].
+    pub(super) fn may(&self, scope: Scope) -> Result<(), Problem> {
+        match self {
+            Self::Anybody => Ok(()),
+            Self::Known(key) if key.scopes.allow(scope) => Ok(()),
+            Self::Known(key) => Err(Problem::lacks(key, scope)),
+            Self::Nobody => Err(Problem::new(
+                Code::Unauthorized,
+                "The request needs an API key.",
+            )),
+        }
+    }
+
+    /// The caller's key.
+    pub(super) fn key(&self) -> Option<&Arc<Key>> {
+        match self {
+            Self::Known(key) => Some(key),
+            Self::Anybody | Self::Nobody => None,
+        }
+    }
+}
+
+impl FromRequest for Caller {
+    type Error = std::convert::Infallible;
+    type Future = Ready<Result<Self, Self::Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Ok(Self::of(request)))
+    }
+}
+
+impl Problem {
+    fn lacks(key: &Key, scope: Scope) -> Self {
+        let detail = format!("The key {:?} has not the scope {scope}.", key.name.as_str());
+        Self::new(Code::Forbidden, detail)
+    }
+}

@@ -1,0 +1,210 @@
+//! What keys mean on each face: forced variants, pages, rates, streams.
+
+use serde_json::{Value, json};
+
+use super::{SHOP, admin, key, made, send};
+use crate::client::Answer;
+use crate::harness::TestApp;
+use crate::model::fixed;
+
+#[test]
+fn variants_are_forced_with_the_scope_alone() {
+    let app = TestApp::start();
+    app.put_experiment(&fixed("hero"));
+    let admin = admin(&app);
+    let public = key(&app, &admin, &["assign"]);
+    let tester = key(&app, &admin, &["assign", "force"]);
+    let forced = json!({ "visitor": "anna", "force": { "hero": "treatment" } });
+    let path = "/api/v1/assignments";
+    send(&app, "POST", path, Some(&public), Some(&forced)).problem(403, "forbidden");
+    let answer = send(&app, "POST", path, Some(&tester), Some(&forced)).expect(200);
+    assert_eq!(answer["assignments"][0]["reason"], "forced");
+    let batch = json!({ "requests": [forced, { "visitor": "ben" }] });
+    let answer = send(
+        &app,
+        "POST",
+        "/api/v1/assignments/batch",
+        Some(&public),
+        Some(&batch),
+    )
+    .expect(200);
+    assert_eq!(answer["results"][0]["error"]["code"], "forbidden");
+    assert_eq!(answer["results"][1]["assignments"][0]["reason"], "split");
+}
+
+#[test]
+fn a_key_is_for_the_pages_it_names() {
+    let app = TestApp::start();
+    app.put_experiment(&fixed("hero"));
+    let admin = admin(&app);
+    let wanted = json!({ "name": "web", "scopes": ["assign"], "origins": [SHOP] });
+    let (_, key) = made(&app, Some(&admin), &wanted);
+    let bearer = format!("Bearer {key}");
+    let ask = |path: &str, origin: &str, body: &Value| {
+        app.post_bytes(
+            path,
+            &[("authorization", &bearer), ("origin", origin)],
+            body.to_string().as_bytes(),
+        )
+    };
+    let visitor = json!({ "visitor": "anna" });
+    let answer = ask("/api/v1/assignments", SHOP, &visitor);
+    assert_eq!(answer.header("access-control-allow-origin"), Some(SHOP));
+    answer.expect(200);
+    ask("/api/v1/assignments", "https://evil.example", &visitor).problem(403, "origin_forbidden");
+    let flags = ask(
+        "/ofrep/v1/evaluate/flags",
+        "null",
+        &json!({ "context": {} }),
+    );
+    assert_eq!(
+        (flags.status, &flags.body["errorCode"]),
+        (403, &json!("GENERAL"))
+    );
+    assert!(flags.body["errorDetails"].is_string());
+    // Whoever names no page is no browser.
+    send(
+        &app,
+        "POST",
+        "/api/v1/assignments",
+        Some(&key),
+        Some(&visitor),
+    )
+    .expect(200);
+}
+
+#[test]
+fn a_page_reads_why_it_was_refused_and_asks_beforehand_without_a_key() {
+    let app = TestApp::start();
+    let admin = admin(&app);
+    let wanted = json!({ "name": "web", "scopes": ["assign"], "origins": [SHOP] });
+    let (id, _) = made(&app, Some(&admin), &wanted);
+    let refused = app.post_bytes("/api/v1/assignments", &[("origin", SHOP)], b"{}");
+    assert_eq!(refused.header("access-control-allow-origin"), Some(SHOP));
+    refused.problem(401, "unauthorized");
+    let preflight = || {
+        let asked = [
+            ("origin", SHOP),
+            ("access-control-request-method", "POST"),
+            ("access-control-request-headers", "authorization"),
+        ];
+        let answer = app
+            .try_send("OPTIONS", "/api/v1/assignments", &asked, None)
+            .unwrap();
+        answer
+            .header("access-control-allow-origin")
+            .map(str::to_owned)
+    };
+    assert_eq!(preflight().as_deref(), Some(SHOP));
+    send(
+        &app,
+        "DELETE",
+        &format!("/api/v1/keys/{id}"),
+        Some(&admin),
+        None,
+    )
+    .expect(200);
+    assert_eq!(preflight(), None, "the page went with its key");
+}
+
+#[test]
+fn a_rate_is_kept_on_every_face() {
+    let app = TestApp::start();
+    app.put_experiment(&fixed("hero"));
+    let admin = admin(&app);
+    for (path, body) in [
+        ("/api/v1/assignments", json!({ "visitor": "anna" })),
+        (
+            "/ofrep/v1/evaluate/flags",
+            json!({ "context": { "targetingKey": "anna" } }),
+        ),
+        ("/v1/track", json!({ "userId": "anna", "event": "x" })),
+    ] {
+        let wanted = json!({ "name": "slow", "scopes": ["assign", "events"], "rate": 2 });
+        let (_, key) = made(&app, Some(&admin), &wanted);
+        let answers: Vec<Answer> = (0..20)
+            .map(|_| send(&app, "POST", path, Some(&key), Some(&body)))
+            .collect();
+        let refused = answers.iter().find(|answer| answer.status == 429).unwrap();
+        assert_eq!(answers[0].status, 200, "{}", answers[0].text);
+        let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
+        assert_eq!(wait, 1);
+        if path.starts_with("/ofrep") {
+            assert_eq!(refused.body["errorCode"], "GENERAL");
+        } else {
+            assert_eq!(refused.body["code"], "rate_limited");
+        }
+    }
+}
+
+/// The tag of a bulk evaluation, and where its stream is.
+fn bulk(app: &TestApp, key: Option<&str>) -> (String, String) {
+    let context = json!({ "context": { "targetingKey": "anna" } });
+    let answer = send(app, "POST", "/ofrep/v1/evaluate/flags", key, Some(&context));
+    let uri = &answer.body["eventStreams"][0]["endpoint"]["requestUri"];
+    let tag = answer.header("etag").unwrap().to_owned();
+    (tag, uri.as_str().unwrap().to_owned())
+}
+
+#[test]
+fn flags_come_with_a_token_for_their_stream() {
+    let app = TestApp::start();
+    app.put_experiment(&fixed("hero"));
+    let bulk = |key: Option<&str>| bulk(&app, key);
+    assert_eq!(bulk(None).1, "/ofrep/v1/stream");
+    let admin = admin(&app);
+    let wanted = json!({ "name": "web", "scopes": ["assign"] });
+    let (id, key) = made(&app, Some(&admin), &wanted);
+    let (tag, uri) = bulk(Some(&key));
+    assert!(uri.starts_with("/ofrep/v1/stream?token="));
+    assert_eq!(
+        bulk(Some(&key)),
+        (tag.clone(), uri.clone()),
+        "polls end with 304"
+    );
+    assert_eq!(opened(&app, &uri), 200);
+    assert_eq!(opened(&app, "/ofrep/v1/stream"), 401);
+    assert_eq!(opened(&app, "/ofrep/v1/stream?token=x"), 401);
+    // The token does what its key may, and only for streams.
+    let elsewhere = uri.replace("/ofrep/", "/api/");
+    assert_eq!(opened(&app, &elsewhere), 403);
+    assert_eq!(
+        opened(
+            &app,
+            &uri.replace("/ofrep/v1/stream", "/api/v1/experiments")
+        ),
+        401
+    );
+    advance(&app, "2026-01-01T01:59:59Z", &admin);
+    assert_eq!(opened(&app, &uri), 200);
+    let later = bulk(Some(&key));
+    assert!(later.0 != tag && later.1 != uri);
+    advance(&app, "2026-01-01T02:00:00Z", &admin);
+    assert_eq!(opened(&app, &uri), 401);
+    assert_eq!(opened(&app, &later.1), 200);
+    send(
+        &app,
+        "DELETE",
+        &format!("/api/v1/keys/{id}"),
+        Some(&admin),
+        None,
+    )
+    .expect(200);
+    assert_eq!(opened(&app, &later.1), 401, "the token ends with its key");
+}
+
+fn advance(app: &TestApp, to: &str, admin: &str) {
+    let now = json!({ "now": to });
+    send(app, "PUT", "/api/v1/clock", Some(admin), Some(&now)).expect(200);
+}
+
+/// The status of a GET whose body may never end.
+fn opened(app: &TestApp, path: &str) -> u16 {
+    use std::io::{BufRead, BufReader, Write};
+    let address = app.url.trim_start_matches("http://");
+    let mut socket = std::net::TcpStream::connect(address).unwrap();
+    write!(socket, "GET {path} HTTP/1.1\r\nhost: {address}\r\n\r\n").unwrap();
+    let mut line = String::new();
+    BufReader::new(socket).read_line(&mut line).unwrap();
+    line.split(' ').nth(1).unwrap().parse().unwrap()
+}
