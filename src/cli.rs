@@ -15,6 +15,7 @@ mod replay;
 mod report;
 mod serve;
 mod simulate;
+mod tls;
 mod watch;
 
 use std::io::Write;

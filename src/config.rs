@@ -55,6 +55,12 @@ pub struct Options {
     /// Web pages that may ask and tell from a browser, such as `https://shop.example`, separated by commas; `*` is any
     #[arg(long, env = "UPSWING_ORIGINS", global = true, value_delimiter = ',')]
     pub origins: Option<Vec<String>>,
+    /// Serve HTTPS with the certificate chain in this PEM file; it is read again when it changes
+    #[arg(long, env = "UPSWING_TLS_CERT", global = true)]
+    pub tls_cert: Option<PathBuf>,
+    /// The certificate's private key, in PEM
+    #[arg(long, env = "UPSWING_TLS_KEY", global = true)]
+    pub tls_key: Option<PathBuf>,
     /// Listen beyond this machine without API keys: anybody may then do anything
     #[arg(long, env = "UPSWING_INSECURE", global = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub insecure: Option<bool>,
@@ -94,6 +100,8 @@ impl Options {
             holdout: self.holdout.or(other.holdout),
             salt: self.salt.or(other.salt),
             origins: self.origins.or(other.origins),
+            tls_cert: self.tls_cert.or(other.tls_cert),
+            tls_key: self.tls_key.or(other.tls_key),
             insecure: self.insecure.or(other.insecure),
             api_key: self.api_key.or(other.api_key),
             workers: self.workers.or(other.workers),
@@ -132,12 +140,23 @@ pub struct Config {
     pub salt: String,
     /// The origins of web pages that may talk to the server.
     pub origins: Vec<String>,
+    /// The files of the certificate; `None`: plain HTTP.
+    pub tls: Option<TlsFiles>,
     /// Whether to listen beyond this machine without API keys.
     pub insecure: bool,
     /// The API key that clients show.
     pub api_key: Option<String>,
     /// Threads that answer requests.
     pub workers: usize,
+}
+
+/// The files of a certificate, in PEM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The chain, the server's own certificate first.
+    pub certificate: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
 }
 
 /// Why the configuration can not be used.
@@ -151,6 +170,9 @@ pub enum ConfigError {
         /// What is wrong with it.
         detail: String,
     },
+    /// A certificate without its key, or the other way round.
+    #[error("--tls-cert and --tls-key are given together or not at all")]
+    HalfTls,
     /// A share is none.
     #[error("--global-holdout must be in [0, 1), not {0}")]
     Share(f64),
@@ -191,6 +213,11 @@ impl Config {
             global_holdout,
             salt: text(options.salt, "upswing"),
             origins: options.origins.unwrap_or_default(),
+            tls: match (options.tls_cert, options.tls_key) {
+                (None, None) => None,
+                (Some(certificate), Some(key)) => Some(TlsFiles { certificate, key }),
+                (Some(_), None) | (None, Some(_)) => return Err(ConfigError::HalfTls),
+            },
             insecure: options.insecure.unwrap_or(false),
             api_key: options.api_key,
             workers: options.workers.unwrap_or(cores - 1).max(1),

@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use actix_web::rt::signal::ctrl_c;
 use actix_web::rt::signal::unix::{SignalKind, signal};
+use actix_web::rt::task::JoinHandle;
 use actix_web::{App, HttpServer};
 
+use super::tls::Certificate;
 use super::watch::Watch;
 use super::{Failure, say};
 use crate::config::Config;
@@ -30,6 +32,7 @@ pub(super) fn run(config: &Config, manual_clock: bool) -> Result<(), Failure> {
     if !files.mistakes.is_empty() {
         return Err(Failure::mistakes(&files.mistakes));
     }
+    let certificate = config.tls.as_ref().map(Certificate::open).transpose()?;
     let store = Store::open(&config.data, config.cache_bytes)?;
     let (engine, writer) = Engine::start(setup(config, store, manual_clock))?;
     let server = Server {
@@ -38,7 +41,7 @@ pub(super) fn run(config: &Config, manual_clock: bool) -> Result<(), Failure> {
         limits: Arc::default(),
         metrics,
     };
-    let result = actix_web::rt::System::new().block_on(serve(config, server, files));
+    let result = actix_web::rt::System::new().block_on(serve(config, server, files, certificate));
     engine.stop();
     writer.join()?;
     result
@@ -56,33 +59,25 @@ pub(super) fn setup(config: &Config, store: Store, manual_clock: bool) -> Setup 
     }
 }
 
-async fn serve(config: &Config, server: Server, files: Files) -> Result<(), Failure> {
+async fn serve(
+    config: &Config,
+    server: Server,
+    files: Files,
+    certificate: Option<Certificate>,
+) -> Result<(), Failure> {
     let engine = server.engine.clone();
+    may_listen(config, &engine)?;
     let mut watch = Watch::new(engine.clone(), config.experiments.clone());
     watch
         .hold_out(config.global_holdout.clone())
         .await
         .map_err(Failure::input)?;
     watch.apply(&files).await.map_err(Failure::input)?;
-    let origins = config.origins.clone();
-    may_listen(config, &engine)?;
-    let build = move || {
-        let server = server.clone();
-        App::new()
-            .wrap(cors(&origins, server.engine.clone()))
-            .configure(|config| routes(config, &server))
-    };
-    let bound = HttpServer::new(build)
-        .workers(config.workers)
-        .shutdown_timeout(10)
-        .disable_signals()
-        .bind(&config.listen)
-        .map_err(|error| Failure::input(format!("can not listen on {}: {error}", config.listen)))?;
-    let addresses = bound.addrs();
-    let running = bound.run();
-    for address in addresses {
-        welcome(&format!("http://{address}"), &engine);
+    let (running, urls) = listen(config, server, certificate.as_ref())?;
+    for url in urls {
+        welcome(&url, &engine);
     }
+    let renewed = certificate.map(|certificate| actix_web::rt::spawn(certificate.watch()));
     let (handle, told) = (running.handle(), running.handle());
     let listeners = engine.clone();
     let stopped = actix_web::rt::spawn(async move {
@@ -102,9 +97,40 @@ async fn serve(config: &Config, server: Server, files: Files) -> Result<(), Fail
         .await
         .map_err(|error| Failure::input(error.to_string()));
     watched.abort();
+    renewed.inspect(JoinHandle::abort);
     guarded.abort();
     stopped.abort();
     result
+}
+
+/// A server that listens, and where.
+fn listen(
+    config: &Config,
+    server: Server,
+    certificate: Option<&Certificate>,
+) -> Result<(actix_web::dev::Server, Vec<String>), Failure> {
+    let origins = config.origins.clone();
+    let build = move || {
+        let server = server.clone();
+        App::new()
+            .wrap(cors(&origins, server.engine.clone()))
+            .configure(|config| routes(config, &server))
+    };
+    let bound = HttpServer::new(build)
+        .workers(config.workers)
+        .shutdown_timeout(10)
+        .disable_signals();
+    let bound = match certificate {
+        Some(certificate) => bound.bind_rustls_0_23(&config.listen, certificate.server()?),
+        None => bound.bind(&config.listen),
+    };
+    let bound = bound
+        .map_err(|error| Failure::input(format!("can not listen on {}: {error}", config.listen)))?;
+    let addresses = bound.addrs_with_scheme().into_iter();
+    let urls: Vec<String> = addresses
+        .map(|(address, scheme)| format!("{scheme}://{address}"))
+        .collect();
+    Ok((bound.run(), urls))
 }
 
 /// Nobody but this machine may come in while there are no keys.

@@ -47,4 +47,5 @@ mod rewards;
 mod segment;
 mod simulate;
 mod stream;
+mod tls;
 mod verdict;
