@@ -11,6 +11,8 @@ pub mod load;
 pub mod notice;
 pub mod recent;
 pub mod replay;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,6 +30,7 @@ use crate::clock::Clock;
 use crate::event::{Event, Founded};
 use crate::fold::Outcome;
 use crate::id::VisitorId;
+use crate::key::KeyId;
 use crate::key::ring::Keyring;
 use crate::log::FrameError;
 use crate::store::{Store, StoreError};
@@ -151,8 +154,12 @@ pub struct Shared {
 pub(crate) enum Message {
     /// Events to record.
     Record(Vec<Event>, oneshot::Sender<Vec<Outcome>>),
-    /// Something to do with an experiment.
-    Command(Command, oneshot::Sender<Result<Done, CommandError>>),
+    /// Something to do with an experiment, and whose key asks for it.
+    Command(
+        Command,
+        Option<KeyId>,
+        oneshot::Sender<Result<Done, CommandError>>,
+    ),
     /// Drain, and stop.
     Stop,
 }
@@ -248,16 +255,17 @@ impl Engine {
         Ok(answered)
     }
 
-    /// Hands a command to the writer; the answer comes once it is durable.
+    /// Hands a command to the writer, and whose key asks for it; the answer comes once it is durable.
     ///
     /// # Errors
     /// [`Refused`] when the queue is full or the writer has stopped.
     pub fn command(
         &self,
         command: Command,
+        by: Option<KeyId>,
     ) -> Result<oneshot::Receiver<Result<Done, CommandError>>, Refused> {
         let (answer, answered) = oneshot::channel();
-        self.send(Message::Command(command, answer))?;
+        self.send(Message::Command(command, by, answer))?;
         Ok(answered)
     }
 

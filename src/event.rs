@@ -56,6 +56,9 @@ pub enum Event {
         /// When.
         at: Timestamp,
     },
+    /// Who holds this key asked for the events of people (definitions, transitions, epochs, keys) that follow, to the
+    /// next of these or the end of the frame. What stands behind none happened by itself, by a file, or without keys.
+    Asked(KeyId),
 }
 
 /// What is fixed for the life of a log.

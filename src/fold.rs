@@ -118,6 +118,7 @@ pub fn fold<V: View>(view: &V, event: &Event, now: Timestamp) -> Result<Delta, V
         Event::Tripped { experiment, trip } => Ok(control::trip(view.catalog(), experiment, trip)),
         Event::KeyCreated(key) => Ok(keys::create(view.keys(), key)),
         Event::KeyRevoked { id, at } => Ok(keys::revoke(view.keys(), *id, *at)),
+        Event::Asked(_) => Ok(Delta::default()),
         Event::Assigned(assigned) => assigned_by_us(view, assigned, now),
         Event::Imported(imported) => import::import(view, imported, now),
         Event::Tracked(tracked) => track(view, tracked, now),

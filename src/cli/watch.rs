@@ -115,7 +115,7 @@ impl Watch {
     async fn command(&self, command: Command) -> Result<Result<Done, CommandError>, String> {
         let answered = self
             .engine
-            .command(command)
+            .command(command, None)
             .map_err(|refused| refused.to_string())?;
         answered
             .await

@@ -13,6 +13,7 @@ use super::notice::notices;
 use super::{EngineError, Message, Shared, Snapshot, Sticky};
 use crate::event::Event;
 use crate::fold::Outcome;
+use crate::key::KeyId;
 use crate::telemetry;
 use crate::time::Timestamp;
 
@@ -73,7 +74,7 @@ impl Writing<'_> {
             if !self.shared.clock.is_manual() && now.millis() - ticked.millis() >= 1_000 {
                 ticked = now;
                 // A tick is never refused.
-                drop(self.command(&Command::Tick)?);
+                drop(self.command(&Command::Tick, None)?);
             }
         }
     }
@@ -88,9 +89,9 @@ impl Writing<'_> {
                     group.events.extend(events);
                     group.waiting.push((group.events.len(), answer));
                 }
-                Message::Command(command, answer) => {
+                Message::Command(command, by, answer) => {
                     self.commit(std::mem::take(&mut group))?;
-                    let done = self.command(&command)?;
+                    let done = self.command(&command, by)?;
                     // Nobody waits any more when the client has gone; what was done stays done.
                     drop(answer.send(done));
                 }
@@ -196,6 +197,7 @@ impl Writing<'_> {
     fn command(
         &mut self,
         command: &Command,
+        by: Option<KeyId>,
     ) -> Result<Result<command::Done, command::CommandError>, EngineError> {
         let decided = {
             let books = self
@@ -211,11 +213,13 @@ impl Writing<'_> {
             };
             command::decide(command, state)
         };
-        let decided = match decided {
+        let mut decided = match decided {
             Ok(decided) => decided,
             Err(refused) => return Ok(Err(refused)),
         };
         if !decided.events.is_empty() {
+            let asked = by.map(Event::Asked).into_iter();
+            decided.events.splice(..0, asked);
             let outcomes = self.commit_events(&decided.events)?;
             for (event, outcome) in decided.events.iter().zip(outcomes) {
                 if let (Event::Tripped { experiment, trip }, Outcome::Accepted) = (event, outcome) {
@@ -249,7 +253,8 @@ fn commit_length(events: &[Event]) -> usize {
             | Event::Tripped { .. }
             | Event::Aliased(_)
             | Event::KeyCreated(_)
-            | Event::KeyRevoked { .. } => 0,
+            | Event::KeyRevoked { .. }
+            | Event::Asked(_) => 0,
         };
         bytes <= MAX_BYTES
     };

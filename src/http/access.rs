@@ -22,7 +22,7 @@ use futures_util::future::Either;
 use super::Server;
 use super::error::{Code, Problem};
 use crate::key::secret::Presented;
-use crate::key::{Key, Scope};
+use crate::key::{Key, KeyId, Scope};
 pub use limits::Limits;
 pub(super) use refusal::Refusal;
 
@@ -293,6 +293,11 @@ impl Caller {
                 "The request needs an API key.",
             )),
         }
+    }
+
+    /// The id of the caller's key.
+    pub(super) fn id(&self) -> Option<KeyId> {
+        self.key().map(|key| key.id)
     }
 
     /// The caller's key.

@@ -39,6 +39,6 @@ pub(super) async fn put(server: Data<Server>, body: Body) -> Result<HttpResponse
             format!("It is {} already.", clock.now()),
         )
     })?;
-    run(&server, Command::Tick).await?;
+    run(&server, Command::Tick, None).await?;
     Ok(HttpResponse::Ok().json(Now { now: clock.now() }))
 }

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::Server;
+use super::access::Caller;
 use super::allocation;
 use super::body::{self, Body};
 use super::error::{At, Code, Problem};
@@ -17,6 +18,7 @@ use crate::catalog::{Entry, Scope, Source, read_json};
 use crate::engine::command::{Command, Done};
 use crate::epoch::EpochNumber;
 use crate::id::{ExperimentKey, VariantKey};
+use crate::key::KeyId;
 pub(super) use shown::{List, Shown, show};
 
 /// All experiments that are not archived.
@@ -88,14 +90,14 @@ pub(super) async fn put(
         ));
     }
     let expected = expected_version(&request)?;
-    let key = key(&path)?;
+    let (key, caller) = (key(&path)?, Caller::of(&request));
     let command = Command::Define {
         spec: Box::new(spec),
         source: Source::Api,
         cosmetic: options.cosmetic,
         expected,
     };
-    done(&server, &key, command).await
+    done(&server, &caller, &key, command).await
 }
 
 /// All mistakes of a definition.
@@ -133,28 +135,31 @@ fn unreadable_version() -> Problem {
 /// Puts an experiment away.
 pub(super) async fn archive(
     server: Data<Server>,
+    caller: Caller,
     path: Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let key = key(&path)?;
-    done(&server, &key, Command::Archive(key.clone())).await
+    done(&server, &caller, &key, Command::Archive(key.clone())).await
 }
 
 /// Starts or resumes.
 pub(super) async fn start(
     server: Data<Server>,
+    caller: Caller,
     path: Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let key = key(&path)?;
-    done(&server, &key, Command::Start(key.clone())).await
+    done(&server, &caller, &key, Command::Start(key.clone())).await
 }
 
 /// Pauses.
 pub(super) async fn pause(
     server: Data<Server>,
+    caller: Caller,
     path: Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let key = key(&path)?;
-    done(&server, &key, Command::Pause(key.clone())).await
+    done(&server, &caller, &key, Command::Pause(key.clone())).await
 }
 
 /// How an experiment ends.
@@ -176,6 +181,7 @@ fn for_new() -> Scope {
 /// Decides.
 pub(super) async fn conclude(
     server: Data<Server>,
+    caller: Caller,
     path: Path<String>,
     body: Body,
 ) -> Result<HttpResponse, Problem> {
@@ -188,7 +194,7 @@ pub(super) async fn conclude(
         winner: conclusion.winner,
         scope: conclusion.scope,
     };
-    done(&server, &key, command).await
+    done(&server, &caller, &key, command).await
 }
 
 /// Options of a reallocation.
@@ -203,6 +209,7 @@ pub(super) struct ReallocateOptions {
 /// Asks the policy now; as a dry run, what it would answer.
 pub(super) async fn reallocate(
     server: Data<Server>,
+    caller: Caller,
     path: Path<String>,
     options: Result<Query<ReallocateOptions>, actix_web::Error>,
 ) -> Result<HttpResponse, Problem> {
@@ -212,7 +219,7 @@ pub(super) async fn reallocate(
         return Ok(allocation::proposed(&server, &entry));
     }
     let key = key(&path)?;
-    done(&server, &key, Command::Reallocate(key.clone())).await
+    done(&server, &caller, &key, Command::Reallocate(key.clone())).await
 }
 
 /// Which weights come back.
@@ -227,6 +234,7 @@ pub(super) struct Revert {
 /// Brings back the weights of an earlier epoch.
 pub(super) async fn revert(
     server: Data<Server>,
+    caller: Caller,
     path: Path<String>,
     body: Body,
 ) -> Result<HttpResponse, Problem> {
@@ -234,6 +242,7 @@ pub(super) async fn revert(
     let Revert { epoch } = body::json(&body::bytes(body)?)?;
     done(
         &server,
+        &caller,
         &key,
         Command::Revert(key.clone(), EpochNumber(epoch)),
     )
@@ -248,10 +257,11 @@ fn key(path: &str) -> Result<ExperimentKey, Problem> {
 /// Runs a command and answers with the experiment as it is then.
 async fn done(
     server: &Server,
+    caller: &Caller,
     key: &ExperimentKey,
     command: Command,
 ) -> Result<HttpResponse, Problem> {
-    let done: Done = run(server, command).await?;
+    let done: Done = run(server, command, caller.id()).await?;
     let entry = find(server, key.as_str())?;
     let mut shown = show(&entry);
     shown.note = done.note;
@@ -260,12 +270,16 @@ async fn done(
         .json(shown))
 }
 
-/// Runs a command; the answer comes once it is durable.
+/// Runs a command, asked for with a key; the answer comes once it is durable.
 ///
 /// # Errors
 /// What the command was refused for.
-pub(super) async fn run(server: &Server, command: Command) -> Result<Done, Problem> {
-    let answered = server.engine.command(command)?;
+pub(super) async fn run(
+    server: &Server,
+    command: Command,
+    by: Option<KeyId>,
+) -> Result<Done, Problem> {
+    let answered = server.engine.command(command, by)?;
     let stopped = |_| {
         Problem::new(
             Code::Unavailable,

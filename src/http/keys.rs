@@ -7,6 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Server;
+use super::access::Caller;
 use super::body::{self, Body};
 use super::decide::durable;
 use super::error::{Code, Problem};
@@ -57,7 +58,12 @@ pub(super) async fn create(
         key: Shown::from(&key),
         secret: secret.to_string(),
     };
-    durable(server.engine.record(vec![Event::KeyCreated(Box::new(key))])).await?;
+    record(
+        &server,
+        &Caller::of(&request),
+        Event::KeyCreated(Box::new(key)),
+    )
+    .await?;
     Ok(HttpResponse::Created()
         .insert_header((CACHE_CONTROL, "no-store"))
         .json(made))
@@ -66,6 +72,7 @@ pub(super) async fn create(
 /// Revokes a key; it is void when this is answered. Once more is as good.
 pub(super) async fn revoke(
     server: Data<Server>,
+    caller: Caller,
     path: Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let unknown = || Problem::new(Code::UnknownKey, format!("There is no key {path:?}."));
@@ -77,11 +84,22 @@ pub(super) async fn revoke(
         ));
     }
     let at = server.engine.clock().now();
-    let outcomes = durable(server.engine.record(vec![Event::KeyRevoked { id, at }])).await?;
-    if outcomes.contains(&Outcome::Void) {
+    let outcome = record(&server, &caller, Event::KeyRevoked { id, at }).await?;
+    if outcome == Some(Outcome::Void) {
         return Err(unknown());
     }
     let snapshot = server.engine.snapshot();
     let key = snapshot.keys.get(id).ok_or_else(unknown)?;
     Ok(HttpResponse::Ok().json(Shown::from(&**key)))
+}
+
+/// Records what the caller asked for; what became of it.
+async fn record(
+    server: &Server,
+    caller: &Caller,
+    event: Event,
+) -> Result<Option<Outcome>, Problem> {
+    let asked = caller.id().map(Event::Asked).into_iter();
+    let events = asked.chain([event]).collect();
+    Ok(durable(server.engine.record(events)).await?.pop())
 }

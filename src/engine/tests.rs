@@ -1,0 +1,61 @@
+//! The log names whose key asked.
+
+use super::*;
+use crate::catalog::{Source, read_json};
+use crate::id::ExperimentKey;
+use crate::key::KeyId;
+use crate::store::key::FRAMES;
+
+const HERO: &str = r#"{
+    "key": "hero", "variants": [{ "key": "a" }, { "key": "b" }],
+    "metrics": [{ "key": "buys", "event": "Order Completed", "kind": "conversion", "role": "goal" }]
+}"#;
+
+fn start() -> (Engine, Writer) {
+    let setup = Setup {
+        store: Store::memory(),
+        manual_clock: true,
+        zone: "UTC".into(),
+        seed: 1,
+        sticky_visitors: 10,
+        queue: 10,
+    };
+    Engine::start(setup).unwrap()
+}
+
+/// All events of the log, frame by frame.
+fn logged(engine: &Engine) -> Vec<Vec<Event>> {
+    let mut chain = 0;
+    let frames = engine.shared.store.scan(FRAMES).map(|item| {
+        let (frame, after) = crate::log::decode(&item.unwrap().1, chain).unwrap();
+        chain = after;
+        frame.events
+    });
+    frames.collect()
+}
+
+#[test]
+fn what_was_asked_for_with_a_key_says_so() {
+    let (engine, writer) = start();
+    let tell = |command, by| {
+        let answered = engine.command(command, by).unwrap();
+        answered.blocking_recv().unwrap().unwrap()
+    };
+    let define = Command::Define {
+        spec: Box::new(read_json(HERO).unwrap()),
+        source: Source::Api,
+        cosmetic: false,
+        expected: None,
+    };
+    tell(define.clone(), Some(KeyId(7)));
+    // Nothing changes, nothing is logged.
+    tell(define, Some(KeyId(8)));
+    tell(Command::Start(ExperimentKey::parse("hero").unwrap()), None);
+    engine.stop();
+    writer.join().unwrap();
+    let logged = logged(&engine);
+    assert_eq!(logged.len(), 3, "{logged:?}");
+    assert_eq!(logged[1][0], Event::Asked(KeyId(7)));
+    assert!(matches!(logged[1][1], Event::Defined(_)), "{logged:?}");
+    assert!(matches!(logged[2][0], Event::Transitioned(_)), "{logged:?}");
+}
