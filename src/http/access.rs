@@ -295,6 +295,12 @@ impl Caller {
         }
     }
 
+    /// Whether the caller may stay: a key may have been revoked since the request came.
+    pub(super) fn may_stay(&self, server: &Server) -> bool {
+        self.id()
+            .is_none_or(|id| server.engine.snapshot().keys.holds(id))
+    }
+
     /// The id of the caller's key.
     pub(super) fn id(&self) -> Option<KeyId> {
         self.key().map(|key| key.id)

@@ -4,7 +4,6 @@ use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, USER_AGENT};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::access::Caller;
 use super::answer;
 use super::body::{self, Body, MAX_BATCH};
 use super::decide::{self, Answers, Wire, WireBatch};
@@ -31,7 +30,7 @@ async fn decide_one(
 ) -> Result<HttpResponse, Problem> {
     let body = body::bytes(body)?;
     let snapshot = server.engine.snapshot();
-    let wire = body::json::<Wire<'_>>(&body)?.permitted(&Caller::of(&request))?;
+    let wire = body::json::<Wire<'_>>(&body)?.permitted(&request)?;
     let mut answers = decide::decide(&server, &snapshot, wire, agent(&request))?;
     drop(snapshot);
     record(&server, std::slice::from_mut(&mut answers)).await?;
@@ -55,9 +54,8 @@ pub(super) async fn batch(
         ));
     }
     let snapshot = server.engine.snapshot();
-    let caller = Caller::of(&request);
     let each = batch.requests.iter().map(|raw| {
-        let wire = body::json::<Wire<'_>>(raw.get().as_bytes())?.permitted(&caller)?;
+        let wire = body::json::<Wire<'_>>(raw.get().as_bytes())?.permitted(&request)?;
         decide::decide(&server, &snapshot, wire, agent(&request))
     });
     let mut results: Vec<Result<Answers<'_>, Problem>> = each.collect();

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use actix_web::HttpRequest;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::sync::oneshot;
@@ -124,13 +125,13 @@ pub(super) fn decide<'a>(
 }
 
 impl Wire<'_> {
-    /// Whether the caller may ask like this.
+    /// Whether whoever sent the request may ask like this.
     ///
     /// # Errors
     /// [`Code::Forbidden`] where variants are forced without the scope.
-    pub(super) fn permitted(self, caller: &Caller) -> Result<Self, Problem> {
+    pub(super) fn permitted(self, request: &HttpRequest) -> Result<Self, Problem> {
         if !self.force.is_empty() {
-            caller.may(Scope::Force)?;
+            Caller::of(request).may(Scope::Force)?;
         }
         Ok(self)
     }

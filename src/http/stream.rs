@@ -13,6 +13,7 @@ use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tokio::time::timeout;
 
 use super::Server;
+use super::access::Caller;
 use super::allocation::weights;
 use crate::catalog::Entry;
 use crate::engine::notice::Notice;
@@ -23,8 +24,8 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 const RETRY: &str = "retry: 2000\n\n";
 
 /// Everything that happens.
-pub(super) async fn happenings(server: Data<Server>) -> HttpResponse {
-    respond(&server, |notice| match notice {
+pub(super) async fn happenings(server: Data<Server>, caller: Caller) -> HttpResponse {
+    respond(server, caller, |notice| match notice {
         Notice::Changed(entry) => Some(named("experiment", &changed(entry))),
         Notice::Tripped(entry) => Some(named("guardrail", &tripped(entry))),
         Notice::Opened(entry) => Some(named("epoch", &opened(entry))),
@@ -33,9 +34,9 @@ pub(super) async fn happenings(server: Data<Server>) -> HttpResponse {
 }
 
 /// When a visitor's flags may have changed. A bandit's epochs change nobody's.
-pub(super) async fn flags(server: Data<Server>) -> HttpResponse {
+pub(super) async fn flags(server: Data<Server>, caller: Caller) -> HttpResponse {
     let refetch = || format!("data: {}\n\n", json!({ "type": "refetchEvaluation" }));
-    respond(&server, move |notice| match notice {
+    respond(server, caller, move |notice| match notice {
         Notice::Changed(_) => Some(refetch()),
         Notice::Tripped(_) | Notice::Opened(_) | Notice::Closing => None,
     })
@@ -76,9 +77,16 @@ fn opened(entry: &Entry) -> Value {
     })
 }
 
-fn respond(server: &Server, text: impl Fn(&Notice) -> Option<String> + 'static) -> HttpResponse {
+/// A stream of what the caller hears, until the server stops or the caller's key is revoked.
+fn respond(
+    server: Data<Server>,
+    caller: Caller,
+    text: impl Fn(&Notice) -> Option<String> + 'static,
+) -> HttpResponse {
     let opening = stream::once(async { Ok::<_, Infallible>(Bytes::from_static(RETRY.as_bytes())) });
-    let told = told(server.engine.notices()).filter_map(move |heard| {
+    let heard = told(server.engine.notices());
+    let heard = heard.take_while(move |_| std::future::ready(caller.may_stay(&server)));
+    let told = heard.filter_map(move |heard| {
         let text = match &heard {
             Heard::Notice(notice) => text(notice),
             Heard::Nothing => Some(": still here\n\n".to_owned()),

@@ -23,6 +23,11 @@ impl Keyring {
         self.keys.get(&id)
     }
 
+    /// Whether a key is in force.
+    pub fn holds(&self, id: KeyId) -> bool {
+        self.get(id).is_some_and(|key| key.is_live())
+    }
+
     /// All keys by the time they were made, revoked ones too.
     pub fn shown(&self) -> Vec<Shown> {
         let mut shown: Vec<Shown> = self.keys.values().map(|key| (&**key).into()).collect();

@@ -1,6 +1,7 @@
 //! API keys over HTTP: who may do what, how keys come and go, and what strangers are told.
 
 mod faces;
+mod hostile;
 mod lifecycle;
 
 use serde_json::{Value, json};

@@ -1,5 +1,9 @@
 //! What keys mean on each face: forced variants, pages, rates, streams.
 
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::{SHOP, admin, key, made, send};
@@ -193,6 +197,38 @@ fn flags_come_with_a_token_for_their_stream() {
     assert_eq!(opened(&app, &later.1), 401, "the token ends with its key");
 }
 
+#[test]
+fn a_stream_ends_with_its_key() {
+    let app = TestApp::start();
+    app.put_experiment(&fixed("hero"));
+    let admin = admin(&app);
+    let wanted = json!({ "name": "web", "scopes": ["assign"] });
+    let (id, key) = made(&app, Some(&admin), &wanted);
+    let mut socket = ask(&app, &bulk(&app, Some(&key)).1);
+    let mut begun = String::new();
+    while !begun.contains("retry:") {
+        assert!(socket.read_line(&mut begun).unwrap() > 0, "{begun}");
+    }
+    let path = format!("/api/v1/keys/{id}");
+    send(&app, "DELETE", &path, Some(&admin), None).expect(200);
+    let path = "/api/v1/experiments/hero/pause";
+    send(&app, "POST", path, Some(&admin), Some(&json!({}))).expect(200);
+    let mut rest = String::new();
+    socket.read_to_string(&mut rest).unwrap();
+    assert!(!rest.contains("refetch"), "{rest}");
+    assert!(rest.ends_with("0\r\n\r\n"), "{rest:?}");
+}
+
+/// The answer to a GET, as it comes.
+fn ask(app: &TestApp, path: &str) -> BufReader<TcpStream> {
+    let address = app.url.trim_start_matches("http://");
+    let mut socket = TcpStream::connect(address).unwrap();
+    let patience = Some(Duration::from_secs(30));
+    socket.set_read_timeout(patience).unwrap();
+    write!(socket, "GET {path} HTTP/1.1\r\nhost: {address}\r\n\r\n").unwrap();
+    BufReader::new(socket)
+}
+
 fn advance(app: &TestApp, to: &str, admin: &str) {
     let now = json!({ "now": to });
     send(app, "PUT", "/api/v1/clock", Some(admin), Some(&now)).expect(200);
@@ -200,11 +236,7 @@ fn advance(app: &TestApp, to: &str, admin: &str) {
 
 /// The status of a GET whose body may never end.
 fn opened(app: &TestApp, path: &str) -> u16 {
-    use std::io::{BufRead, BufReader, Write};
-    let address = app.url.trim_start_matches("http://");
-    let mut socket = std::net::TcpStream::connect(address).unwrap();
-    write!(socket, "GET {path} HTTP/1.1\r\nhost: {address}\r\n\r\n").unwrap();
     let mut line = String::new();
-    BufReader::new(socket).read_line(&mut line).unwrap();
+    ask(app, path).read_line(&mut line).unwrap();
     line.split(' ').nth(1).unwrap().parse().unwrap()
 }
