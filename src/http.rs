@@ -1,9 +1,9 @@
 //! HTTP: the route table on one screen. Handlers decode, make one call, and encode; they compute nothing.
 //!
-//! Every route says what it needs: a scope of an API key, or nothing ([`access`]).
+//! Every route says what it needs: a scope of an API key, or nothing ([`access`]). The description of the API follows from it.
 //!
-//! The hot routes come first and run without middleware but that gate: a request span with its id costs 5 µs of CPU, more than half of
-//! what answering a returning visitor costs altogether (measured with `cargo bench --bench http`). They have one under
+//! The hot routes come first and run without middleware but that gate: a request span with its id costs 5 µs of CPU, more
+//! than half of what answering a returning visitor costs altogether (measured with `cargo bench --bench http`). They have one under
 //! `--log upswing=debug`; all other routes always do.
 
 mod access;
@@ -138,6 +138,7 @@ fn traced(has_manual_clock: bool) -> Vec<Paths> {
         ),
     ];
     paths.extend(of_experiments());
+    paths.extend(about_experiments());
     paths.extend(of_keys());
     paths.extend(operated());
     if has_manual_clock {
@@ -149,9 +150,9 @@ fn traced(has_manual_clock: bool) -> Vec<Paths> {
     paths
 }
 
-/// Experiments, and the routes of one of them.
+/// Experiments and their lifecycle.
 fn of_experiments() -> Vec<Paths> {
-    use openapi::{experiments as lifecycle, reports};
+    use openapi::experiments as lifecycle;
     vec![
         at("/api/v1/experiments").get(needs(Read), experiments::list, lifecycle::list),
         at("/api/v1/experiments/{key}")
@@ -183,15 +184,22 @@ fn of_experiments() -> Vec<Paths> {
             experiments::revert,
             lifecycle::revert,
         ),
+    ]
+}
+
+/// What experiments do and show.
+fn about_experiments() -> Vec<Paths> {
+    use openapi::{experiments as traffic, reports};
+    vec![
         at("/api/v1/experiments/{key}/allocation").get(
             needs(Read),
             allocation::current,
-            lifecycle::allocation,
+            traffic::allocation,
         ),
         at("/api/v1/experiments/{key}/epochs").get(
             needs(Read),
             allocation::epochs,
-            lifecycle::epochs,
+            traffic::epochs,
         ),
         at("/api/v1/experiments/{key}/explain").get(
             needs(Read),

@@ -4,15 +4,16 @@ use std::future::{Ready, ready};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use actix_cors::{Cors, CorsMiddleware};
-use actix_web::Error;
+use actix_cors::{Cors, CorsError, CorsMiddleware};
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
 use actix_web::http::header::{
     AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderName, IF_NONE_MATCH, ORIGIN, RETRY_AFTER,
 };
+use actix_web::{Error, ResponseError};
 use futures_util::future::{Either, FutureExt, LocalBoxFuture, Map};
 
+use super::error::{Code, Problem};
 use crate::engine::Engine;
 
 /// How long a browser remembers the answer to its question, in seconds.
@@ -85,6 +86,10 @@ pub struct Paged<S> {
 
 /// The answer of a service.
 type Answered<B> = Result<ServiceResponse<B>, Error>;
+/// An answer on its way through CORS.
+type Asked<B> = LocalBoxFuture<'static, Answered<EitherBody<B>>>;
+/// The same, where a page that is not let in is told so as everybody else is told.
+type Told<B> = fn(Answered<EitherBody<B>>) -> Answered<EitherBody<B>>;
 /// The same, as CORS would give it.
 type Left<B> = fn(Answered<B>) -> Answered<EitherBody<B>>;
 
@@ -95,7 +100,7 @@ where
 {
     type Response = ServiceResponse<EitherBody<B>>;
     type Error = Error;
-    type Future = Either<LocalBoxFuture<'static, Answered<EitherBody<B>>>, Map<S::Future, Left<B>>>;
+    type Future = Either<Map<Asked<B>, Told<B>>, Map<S::Future, Left<B>>>;
 
     fn poll_ready(&self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.service.poll_ready(context)
@@ -106,9 +111,20 @@ where
             || request.headers().contains_key(ORIGIN)
             || !self.engine.snapshot().keys.is_empty();
         if may_matter {
-            return Either::Left(self.cors.call(request));
+            let told: Told<B> = |answered| answered.map(told);
+            return Either::Left(self.cors.call(request).map(told));
         }
         let left: Left<B> = |answered| answered.map(ServiceResponse::map_into_left_body);
         Either::Right(self.service.call(request).map(left))
     }
+}
+
+/// A refusal of CORS as a problem.
+fn told<B>(response: ServiceResponse<EitherBody<B>>) -> ServiceResponse<EitherBody<B>> {
+    let error = response.response().error();
+    let Some(error) = error.and_then(|error| error.as_error::<CorsError>()) else {
+        return response;
+    };
+    let problem = Problem::new(Code::OriginForbidden, format!("{error}."));
+    response.into_response(problem.error_response().map_into_right_body())
 }

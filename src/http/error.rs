@@ -72,7 +72,7 @@ pub enum Code {
     Unauthorized,
     /// The key may not do this.
     Forbidden,
-    /// The key is not for pages of this origin.
+    /// Pages of this origin may not ask, or not with this key.
     OriginForbidden,
     /// The key has asked too often.
     RateLimited,
@@ -223,7 +223,7 @@ impl Code {
             Self::TooManyAliases => "The person would have too many ids",
             Self::Unauthorized => "The request needs an API key",
             Self::Forbidden => "The API key may not do this",
-            Self::OriginForbidden => "The API key is not for this page",
+            Self::OriginForbidden => "Pages of this origin may not ask this",
             Self::RateLimited => "The API key has asked too often",
             Self::UnknownKey => "Unknown API key",
             Self::AdminKeyRequired => "An API key for managing keys must remain",

@@ -26,7 +26,7 @@ pub(super) struct Wire {
 /// Two ids of one person.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Alias)]
-pub(super) struct Joined {
+pub(super) struct Person {
     /// The id that was joined.
     visitor: VisitorId,
     /// The id that the person goes by.
@@ -50,7 +50,7 @@ pub(super) async fn alias(
     if outcomes.contains(&Outcome::TooManyAliases) {
         return Err(incoming::too_many_aliases());
     }
-    Ok(HttpResponse::Ok().json(Joined {
+    Ok(HttpResponse::Ok().json(Person {
         visitor: aliased.visitor,
         to: aliased.to,
         joined: outcomes.contains(&Outcome::Accepted),

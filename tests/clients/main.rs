@@ -21,6 +21,7 @@ use std::process::Command;
 
 use harness::{Settings, TestApp};
 use model::fixed;
+use serde_json::json;
 
 const README: &str = include_str!("../../README.md");
 
@@ -153,6 +154,11 @@ fn schemathesis(examples: &str) {
     let app = TestApp::start();
     app.put_experiment(&fixed("cart-nudge"));
     app.assign("anna", "cart-nudge");
+    let wanted = json!({ "name": "root", "scopes": ["admin"] }).to_string();
+    let key = app
+        .post_bytes("/api/v1/keys", &[], wanted.as_bytes())
+        .expect(201);
+    let secret = key["secret"].as_str().unwrap();
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients");
     let mut run = Command::new(clients().join("python/bin/schemathesis"));
     run.current_dir(clients())
@@ -160,6 +166,7 @@ fn schemathesis(examples: &str) {
         .arg("--config-file")
         .arg(tests.join("schemathesis.toml"))
         .args(["run", &format!("{}/api/openapi.json", app.url)])
+        .args(["--header", &format!("Authorization: Bearer {secret}")])
         .args([
             "--max-examples",
             examples,

@@ -92,10 +92,9 @@ fn other_pages_may_not() {
     let app = TestApp::with_args(&["--origins", SHOP]);
     app.put_experiment(&fixed("hero"));
     let stranger = "https://evil.example";
-    assert_eq!(
-        preflight(&app, stranger).header("access-control-allow-origin"),
-        None
-    );
+    let refused = preflight(&app, stranger);
+    assert_eq!(refused.header("access-control-allow-origin"), None);
+    refused.problem(403, "origin_forbidden");
     assert_eq!(
         ask(&app, FLAG, stranger).header("access-control-allow-origin"),
         None

@@ -23,7 +23,8 @@ fn assignments() -> Value {
 
 pub(in crate::http) fn one() -> Operation {
     Operation::new("assign", TAG, "The variants of one visitor.")
-        .about("Without `experiments` all running ones. A new assignment is durable when it is answered; a visitor keeps it.")
+        .about("Without `experiments` all running ones. A new assignment is durable when it is answered; a visitor keeps it. \
+             `force` needs the scope `force`, too.")
         .takes::<Wire<'_>>(json!({
             "visitor": "anna", "attributes": { "country": "DE", "visits": 3 }, "experiments": ["cart-nudge"],
         }))

@@ -7,7 +7,7 @@ use super::super::error::Code;
 use super::super::events::Bodies;
 use super::super::import::Answer;
 use super::super::incoming::Counts;
-use super::super::visitors::{Joined, Wire};
+use super::super::visitors::{Person, Wire};
 use super::Operation;
 use crate::id::VisitorId;
 
@@ -69,7 +69,7 @@ pub(in crate::http) fn alias() -> Operation {
         .about("As an event of an `alias` or `identify` call does. The earliest assignment stands.")
         .path::<VisitorId>("id", "An id of the person.", "visitor-7")
         .takes::<Wire>(json!({ "to": "anna" }))
-        .answers::<Joined>(
+        .answers::<Person>(
             200,
             "Durable.",
             json!({ "visitor": "visitor-7", "to": "anna", "joined": true }),

@@ -21,7 +21,7 @@ fn shown() -> Value {
         "verdict": { "decision": "not_started", "headline": "Nobody has been assigned yet.", "reasons": [] },
         "shown": { "view": "always-valid", "promise": "Holds however often you look." },
         "visitors": 0, "epochs": 1, "adaptive": false, "weights": {}, "variants": [],
-        "health": { "srm": { "df": 1, "p_value": 1.0, "verdict": "too_few" }, "freshness": { "verdict": "ok" } },
+        "health": { "srm": { "df": 1, "p_value": 1.0, "verdict": "too_few" }, "crossovers": 0, "freshness": { "verdict": "ok" } },
         "metrics": [], "notes": [],
     })
 }

@@ -30,8 +30,10 @@ impl Operation {
         self.security = std::iter::once(json!({})).chain(keyed).collect();
         let needed =
             format!("Once there are API keys, it needs one with the scope `{scope}`{also}.");
-        let about = [self.description.as_str(), &needed].join(" ");
-        self.description = about.trim_start().to_owned();
+        if !self.description.is_empty() {
+            self.description.push(' ');
+        }
+        self.description.push_str(&needed);
         if ofrep::speaks(path) {
             self.fails()
         } else {
