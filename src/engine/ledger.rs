@@ -3,6 +3,8 @@
 //! [`Ledger::apply`] folds events and yields everything a commit writes; live traffic and replay both run it, so they
 //! can not differ.
 
+mod view;
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -11,7 +13,7 @@ use super::EngineError;
 use crate::catalog::{Catalog, Entry, Serial};
 use crate::cell::Cells;
 use crate::event::{Event, Founded};
-use crate::fold::{Delta, Outcome, View, fold};
+use crate::fold::{Delta, Outcome, fold};
 use crate::key::ring::Keyring;
 use crate::log::{self, Frame};
 use crate::store::key::{self, CellKey};
@@ -150,47 +152,6 @@ struct Work<'a> {
     remembered: BTreeSet<(VisitorKey, u64)>,
     cells: Books,
     writes: Vec<Write>,
-}
-
-impl View for Work<'_> {
-    type Error = EngineError;
-
-    fn catalog(&self) -> &Catalog {
-        &self.catalog
-    }
-
-    fn zone(&self) -> &Zone {
-        &self.ledger.place.zone
-    }
-
-    fn seed(&self) -> u64 {
-        self.ledger.place.founded.seed
-    }
-
-    fn person(&self, visitor: VisitorKey) -> Result<(VisitorKey, Record), EngineError> {
-        let mut key = visitor;
-        loop {
-            match self.held(key)? {
-                Some(Held::Joined(person)) => key = person,
-                Some(Held::Record(record)) => return Ok((key, record)),
-                None => return Ok((key, Record::default())),
-            }
-        }
-    }
-
-    fn keys(&self) -> &Keyring {
-        &self.keys
-    }
-
-    fn remembers(&self, visitor: VisitorKey, id: u64) -> Result<bool, EngineError> {
-        let fresh = self.remembered.contains(&(visitor, id));
-        Ok(fresh
-            || self
-                .state
-                .store
-                .get(&key::remembered(visitor, id))?
-                .is_some())
-    }
 }
 
 /// Records longer than this may span chunks.

@@ -1,32 +1,36 @@
 //! Decisions for one visitor: what assignments, batches and explanations share.
 
+mod recorded;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use actix_web::HttpRequest;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tokio::sync::oneshot;
 use utoipa::ToSchema;
 
 use super::Server;
 use super::access::Caller;
-use super::error::{Code, Problem};
+use super::error::Problem;
 use crate::assign::bot::is_bot;
 use crate::assign::bucket::unit_interval;
 use crate::assign::decision::{Decision, Trace};
-use crate::assign::{Request, Standing, assign, sticky};
+use crate::assign::{Request, Standing, assign};
 use crate::catalog::Entry;
 use crate::catalog::audience::Attributes;
 use crate::catalog::experiment::Unit;
-use crate::engine::{Refused, Snapshot, Sticky};
+use crate::engine::{Snapshot, Sticky};
 use crate::event::{Assigned, Event};
-use crate::fold::{Outcome, session_hash};
+use crate::fold::session_hash;
 use crate::id::{SessionId, VisitorId};
 use crate::key::Scope;
 use crate::telemetry;
 use crate::time::Timestamp;
-use crate::visitor::{Assignment, VisitorKey, find};
+use crate::visitor::{VisitorKey, find};
+
+use recorded::standing;
+pub(super) use recorded::{durable, settle};
 
 /// Who asks, and what for.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -128,7 +132,7 @@ impl Wire<'_> {
     /// Whether whoever sent the request may ask like this.
     ///
     /// # Errors
-    /// [`Code::Forbidden`] where variants are forced without the scope.
+    /// [`super::error::Code::Forbidden`] where variants are forced without the scope.
     pub(super) fn permitted(self, request: &HttpRequest) -> Result<Self, Problem> {
         if !self.force.is_empty() {
             Caller::of(request).may(Scope::Force)?;
@@ -353,49 +357,6 @@ pub(super) fn wire(
         touchpoint: None,
         channel: None,
         force: BTreeMap::new(),
-    }
-}
-
-/// Waits until events are durable.
-///
-/// # Errors
-/// [`Code::Overloaded`] or [`Code::Unavailable`].
-pub(super) async fn durable(
-    answered: Result<oneshot::Receiver<Vec<Outcome>>, Refused>,
-) -> Result<Vec<Outcome>, Problem> {
-    answered?.await.map_err(|_| {
-        Problem::new(
-            Code::Unavailable,
-            "The writer stopped before the write was durable.",
-        )
-    })
-}
-
-/// Replaces what another request of the same unit assigned first.
-pub(super) fn settle(answers: &mut [Answer<'_>], events: &[Event], outcomes: Vec<Outcome>) {
-    for (event, outcome) in events.iter().zip(outcomes) {
-        let (Event::Assigned(assigned), Outcome::Standing(kept)) = (event, outcome) else {
-            continue;
-        };
-        let key = assigned.experiment.as_str();
-        let stands = answers
-            .iter_mut()
-            .filter(|answer| answer.key == key)
-            .find_map(|answer| answer.decided.as_mut());
-        if let Some((entry, decision)) = stands {
-            *decision = sticky(entry, standing(&kept));
-        }
-    }
-}
-
-/// An assignment as the pipeline needs it.
-fn standing(assignment: &Assignment) -> Standing<'_> {
-    Standing {
-        arm: assignment.arm,
-        holdout: assignment.holdout,
-        epoch: assignment.epoch,
-        dimensions: &assignment.dimensions,
-        drawn: assignment.drawn.as_deref(),
     }
 }
 

@@ -4,6 +4,8 @@
 //! number of times: assignments are decided by their own time, events by their id, and a row without an id is named by
 //! its hash and its occurrence number in the file, so that the same file again changes nothing.
 
+mod weights;
+
 use std::collections::HashMap;
 use std::io::Write;
 use std::time::Duration;
@@ -23,7 +25,6 @@ use super::debugger::reject;
 use super::decide::{dimension_values, durable};
 use super::error::{Code, Problem};
 use super::incoming::{self, Counts, Received, Rejection};
-use crate::allocation::Allocation;
 use crate::catalog::Catalog;
 use crate::catalog::audience::Attributes;
 use crate::engine::{Engine, Refused};
@@ -365,7 +366,7 @@ fn assignment(text: &str, catalog: &Catalog, received: Received) -> Result<Impor
         at.map_err(|error| Problem::at(Code::TimestampOutOfRange, "timestamp", error.to_string()))?;
     let allocation = wire
         .allocation
-        .map(|weights| allocation(&weights, arm, arm_of))
+        .map(|weights| weights::allocation(&weights, arm, arm_of))
         .transpose()?;
     Ok(Imported {
         visitor: wire.visitor,
@@ -376,34 +377,4 @@ fn assignment(text: &str, catalog: &Catalog, received: Received) -> Result<Impor
         dimensions: dimension_values(entry, &wire.attributes),
         experiment: wire.experiment,
     })
-}
-
-/// Reads an allocation: probabilities that sum to 1 and give the row's own variant a chance.
-fn allocation(
-    weights: &HashMap<String, f64>,
-    arm: crate::allocation::Arm,
-    arm_of: impl Fn(&str) -> Option<crate::allocation::Arm>,
-) -> Result<Allocation, Problem> {
-    let invalid = |detail: String| Problem::at(Code::InvalidField, "allocation", detail);
-    let mut arms = Vec::with_capacity(weights.len());
-    for (key, weight) in weights {
-        let arm =
-            arm_of(key).ok_or_else(|| invalid(format!("names the unknown variant {key:?}")))?;
-        if !(0.0..=1.0).contains(weight) {
-            return Err(invalid(format!(
-                "gives {key:?} {weight}, which is no probability"
-            )));
-        }
-        arms.push((arm, *weight));
-    }
-    let total: f64 = arms.iter().map(|(_, weight)| weight).sum();
-    if (total - 1.0).abs() > 1e-3 {
-        return Err(invalid(format!("sums to {total}, not to 1")));
-    }
-    arms.sort_unstable_by_key(|(arm, _)| *arm);
-    let allocation = Allocation::normalised(arms);
-    if allocation.propensity(arm).is_none() {
-        return Err(invalid("gives the row's own variant no chance".into()));
-    }
-    Ok(allocation)
 }

@@ -1,0 +1,52 @@
+//! The state as the fold sees it.
+
+use super::super::EngineError;
+use super::Work;
+use crate::catalog::Catalog;
+use crate::fold::View;
+use crate::key::ring::Keyring;
+use crate::store::key;
+use crate::time::Zone;
+use crate::visitor::join::Held;
+use crate::visitor::{Record, VisitorKey};
+
+impl View for Work<'_> {
+    type Error = EngineError;
+
+    fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    fn zone(&self) -> &Zone {
+        &self.ledger.place.zone
+    }
+
+    fn seed(&self) -> u64 {
+        self.ledger.place.founded.seed
+    }
+
+    fn person(&self, visitor: VisitorKey) -> Result<(VisitorKey, Record), EngineError> {
+        let mut key = visitor;
+        loop {
+            match self.held(key)? {
+                Some(Held::Joined(person)) => key = person,
+                Some(Held::Record(record)) => return Ok((key, record)),
+                None => return Ok((key, Record::default())),
+            }
+        }
+    }
+
+    fn keys(&self) -> &Keyring {
+        &self.keys
+    }
+
+    fn remembers(&self, visitor: VisitorKey, id: u64) -> Result<bool, EngineError> {
+        let fresh = self.remembered.contains(&(visitor, id));
+        Ok(fresh
+            || self
+                .state
+                .store
+                .get(&key::remembered(visitor, id))?
+                .is_some())
+    }
+}
