@@ -190,7 +190,7 @@ impl Event {
             | Self::Imported(_)
             | Self::Aliased(_)
             | Self::Tripped { .. } => true,
-            Self::KeyCreated(_) | Self::KeyRevoked { .. } => false,
+            Self::KeyCreated(_) | Self::KeyRevoked { .. } | Self::Asked(_) => false,
         }
     }
 
