@@ -9,8 +9,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use utoipa::IntoParams;
 
-pub(super) use told::Events;
-use told::{ExposureFate, Fate, MetricFate, Told};
+pub(super) use told::RecentEvents;
+use told::{ExposureFate, Fate, MetricFate, ToldEvent};
 
 use super::Server;
 use super::error::{Code, Problem};
@@ -62,19 +62,19 @@ pub(super) async fn events(
     let told = arrivals
         .iter()
         .map(|arrival| told(&server, &snapshot, arrival));
-    let events = told.collect::<Result<Vec<Told<'_>>, Problem>>()?;
+    let events = told.collect::<Result<Vec<ToldEvent<'_>>, Problem>>()?;
     let mut response = HttpResponse::Ok();
     response.insert_header((CACHE_CONTROL, "no-store"));
-    Ok(response.json(Events { events }))
+    Ok(response.json(RecentEvents { events }))
 }
 
 fn told<'a>(
     server: &Server,
     snapshot: &Snapshot,
     arrival: &'a Arrival,
-) -> Result<Told<'a>, Problem> {
+) -> Result<ToldEvent<'a>, Problem> {
     let (event, fate) = match &arrival.what {
-        Arrived::Rejected(rejected) => return Ok(Told::rejected(arrival.received, rejected)),
+        Arrived::Rejected(rejected) => return Ok(ToldEvent::rejected(arrival.received, rejected)),
         Arrived::Duplicate(event) => (event, Fate::Duplicate {}),
         Arrived::Kept(event) => {
             let visitor = VisitorKey::of(snapshot.seed, &event.visitor);
@@ -82,7 +82,7 @@ fn told<'a>(
             (event, fate(snapshot, &record, event))
         }
     };
-    Ok(Told::of(arrival.received, event, fate))
+    Ok(ToldEvent::of(arrival.received, event, fate))
 }
 
 /// What an event that was kept counts for now: metrics, an exposure, or nothing but the visitor's profile. One that has left

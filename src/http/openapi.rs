@@ -174,6 +174,7 @@ fn bound(value: &mut Value) {
         Some("u-int64") => Some(("uint64", u64::MAX)),
         Some("u-int32") => Some(("uint32", u64::from(u32::MAX))),
         Some("u-int16") => Some(("uint16", u64::from(u16::MAX))),
+        Some("u-int8") => Some(("uint8", u64::from(u8::MAX))),
         _ => None,
     };
     match value {

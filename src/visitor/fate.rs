@@ -26,6 +26,7 @@ pub struct Counted {
 /// What an event does to a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = MetricEffect)]
 pub enum Effect {
     /// It counts as a reward.
     Reward,

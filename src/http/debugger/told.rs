@@ -12,14 +12,14 @@ use crate::visitor::fate::Effect;
 
 /// The last events, newest first.
 #[derive(Serialize, ToSchema)]
-pub(in crate::http) struct Events<'a> {
-    pub(super) events: Vec<Told<'a>>,
+pub(in crate::http) struct RecentEvents<'a> {
+    pub(super) events: Vec<ToldEvent<'a>>,
 }
 
 /// One event. Of one that was rejected only what could be read of it is told.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Told<'a> {
+pub(super) struct ToldEvent<'a> {
     id: Option<&'a str>,
     /// The same, as Segment calls it.
     message_id: Option<&'a str>,
@@ -85,7 +85,7 @@ pub(super) struct ExposureFate {
     pub(super) matches: bool,
 }
 
-impl<'a> Told<'a> {
+impl<'a> ToldEvent<'a> {
     pub(super) fn of(received_at: Timestamp, event: &'a Tracked, fate: Fate) -> Self {
         Self {
             id: Some(event.id.as_str()),

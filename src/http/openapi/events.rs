@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::super::debugger::{Asked, Events};
+use super::super::debugger::{Asked, RecentEvents};
 use super::super::error::Code;
 use super::super::events::Bodies;
 use super::super::import::Answer;
@@ -59,7 +59,7 @@ pub(in crate::http) fn recent() -> Operation {
     )
     .about("Of the last 10,000 events since the start, by any way in, newest first.")
     .query::<Asked>()
-    .answers::<Events<'_>>(200, "The events.", json!({ "events": [told] }))
+    .answers::<RecentEvents<'_>>(200, "The events.", json!({ "events": [told] }))
     .refuses(&[Code::InvalidQuery])
     .reads()
 }
