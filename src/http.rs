@@ -12,6 +12,7 @@ mod answer;
 mod assignments;
 mod body;
 mod clock;
+mod compression;
 mod cors;
 mod debugger;
 mod decide;
@@ -37,6 +38,7 @@ mod visitors;
 use std::sync::Arc;
 
 use actix_web::HttpResponse;
+use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tracing::{Instrument, Level, Span};
@@ -80,7 +82,9 @@ pub fn routes(config: &mut ServiceConfig, server: &Server) {
         }
         config.default_service(web::to(not_found));
     };
-    let scope = web::scope("").wrap(TracingLogger::default());
+    let scope = web::scope("")
+        .wrap(from_fn(compression::compress))
+        .wrap(TracingLogger::default());
     config.service(scope.configure(traced));
 }
 

@@ -28,7 +28,7 @@ async fn decide_one(
     request: HttpRequest,
     body: Body,
 ) -> Result<HttpResponse, Problem> {
-    let body = body::bytes(body)?;
+    let body = body::inflated(&request, body::bytes(body)?)?;
     let snapshot = server.engine.snapshot();
     let wire = body::json::<Wire<'_>>(&body)?.permitted(&request)?;
     let mut answers = decide::decide(&server, &snapshot, wire, agent(&request))?;
@@ -45,7 +45,7 @@ pub(super) async fn batch(
     request: HttpRequest,
     body: Body,
 ) -> Result<HttpResponse, Problem> {
-    let body = body::bytes(body)?;
+    let body = body::inflated(&request, body::bytes(body)?)?;
     let batch: WireBatch<'_> = body::json(&body)?;
     if batch.requests.len() > MAX_BATCH {
         return Err(Problem::new(

@@ -1,7 +1,7 @@
 //! `POST /api/v1/events`: one event, an array, or `{"events": […], "sent_at"?}`.
 
-use actix_web::web::Data;
-use actix_web::{HttpResponse, http::StatusCode};
+use actix_web::web::{Bytes, Data};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use utoipa::openapi::schema::{Array, OneOf};
@@ -74,15 +74,23 @@ struct Probe<'a> {
 }
 
 /// Records events; the answer comes once they are durable.
-pub(super) async fn track(server: Data<Server>, body: Body) -> Result<HttpResponse, Problem> {
+pub(super) async fn track(
+    server: Data<Server>,
+    request: HttpRequest,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
+    let body = body::bytes(body).and_then(|body| body::inflated(&request, body));
     match hot_span("events", &server) {
         None => record(server, body).await,
         Some(span) => Box::pin(logged(span, record(server, body))).await,
     }
 }
 
-async fn record(server: Data<Server>, body: Body) -> Result<HttpResponse, Problem> {
-    let body = body::bytes(body)?;
+async fn record(
+    server: Data<Server>,
+    body: Result<Bytes, Problem>,
+) -> Result<HttpResponse, Problem> {
+    let body = body?;
     let text = std::str::from_utf8(&body)
         .map_err(|error| Problem::new(Code::InvalidBody, error.to_string()))?;
     let (items, sent_at, single) = items(text)?;

@@ -15,6 +15,7 @@ mod answers;
 mod architecture;
 mod assignments;
 mod caps;
+mod compression;
 mod conclusion;
 mod contextual;
 mod control;

@@ -19,7 +19,9 @@ impl Listener {
         socket
             .set_read_timeout(Some(Duration::from_secs(20)))
             .unwrap();
-        write!(socket, "GET {path} HTTP/1.1\r\nhost: {address}\r\n\r\n").unwrap();
+        // Browsers take packed answers; events must come at once all the same.
+        let head = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\naccept-encoding: gzip, br");
+        write!(socket, "{head}\r\n\r\n").unwrap();
         let mut listener = Self(BufReader::new(socket));
         let mut line = String::new();
         while !line.starts_with("retry:") {

@@ -29,6 +29,7 @@ pub(in crate::http) fn one() -> Operation {
             "visitor": "anna", "attributes": { "country": "DE", "visits": 3 }, "experiments": ["cart-nudge"],
         }))
         .answers::<Answers<'_>>(200, "One answer per experiment.", assignments())
+        .refuses(&[Code::InvalidEncoding])
         .writes()
         .reads()
 }
@@ -41,7 +42,7 @@ pub(in crate::http) fn batch() -> Operation {
             "Each request is answered, or told its problem.",
             json!({ "results": [assignments()] }),
         )
-        .refuses(&[Code::BatchTooLarge])
+        .refuses(&[Code::BatchTooLarge, Code::InvalidEncoding])
         .writes()
         .reads()
 }

@@ -36,6 +36,7 @@ pub(in crate::http) fn track() -> Operation {
             Code::TimestampOutOfRange,
             Code::IdRequired,
             Code::BatchTooLarge,
+            Code::InvalidEncoding,
         ])
         .writes()
 }
