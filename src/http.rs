@@ -16,6 +16,7 @@ mod compression;
 mod cors;
 mod debugger;
 mod decide;
+mod demo;
 pub mod error;
 mod evaluate;
 mod events;
@@ -243,6 +244,7 @@ fn operated() -> Vec<Paths> {
         at("/api/docs").get(Gate::Open, openapi::to_page, openapi::operations::to_page),
         at("/api/docs/").get(Gate::Open, openapi::page, openapi::operations::page),
         at("/api/docs/{file}").get(Gate::Open, openapi::part, openapi::operations::part),
+        at("/demo/{file}").get(Gate::Open, demo::part, openapi::operations::shop),
         at("/").get(needs(Read), operations::home, openapi::operations::home),
     ]
 }

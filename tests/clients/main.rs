@@ -21,7 +21,7 @@ use std::process::Command;
 
 use harness::{Settings, TestApp};
 use model::fixed;
-use serde_json::json;
+use serde_json::{Value, json};
 
 const README: &str = include_str!("../../README.md");
 
@@ -65,13 +65,17 @@ fn said(program: &mut Command) -> String {
     said
 }
 
-fn shop(args: &[&str]) -> TestApp {
+fn server(args: &[&str]) -> TestApp {
     let settings = Settings {
         system_clock: true,
         args: args.iter().map(ToString::to_string).collect(),
         ..Settings::default()
     };
-    let app = TestApp::with(settings, &[]);
+    TestApp::with(settings, &[])
+}
+
+fn shop(args: &[&str]) -> TestApp {
+    let app = server(args);
     app.put_experiment(&fixed("homepage-hero"));
     app
 }
@@ -206,4 +210,40 @@ fn the_api_is_as_it_is_described_whatever_is_sent() {
 #[test]
 fn rudderstack_on_a_node_server() {
     rewards("@rudderstack/rudder-sdk-node");
+}
+
+/// A person buys in the shop of `/demo/shop` and sends a crowd; the page shows what the report says.
+#[test]
+fn the_shop_shows_its_own_report() {
+    let app = server(&[]);
+    let key = "homepage-hero";
+    let mut visit = Command::new("node");
+    visit.arg(clients().join("shop.mjs"));
+    let said = said(visit.args([&app.url, key, &fixed(key).to_string()]));
+    let seen: Value = serde_json::from_str(&said).unwrap();
+    let report = app.report(key);
+    // The first visitor, another one, and the crowd.
+    assert_eq!(report.total_visitors(), 102, "{said}");
+    assert_eq!(seen["before"]["visitors"], 1);
+    assert_eq!(seen["before"]["conversions"], 0);
+    assert_eq!(seen["bought"]["conversions"], 1);
+    assert_eq!(seen["visitors"], 102);
+    assert_eq!(seen["conversions"].as_f64(), Some(report.total("purchase")));
+    for arm in ["control", "treatment"] {
+        let row = &seen["variants"][arm];
+        assert_eq!(row["visitors"], report.visitors(arm), "{said}");
+        assert_eq!(
+            row["conversions"].as_f64(),
+            Some(report.sum("purchase", arm))
+        );
+        // Everybody has told what was shown.
+        let told = &report.traffic(arm, false)["exposed"];
+        assert_eq!(told, &row["visitors"], "{said}");
+    }
+    assert_eq!(seen["verdict"], report.0["verdict"]["headline"]);
+    assert_eq!(seen["bars"], 1);
+    let visitor = app.assign(seen["visitor"].as_str().unwrap(), key);
+    assert_eq!(visitor["reason"], "sticky");
+    assert_eq!(seen["headline"], visitor["payload"]["headline"]);
+    assert_eq!(seen["errors"], json!([]));
 }

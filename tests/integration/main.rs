@@ -24,6 +24,7 @@ mod covariate;
 mod debugger;
 mod definitions;
 mod delays;
+mod demo;
 mod durability;
 mod evaluate;
 mod evaluate_experiment;

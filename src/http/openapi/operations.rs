@@ -106,3 +106,18 @@ pub(in crate::http) fn part() -> Operation {
     )
     .refuses(&[Code::NotFound])
 }
+
+pub(in crate::http) fn shop() -> Operation {
+    Operation::new(
+        "getDemonstrationPart",
+        TAG,
+        "A small shop for the browser, and its scripts and styles.",
+    )
+    .path::<String>("file", "The name of a file.", "shop")
+    .answers_text(
+        &["text/html", "text/css", "text/javascript"],
+        "The file.",
+        "…",
+    )
+    .refuses(&[Code::NotFound])
+}
