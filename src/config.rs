@@ -67,6 +67,18 @@ pub struct Options {
     /// The API key that `keys`, `report`, `import`, `demo` and `evaluate` show to the server
     #[arg(long, env = "UPSWING_API_KEY", global = true, hide_env_values = true)]
     pub api_key: Option<String>,
+    /// Where to send signed webhooks; may be given several times
+    #[arg(long, env = "UPSWING_WEBHOOK", global = true, value_delimiter = ',')]
+    pub webhook: Option<Vec<String>>,
+    /// What signs webhooks: `whsec_` and base64 of 24 to 64 bytes; two with a comma while one replaces the other
+    #[arg(
+        long,
+        env = "UPSWING_WEBHOOK_SECRET",
+        global = true,
+        value_delimiter = ',',
+        hide_env_values = true
+    )]
+    pub webhook_secret: Option<Vec<String>>,
     /// Threads that answer requests [default: cores − 1]
     #[arg(long, env = "UPSWING_WORKERS", global = true)]
     pub workers: Option<usize>,
@@ -104,6 +116,8 @@ impl Options {
             tls_key: self.tls_key.or(other.tls_key),
             insecure: self.insecure.or(other.insecure),
             api_key: self.api_key.or(other.api_key),
+            webhook: self.webhook.or(other.webhook),
+            webhook_secret: self.webhook_secret.or(other.webhook_secret),
             workers: self.workers.or(other.workers),
         }
     }
@@ -146,6 +160,10 @@ pub struct Config {
     pub insecure: bool,
     /// The API key that clients show.
     pub api_key: Option<String>,
+    /// Where webhooks are sent.
+    pub webhooks: Vec<String>,
+    /// What signs them.
+    pub webhook_secrets: Vec<String>,
     /// Threads that answer requests.
     pub workers: usize,
 }
@@ -220,6 +238,8 @@ impl Config {
             },
             insecure: options.insecure.unwrap_or(false),
             api_key: options.api_key,
+            webhooks: options.webhook.unwrap_or_default(),
+            webhook_secrets: options.webhook_secret.unwrap_or_default(),
             workers: options.workers.unwrap_or(cores - 1).max(1),
         })
     }

@@ -11,6 +11,7 @@ pub mod load;
 pub mod notice;
 pub mod recent;
 pub mod replay;
+pub mod tail;
 #[cfg(test)]
 mod tests;
 mod writer;

@@ -35,6 +35,7 @@ mod segment;
 mod stream;
 mod table;
 mod visitors;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -62,6 +63,8 @@ pub struct Server {
     pub salt: String,
     /// What keys with a rate have spent.
     pub limits: Arc<Limits>,
+    /// Where webhooks are asked about.
+    pub webhooks: crate::webhook::Desk,
     /// Renders what was counted.
     pub metrics: PrometheusHandle,
 }
@@ -145,6 +148,7 @@ fn traced(has_manual_clock: bool) -> Vec<Paths> {
     paths.extend(of_experiments());
     paths.extend(about_experiments());
     paths.extend(of_keys());
+    paths.extend(of_webhooks());
     paths.extend(operated());
     if has_manual_clock {
         let clock = at("/api/v1/clock")
@@ -227,6 +231,18 @@ fn of_keys() -> Vec<Paths> {
             .get(needs(Admin), keys::list, openapi::keys::list)
             .post(needs(Admin), keys::create, openapi::keys::create),
         at("/api/v1/keys/{id}").delete(needs(Admin), keys::revoke, openapi::keys::revoke),
+    ]
+}
+
+/// Signed webhooks; their URLs may hold secrets.
+fn of_webhooks() -> Vec<Paths> {
+    vec![
+        at("/api/v1/webhooks").get(needs(Admin), webhooks::list, openapi::webhooks::list),
+        at("/api/v1/webhooks/{id}/redeliver").post(
+            needs(Admin),
+            webhooks::redeliver,
+            openapi::webhooks::redeliver,
+        ),
     ]
 }
 

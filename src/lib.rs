@@ -86,6 +86,8 @@ pub mod store;
 
 pub mod engine;
 
+pub mod webhook;
+
 pub mod http;
 
 pub mod cli;

@@ -67,6 +67,18 @@ pub fn encode(frame: &Frame, chain: u64) -> Result<(Vec<u8>, u64), FrameError> {
 /// # Errors
 /// [`FrameError`].
 pub fn decode(bytes: &[u8], chain: u64) -> Result<(Frame, u64), FrameError> {
+    read_after(bytes, Some(chain))
+}
+
+/// Reads a frame by itself: its place in the chain is not checked.
+///
+/// # Errors
+/// [`FrameError`].
+pub fn read(bytes: &[u8]) -> Result<Frame, FrameError> {
+    read_after(bytes, None).map(|(frame, _)| frame)
+}
+
+fn read_after(bytes: &[u8], chain: Option<u64>) -> Result<(Frame, u64), FrameError> {
     let (version, rest) = bytes
         .split_first()
         .ok_or(FrameError::Damaged("it is empty"))?;
@@ -83,8 +95,8 @@ pub fn decode(bytes: &[u8], chain: u64) -> Result<(Frame, u64), FrameError> {
     let (received, packed) = body.split_first_chunk().ok_or(short)?;
     let events = lz4_flex::decompress_size_prepended(packed)
         .map_err(|_| FrameError::Damaged("it does not unpack"))?;
-    let next = xxh3_64_with_seed(&events, chain);
-    if next != u64::from_le_bytes(*stored_chain) {
+    let next = u64::from_le_bytes(*stored_chain);
+    if chain.is_some_and(|chain| xxh3_64_with_seed(&events, chain) != next) {
         return Err(FrameError::BrokenChain);
     }
     let events = postcard::from_bytes(&events)
@@ -124,6 +136,7 @@ mod tests {
         let (bytes, chain) = encode(&frame(), 11).unwrap();
         assert_eq!(decode(&bytes, 11), Ok((frame(), chain)));
         assert_eq!(decode(&bytes, 12), Err(FrameError::BrokenChain));
+        assert_eq!(read(&bytes), Ok(frame()));
     }
 
     proptest! {

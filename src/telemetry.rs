@@ -29,6 +29,8 @@ pub const COMMIT_EVENTS: &str = "upswing_commit_events";
 pub const OVERLOADED: &str = "upswing_overloaded_total";
 /// Guardrails that tripped, by experiment.
 pub const TRIPS: &str = "upswing_guardrail_trips_total";
+/// Attempts to deliver webhooks, by result.
+pub const WEBHOOKS: &str = "upswing_webhook_deliveries_total";
 /// Epochs by experiment.
 pub const EPOCHS: &str = "upswing_epochs";
 /// Bytes of the store on disk.
@@ -83,6 +85,10 @@ pub fn measure() -> PrometheusHandle {
         "Requests refused because the writer's queue was full."
     );
     describe_counter!(TRIPS, "Guardrails that tripped, by experiment.");
+    describe_counter!(
+        WEBHOOKS,
+        "Attempts to deliver webhooks, by result: delivered, failed or dead."
+    );
     describe_gauge!(EPOCHS, "Epochs by experiment.");
     describe_gauge!(STORE_BYTES, "Bytes of the store on disk.");
     handle
@@ -133,6 +139,11 @@ pub fn tripped(experiment: &str, trip: &Trip) {
         "{}",
         trip.receipt
     );
+}
+
+/// Counts an attempt to deliver a webhook.
+pub fn webhook(result: &'static str) {
+    counter!(WEBHOOKS, "result" => result).increment(1);
 }
 
 /// Counts a refusal for a full queue.

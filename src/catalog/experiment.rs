@@ -258,6 +258,18 @@ impl Experiment {
         self.variants.get(usize::from(arm.0))
     }
 
+    /// A variant's key, with its revision where a later one has taken its place.
+    pub fn label(&self, arm: Arm) -> Option<String> {
+        let variant = self.variant(arm)?;
+        let is_present =
+            variant.live || variant.revision > 1 && self.arm(variant.key.as_str()).is_none();
+        Some(if is_present {
+            variant.key.to_string()
+        } else {
+            format!("{}@{}", variant.key, variant.revision)
+        })
+    }
+
     /// The live variants.
     pub fn live(&self) -> impl Iterator<Item = (Arm, &Variant)> {
         (0..)

@@ -19,6 +19,7 @@ use crate::engine::{Engine, EngineError, Setup};
 use crate::http::{Server, cors, routes};
 use crate::store::{Store, StoreError};
 use crate::telemetry;
+use crate::webhook::{self, Couriers};
 
 /// Serves until told to stop.
 ///
@@ -33,15 +34,21 @@ pub(super) fn run(config: &Config, manual_clock: bool) -> Result<(), Failure> {
         return Err(Failure::mistakes(&files.mistakes));
     }
     let certificate = config.tls.as_ref().map(Certificate::open).transpose()?;
+    let targets = webhook::targets(&config.webhooks, &config.webhook_secrets)
+        .map_err(|error| Failure::usage(error.to_string()))?;
     let store = Store::open(&config.data, config.cache_bytes)?;
     let (engine, writer) = Engine::start(setup(config, store, manual_clock))?;
+    let couriers = Couriers::start(engine.clone(), targets, &config.data)
+        .map_err(|error| Failure::store(format!("webhooks: {error}")))?;
     let server = Server {
         engine: engine.clone(),
+        webhooks: couriers.desk(),
         salt: config.salt.clone(),
         limits: Arc::default(),
         metrics,
     };
     let result = actix_web::rt::System::new().block_on(serve(config, server, files, certificate));
+    couriers.stop();
     engine.stop();
     writer.join()?;
     result

@@ -92,6 +92,9 @@ fn damaged(key: &[u8]) -> EngineError {
     EngineError::Store(StoreError::Damaged(format!("{key:02x?}")))
 }
 
-fn decode<T: serde::de::DeserializeOwned>(key: &[u8], value: &[u8]) -> Result<T, EngineError> {
+pub(super) fn decode<T: serde::de::DeserializeOwned>(
+    key: &[u8],
+    value: &[u8],
+) -> Result<T, EngineError> {
     postcard::from_bytes(value).map_err(|_| damaged(key))
 }

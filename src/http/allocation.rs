@@ -308,12 +308,5 @@ pub(super) fn weights(entry: &Entry, allocation: &Allocation) -> BTreeMap<String
 
 /// A variant's key, with its revision where a later one has taken its place.
 fn name(entry: &Entry, arm: Arm) -> Option<String> {
-    let variant = entry.experiment.variant(arm)?;
-    let is_present = variant.live
-        || variant.revision > 1 && entry.experiment.arm(variant.key.as_str()).is_none();
-    Some(if is_present {
-        variant.key.to_string()
-    } else {
-        format!("{}@{}", variant.key, variant.revision)
-    })
+    entry.experiment.label(arm)
 }

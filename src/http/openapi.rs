@@ -12,6 +12,7 @@ pub(super) mod operations;
 pub(super) mod reports;
 mod schemas;
 pub(super) mod tracking;
+pub(super) mod webhooks;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -27,6 +27,7 @@ const ORDER: &[&[&str]] = &[
     &["config"],
     &["log", "store"],
     &["engine"],
+    &["webhook"],
     &["http"],
     &["cli"],
     &["main"],

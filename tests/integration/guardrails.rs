@@ -8,7 +8,7 @@ use crate::model::{fixed, near, with};
 const VISITORS: usize = 1_600;
 
 /// An even split with a guardrail on complaints.
-fn guarded(on_trip: &str) -> Value {
+pub(crate) fn guarded(on_trip: &str) -> Value {
     let mut definition = fixed("hero");
     let guardrail = json!({
         "key": "complaints", "event": "Complaint", "kind": "conversion", "role": "guardrail",
@@ -46,7 +46,12 @@ fn with_complaints(
 }
 
 /// Complaints of the first so many of every hundred visitors of a variant.
-fn complain(app: &TestApp, variants: &[String], id: &str, share: impl Fn(&str) -> usize) {
+pub(crate) fn complain(
+    app: &TestApp,
+    variants: &[String],
+    id: &str,
+    share: impl Fn(&str) -> usize,
+) {
     let complaints: Vec<Value> = (0..)
         .zip(variants)
         .filter(|(i, variant)| i % 100 < share(variant))

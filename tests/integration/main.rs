@@ -51,3 +51,4 @@ mod simulate;
 mod stream;
 mod tls;
 mod verdict;
+mod webhooks;
