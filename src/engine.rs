@@ -16,7 +16,7 @@ pub mod tail;
 mod tests;
 mod writer;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
@@ -147,6 +147,7 @@ pub struct Shared {
     books: RwLock<Books>,
     sticky: Cache<VisitorKey, Arc<Sticky>>,
     failed: AtomicBool,
+    queued: AtomicUsize,
     notices: broadcast::Sender<Notice>,
     recent: Recent,
 }
@@ -233,6 +234,7 @@ impl Engine {
             books: RwLock::new(books),
             sticky: Cache::new(setup.sticky_visitors),
             failed: AtomicBool::new(false),
+            queued: AtomicUsize::new(0),
             notices: broadcast::Sender::new(notice::BACKLOG),
             recent: Recent::default(),
         });
@@ -271,14 +273,19 @@ impl Engine {
     }
 
     fn send(&self, message: Message) -> Result<(), Refused> {
-        self.queue.try_send(message).map_err(|error| match error {
-            TrySendError::Full(_) => Refused::Overloaded,
-            TrySendError::Disconnected(_) => Refused::Stopped,
+        self.shared.queued.fetch_add(1, Ordering::Relaxed);
+        self.queue.try_send(message).map_err(|error| {
+            self.shared.queued.fetch_sub(1, Ordering::Relaxed);
+            match error {
+                TrySendError::Full(_) => Refused::Overloaded,
+                TrySendError::Disconnected(_) => Refused::Stopped,
+            }
         })
     }
 
     /// Asks the writer to finish what waits and stop.
     pub fn stop(&self) {
+        self.shared.queued.fetch_add(1, Ordering::Relaxed);
         // An error means that it has stopped already.
         drop(self.queue.send(Message::Stop));
     }
@@ -312,6 +319,11 @@ impl Engine {
     /// Whether the writer has failed: nothing more can be made durable.
     pub fn has_failed(&self) -> bool {
         self.shared.failed.load(Ordering::Acquire)
+    }
+
+    /// Messages that wait for the writer.
+    pub fn queued(&self) -> usize {
+        self.shared.queued.load(Ordering::Relaxed)
     }
 
     /// Bytes the store takes on disk.

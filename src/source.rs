@@ -19,3 +19,18 @@ pub enum Source {
     /// An import of history.
     Import,
 }
+
+impl Source {
+    /// Every way.
+    pub const ALL: [Self; 4] = [Self::Native, Self::Segment, Self::Ofrep, Self::Import];
+
+    /// Its name on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Segment => "segment",
+            Self::Ofrep => "ofrep",
+            Self::Import => "import",
+        }
+    }
+}

@@ -61,7 +61,7 @@ impl Writing<'_> {
         let mut ticked = self.now();
         loop {
             let first = match messages.recv_timeout(TICK) {
-                Ok(message) => Some(message),
+                Ok(message) => Some(self.taken(message)),
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
             };
@@ -77,6 +77,12 @@ impl Writing<'_> {
                 drop(self.command(&Command::Tick, None)?);
             }
         }
+    }
+
+    /// A message that waits no more.
+    fn taken(&self, message: Message) -> Message {
+        self.shared.queued.fetch_sub(1, Ordering::Relaxed);
+        message
     }
 
     /// Handles a message and what waits behind it; whether it is time to stop.
@@ -101,7 +107,7 @@ impl Writing<'_> {
                 }
             }
             if group.events.len() < MAX_EVENTS {
-                next = messages.try_recv().ok();
+                next = messages.try_recv().ok().map(|next| self.taken(next));
             }
         }
         self.commit(group)?;
@@ -110,6 +116,7 @@ impl Writing<'_> {
 
     fn drain(&mut self, messages: &Receiver<Message>) -> Result<(), EngineError> {
         while let Ok(message) = messages.try_recv() {
+            let message = self.taken(message);
             self.take(message, messages)?;
         }
         Ok(())
@@ -154,6 +161,7 @@ impl Writing<'_> {
             telemetry::commit(events.len(), &started);
         }
         let outcomes = self.publish(step);
+        telemetry::recorded(events, &outcomes);
         self.shared.recent.committed(events, &outcomes, received);
         Ok(outcomes)
     }

@@ -19,6 +19,7 @@ use crate::engine::{Engine, Snapshot};
 use crate::event::Tracked;
 use crate::event::exposure::exposed;
 use crate::source::Source;
+use crate::telemetry;
 use crate::visitor::fate::{Counted, counted};
 use crate::visitor::{Record, VisitorKey, fingerprint};
 
@@ -133,6 +134,7 @@ fn exposure(snapshot: &Snapshot, record: &Record, event: &Tracked) -> Option<Exp
 
 /// Keeps the rejection of a text for those who look for it.
 pub(super) fn reject(engine: &Engine, source: Source, text: &str, problem: &Problem) {
+    telemetry::rejected(source);
     let arrival = Arrival {
         received: engine.clock().now(),
         what: Arrived::Rejected(rejected(source, text, problem)),

@@ -25,6 +25,7 @@ use crate::event::{Assigned, Event};
 use crate::fold::session_hash;
 use crate::id::{SessionId, VisitorId};
 use crate::key::Scope;
+use crate::source::Source;
 use crate::telemetry;
 use crate::time::Timestamp;
 use crate::visitor::{VisitorKey, find};
@@ -55,6 +56,13 @@ pub(super) struct Wire<'a> {
     /// Variants to show in any case, by experiment; not counted.
     #[serde(default)]
     force: BTreeMap<String, String>,
+    /// By which way it is asked.
+    #[serde(skip, default = "native")]
+    pub source: Source,
+}
+
+fn native() -> Source {
+    Source::Native
 }
 
 /// One experiment's answer.
@@ -281,10 +289,10 @@ impl<'a> Context<'a> {
             &mut trace,
         );
         if let Some(undecided) = trace.undecided {
-            telemetry::undecided(entry.experiment.key.as_str());
+            telemetry::undecided();
             tracing::debug!(experiment.key = %entry.experiment.key, error = %undecided, "audience not evaluable");
         }
-        telemetry::decision(decision.reason);
+        telemetry::decision(self.wire.source, decision.reason);
         if let (true, Some(epoch), Some(propensity)) =
             (decision.is_new, decision.epoch, decision.propensity)
         {
@@ -357,6 +365,7 @@ pub(super) fn wire(
         touchpoint: None,
         channel: None,
         force: BTreeMap::new(),
+        source: Source::Native,
     }
 }
 

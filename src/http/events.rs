@@ -16,7 +16,6 @@ use super::incoming::{self, Counts, Received, Rejection, WireEvent};
 use super::{Server, hot_span, logged};
 use crate::event::Event;
 use crate::source::Source;
-use crate::telemetry;
 use crate::time::Timestamp;
 
 /// Many events.
@@ -123,7 +122,6 @@ async fn record(
             }
         }
     }
-    telemetry::events("rejected", counts.rejected.len());
     if !events.is_empty() {
         let outcomes = durable(server.engine.record(events)).await?;
         counts.count(&outcomes);

@@ -15,7 +15,6 @@ use crate::event::{REFUND, Tracked};
 use crate::fold::{Outcome, amount};
 use crate::id::{EventId, EventName, VisitorId};
 use crate::source::Source;
-use crate::telemetry;
 use crate::time::{DAY_MS, TimeError, Timestamp, Window};
 use crate::visitor::attribution::AMOUNT;
 use crate::visitor::join::MAX_IDS;
@@ -91,8 +90,6 @@ impl Counts {
         let duplicates = outcomes.len() - accepted - refused;
         self.accepted += accepted;
         self.duplicates += duplicates;
-        telemetry::events("accepted", accepted);
-        telemetry::events("duplicate", duplicates);
     }
 }
 

@@ -24,6 +24,8 @@ use crate::assign::decision::{Decision, Reason, Trace};
 use crate::assign::{Request, assign};
 use crate::catalog::Entry;
 use crate::engine::Snapshot;
+use crate::source::Source;
+use crate::telemetry;
 use crate::time::Timestamp;
 pub(super) use context::Context;
 pub(super) use failure::Told;
@@ -179,6 +181,7 @@ fn nobodys(entry: &Entry, context: &Context, now: Timestamp) -> Result<Decision,
     };
     let decision = assign(entry, &request, None, &mut Trace::default());
     if matches!(decision.reason, Reason::Inactive | Reason::Concluded) {
+        telemetry::decision(Source::Ofrep, decision.reason);
         return Ok(decision);
     }
     Err(Failure::new(

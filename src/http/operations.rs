@@ -56,11 +56,8 @@ pub(super) async fn ready(server: Data<Server>) -> Result<HttpResponse, Problem>
 /// What was counted, for Prometheus.
 pub(super) async fn metrics(server: Data<Server>) -> Result<HttpResponse, Problem> {
     let snapshot = server.engine.snapshot();
-    let epochs = snapshot
-        .catalog
-        .iter()
-        .map(|entry| (entry.experiment.key.to_string(), entry.epochs.len()));
-    telemetry::gauges(server.engine.store_bytes()?, epochs);
+    let (stored, queued) = (server.engine.store_bytes()?, server.engine.queued());
+    telemetry::gauges(stored, queued, &snapshot.catalog);
     Ok(HttpResponse::Ok()
         .content_type("text/plain; version=0.0.4")
         .body(server.metrics.render()))

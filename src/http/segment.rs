@@ -28,7 +28,6 @@ use super::error::{Code, Problem};
 use super::incoming::{self, Counts, Received, Rejection};
 use crate::event::Event;
 use crate::source::Source;
-use crate::telemetry;
 pub(super) use item::Wire as Item;
 use item::{Call, Read};
 
@@ -244,7 +243,6 @@ impl Taken {
                 .rejected
                 .extend(incoming::refused(&self.places, &outcomes));
         }
-        telemetry::events("rejected", counts.rejected.len());
         Ok(counts)
     }
 }

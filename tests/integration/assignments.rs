@@ -204,7 +204,7 @@ fn an_audience_that_can_not_be_evaluated_is_counted() {
         "audience",
         "control",
     );
-    let series = "upswing_audience_undecided_total{experiment=\"hero\"}";
+    let series = "upswing_audience_undecided_total";
     assert!(app.metric(series).abs() < 0.5);
     outside(&app.assign("carl", "hero"), "audience", "control");
     outside(

@@ -140,7 +140,7 @@ fn a_single_evaluation_is_an_exposure_and_a_bulk_one_is_not() {
     app.post("/ofrep/v1/evaluate/flags/hero", &context("single"))
         .expect(200);
     assert_eq!(exposed(&app), (2, json!(1)));
-    let accepted = |app: &TestApp| app.metric("upswing_commit_events");
+    let accepted = |app: &TestApp| app.metric("upswing_commit_events_sum");
     app.post("/ofrep/v1/evaluate/flags/hero", &context("bulk"))
         .expect(200);
     assert_eq!(exposed(&app), (2, json!(0)));

@@ -70,7 +70,7 @@ fn complaints(app: &TestApp) -> f64 {
     app.report("hero").total("complaints")
 }
 
-const TRIPPED: &str = "upswing_guardrail_trips_total{experiment=\"hero\"}";
+const TRIPPED: &str = "upswing_guardrail_trips{experiment=\"hero\"}";
 
 /// A visitor of the treatment.
 fn treated(variants: &[String]) -> String {

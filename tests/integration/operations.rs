@@ -5,6 +5,13 @@ use serde_json::json;
 use crate::harness::{START, Settings, TestApp};
 use crate::model::{fixed, order, thompson};
 
+fn assert_counted(app: &TestApp, expected: &[(&str, f64)]) {
+    for (series, expected) in expected {
+        let counted = app.metric(&format!("upswing_{series}"));
+        assert!((counted - expected).abs() < 0.5, "{series}: {counted}");
+    }
+}
+
 #[test]
 fn health_and_metrics_tell_what_happens() {
     let app = TestApp::start();
@@ -18,21 +25,16 @@ fn health_and_metrics_tell_what_happens() {
         order("anna", "1", START, 5.0)
     ]));
     app.track(&json!([order("anna", "2", START, 5.0), { "event": "x" }]));
-    for (series, expected) in [
-        ("upswing_decisions_total{reason=\"split\"}", 1.0),
-        ("upswing_decisions_total{reason=\"sticky\"}", 1.0),
-        ("upswing_decisions_total{reason=\"bot\"}", 0.0),
-        ("upswing_events_total{fate=\"accepted\"}", 2.0),
-        ("upswing_events_total{fate=\"duplicate\"}", 1.0),
-        ("upswing_events_total{fate=\"rejected\"}", 1.0),
-        ("upswing_epochs{experiment=\"hero\"}", 1.0),
-    ] {
-        assert!(
-            (app.metric(series) - expected).abs() < 0.5,
-            "{series}: {}",
-            app.get("/metrics").text
-        );
-    }
+    let counted = [
+        ("decisions_total{source=\"native\",reason=\"split\"}", 1.0),
+        ("decisions_total{source=\"native\",reason=\"sticky\"}", 1.0),
+        ("decisions_total{source=\"ofrep\",reason=\"bot\"}", 0.0),
+        ("events_total{source=\"native\",fate=\"accepted\"}", 2.0),
+        ("events_total{source=\"native\",fate=\"duplicate\"}", 1.0),
+        ("events_total{source=\"native\",fate=\"rejected\"}", 1.0),
+        ("epochs{experiment=\"hero\"}", 1.0),
+    ];
+    assert_counted(&app, &counted);
     assert!(app.metric("upswing_store_bytes") > 0.0);
     assert!(
         app.get("/metrics")
@@ -111,4 +113,95 @@ fn the_system_clock_can_not_be_moved() {
     app.put_experiment(&fixed("hero"));
     let since = app.get("/api/v1/experiments/hero").expect(200)["since"].clone();
     assert!(since.as_str().unwrap() > "2026-01-01T00:00:00.000Z");
+}
+
+/// What `/metrics` says of each metric: its name, its type, and what it is.
+fn exposed(text: &str) -> Vec<(String, String, String)> {
+    let said = |kind: &str, name: &str| {
+        let start = format!("# {kind} {name} ");
+        let line = text.lines().find_map(|line| line.strip_prefix(&start));
+        line.unwrap_or_default().to_owned()
+    };
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    let names = lines.filter_map(|line| line.split(['{', ' ']).next().filter(|of| !of.is_empty()));
+    let family = |name: &str| {
+        let parts = ["_bucket", "_sum", "_count"];
+        let stem = parts.iter().find_map(|part| name.strip_suffix(part));
+        let stem = stem.filter(|stem| said("TYPE", stem) == "histogram");
+        stem.unwrap_or(name).to_owned()
+    };
+    let mut names: Vec<String> = names.map(family).collect();
+    names.sort_unstable();
+    names.dedup();
+    let row = |name: String| (said("TYPE", &name), said("HELP", &name), name);
+    let rows = names.into_iter().map(row);
+    rows.map(|(kind, says, name)| (name, kind, says)).collect()
+}
+
+/// The rows of the README's table of metrics.
+fn documented() -> Vec<(String, String, String)> {
+    let lines = include_str!("../../README.md").lines();
+    let rows = lines.filter_map(|line| line.strip_prefix("| `upswing_"));
+    let mut rows: Vec<(String, String, String)> = rows
+        .map(|row| {
+            let cells: Vec<&str> = row.trim_end_matches(" |").split(" | ").collect();
+            let name = cells[0].split('`').next().unwrap();
+            (
+                format!("upswing_{name}"),
+                cells[1].to_owned(),
+                cells[2].to_owned(),
+            )
+        })
+        .collect();
+    rows.sort_unstable();
+    rows
+}
+
+#[test]
+fn the_documentation_lists_the_metrics_that_a_server_shows_and_no_others() {
+    let app = TestApp::start();
+    app.put_experiment(&fixed("hero"));
+    app.assign("anna", "hero");
+    app.track(&order("anna", "1", START, 5.0));
+    assert_eq!(exposed(&app.get("/metrics").text), documented());
+}
+
+#[test]
+fn every_way_in_is_counted_by_what_became_of_it() {
+    let app = TestApp::start();
+    app.put_experiment(&fixed("hero"));
+    let context = json!({ "context": { "targetingKey": "anna" } });
+    for _ in 0..2 {
+        app.post("/ofrep/v1/evaluate/flags/hero", &context)
+            .expect(200);
+    }
+    let track = json!({ "userId": "anna", "event": "Order Completed", "messageId": "m1" });
+    let batch = json!({ "batch": [track, track, { "type": "track", "event": "x" }] });
+    let mut batch = batch;
+    for item in batch["batch"].as_array_mut().unwrap() {
+        item["type"] = json!("track");
+    }
+    app.post("/v1/batch", &batch).expect(200);
+    app.import(&[
+        json!({ "type": "event", "visitor": "bert", "id": "1", "event": "Order Completed", "timestamp": START }),
+        json!({ "type": "event", "visitor": "bert" }),
+        json!({ "type": "alias", "visitor": "bert", "to": "anna" }),
+    ]);
+    app.track(&json!({ "events": [order("anna", "n1", START, 1.0)] }));
+    let counted = [
+        ("decisions_total{source=\"ofrep\",reason=\"split\"}", 1.0),
+        ("decisions_total{source=\"ofrep\",reason=\"sticky\"}", 1.0),
+        ("decisions_total{source=\"native\",reason=\"split\"}", 0.0),
+        ("events_total{source=\"ofrep\",fate=\"accepted\"}", 1.0),
+        ("events_total{source=\"segment\",fate=\"accepted\"}", 1.0),
+        ("events_total{source=\"segment\",fate=\"duplicate\"}", 1.0),
+        ("events_total{source=\"segment\",fate=\"rejected\"}", 1.0),
+        ("events_total{source=\"import\",fate=\"accepted\"}", 1.0),
+        ("events_total{source=\"import\",fate=\"rejected\"}", 1.0),
+        ("events_total{source=\"native\",fate=\"accepted\"}", 1.0),
+        ("aliases_total{fate=\"accepted\"}", 1.0),
+        ("experiments{status=\"running\"}", 1.0),
+        ("queue_messages", 0.0),
+    ];
+    assert_counted(&app, &counted);
 }

@@ -11,6 +11,7 @@ use super::super::decide::{self, Wire};
 use super::failure::{ErrorCode, Failure};
 use crate::catalog::audience::{Attributes, MAX_ATTRIBUTES, MAX_NAME_CHARS};
 use crate::id::{MAX_ID_BYTES, SessionId, VisitorId};
+use crate::source::Source;
 
 /// A context, read.
 #[derive(Debug)]
@@ -99,7 +100,9 @@ impl Context {
 
     /// The same as a request of the native API.
     pub(super) fn wire(self, visitor: VisitorId) -> Wire<'static> {
-        decide::wire(visitor, self.session, self.attributes)
+        let mut wire = decide::wire(visitor, self.session, self.attributes);
+        wire.source = Source::Ofrep;
+        wire
     }
 }
 
