@@ -131,6 +131,7 @@ fn health_and_the_description_alone_need_no_key() {
     open.sort_unstable();
     let known = [
         "findDocumentation",
+        "getDemonstrationPart",
         "getDescription",
         "getDocumentation",
         "getDocumentationPart",
