@@ -20,14 +20,18 @@ pub(in crate::http) struct RecentEvents<'a> {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ToldEvent<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<&'a str>,
     /// The same, as Segment calls it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     message_id: Option<&'a str>,
     r#type: &'static str,
     /// By which way it came.
     source: Source,
     /// Its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
     event: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     visitor: Option<&'a str>,
     /// When it happened.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -79,8 +83,10 @@ pub(super) struct MetricFate {
 pub(super) struct ExposureFate {
     pub(super) experiment: String,
     /// The variant that was seen; null if the experiment never had it.
+    #[schema(required)]
     pub(super) variant: Option<String>,
     /// The visitor's variant; null without an assignment.
+    #[schema(required)]
     pub(super) assigned: Option<String>,
     pub(super) matches: bool,
 }
