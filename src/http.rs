@@ -1,6 +1,6 @@
 //! HTTP: the route table on one screen. Handlers decode, make one call, and encode; they compute nothing.
 //!
-//! Every route says what it needs: a scope of an API key, or nothing ([`access`]). The description of the API follows from it.
+//! Every route says what it needs: a scope of an API key, or nothing (`access`). The description of the API follows from it.
 //!
 //! The hot routes come first and run without middleware but that gate: a request span with its id costs 5 µs of CPU, more
 //! than half of what answering a returning visitor costs altogether (measured with `cargo bench --bench http`). They have one under

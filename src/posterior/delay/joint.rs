@@ -8,7 +8,7 @@
 //! narrow, so Laplace's approximation is within a thousandth of it (Tierney and Kadane 1986). That prior weighs the laws
 //! alone and draws no rate to the others.
 //!
-//! A law is with the probability [`ALIKE`] the common one, else of any scale and of about the common shape. The common law
+//! A law is with the probability `ALIKE` the common one, else of any scale and of about the common shape. The common law
 //! and λ₀ are on a grid; given both the variants are independent. What follows of all that is the mixture over the laws
 //! of all variants, not one normal of its moments: a few scenarios stand for it, found by a lattice as a Monte Carlo
 //! sample would be, so that figures are the same on every call.
