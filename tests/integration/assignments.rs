@@ -110,7 +110,7 @@ fn forced_variants_and_bots_leave_no_trace() {
     );
     assert_eq!(person["reason"], "split");
     assert_eq!(app.report("hero").total_visitors(), 2);
-    assert!(app.metric("upswing_decisions_total{reason=\"bot\"}") >= 2.0);
+    assert!(app.metric("upswing_decisions_total{source=\"native\",reason=\"bot\"}") >= 2.0);
 }
 
 #[test]
