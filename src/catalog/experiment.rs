@@ -1,5 +1,6 @@
 //! An experiment as the program knows it: validated, compiled, immutable.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -256,6 +257,14 @@ impl Experiment {
     /// A variant revision.
     pub fn variant(&self, arm: Arm) -> Option<&Variant> {
         self.variants.get(usize::from(arm.0))
+    }
+
+    /// The probability of each variant, by its label.
+    pub fn weights(&self, allocation: &Allocation) -> BTreeMap<String, f64> {
+        let weights = allocation.iter();
+        weights
+            .filter_map(|(arm, weight)| Some((self.label(arm)?, weight)))
+            .collect()
     }
 
     /// A variant's key, with its revision where a later one has taken its place.

@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::Server;
 use super::error::{Code, Problem};
 use super::experiments::find;
-use crate::allocation::{Allocation, Arm, Propensity};
+use crate::allocation::{Allocation, Propensity};
 use crate::bandit::{self, Proposal, Urgency};
 use crate::catalog::Entry;
 use crate::cell::Cells;
@@ -158,7 +158,7 @@ pub(super) async fn current(
     }
     let shown = Current {
         epoch: Some(epoch.number),
-        weights: weights(&entry, &epoch.allocation),
+        weights: entry.experiment.weights(&epoch.allocation),
         contexts: contexts(&entry, epoch),
         coefficients: coefficients(&entry, epoch),
         opened_at: Some(epoch.opened_at),
@@ -200,7 +200,7 @@ fn show<'a>(entry: &Entry, epoch: &'a Epoch) -> Shown<'a> {
     Shown {
         epoch: epoch.number,
         era: epoch.era,
-        weights: weights(entry, &epoch.allocation),
+        weights: entry.experiment.weights(&epoch.allocation),
         contexts: contexts(entry, epoch),
         coefficients: coefficients(entry, epoch),
         holdout: epoch.holdout,
@@ -231,7 +231,7 @@ pub(super) fn proposed(server: &Server, entry: &Entry) -> HttpResponse {
                 dry_run: true,
                 opens: Some(show(entry, &epoch)),
                 note: None,
-                weights: current.map(|current| weights(entry, &current.allocation)),
+                weights: current.map(|current| entry.experiment.weights(&current.allocation)),
                 moved: current.map(|current| bandit::distance(&epoch, current)),
             })
         }
@@ -260,7 +260,7 @@ fn beliefs(entry: &Entry, beliefs: &[Belief], after: &Allocation) -> BTreeMap<St
             before: belief.before,
             after: after.propensity(belief.arm),
         };
-        Some((name(entry, belief.arm)?, shown))
+        Some((entry.experiment.label(belief.arm)?, shown))
     });
     named.collect()
 }
@@ -274,7 +274,7 @@ fn contexts(entry: &Entry, epoch: &Epoch) -> BTreeMap<String, OfContext> {
         let believed = contexts.beliefs.get(usize::from(cell.0));
         let beliefs = beliefs(entry, believed.map_or(&[], Vec::as_slice), allocation);
         let shown = OfContext {
-            weights: weights(entry, allocation),
+            weights: entry.experiment.weights(allocation),
             beliefs,
         };
         Some((entry.experiment.context_name(contexts, cell)?, shown))
@@ -293,20 +293,7 @@ fn coefficients(entry: &Entry, epoch: &Epoch) -> BTreeMap<String, BTreeMap<Strin
         let columns = std::iter::once("intercept".to_owned()).chain(linear.features.names());
         let each = columns.zip(of.each());
         let each = each.map(|(column, (mean, sd))| (column, Coefficient { mean, sd }));
-        Some((name(entry, of.arm)?, each.collect()))
+        Some((entry.experiment.label(of.arm)?, each.collect()))
     });
     named.collect()
-}
-
-/// Probabilities by variant key.
-pub(super) fn weights(entry: &Entry, allocation: &Allocation) -> BTreeMap<String, f64> {
-    let named = allocation.iter();
-    named
-        .filter_map(|(arm, weight)| Some((name(entry, arm)?, weight)))
-        .collect()
-}
-
-/// A variant's key, with its revision where a later one has taken its place.
-fn name(entry: &Entry, arm: Arm) -> Option<String> {
-    entry.experiment.label(arm)
 }

@@ -14,7 +14,6 @@ use tokio::time::timeout;
 
 use super::Server;
 use super::access::Caller;
-use super::allocation::weights;
 use crate::catalog::Entry;
 use crate::engine::notice::Notice;
 
@@ -71,7 +70,7 @@ fn opened(entry: &Entry) -> Value {
     json!({
         "experiment": entry.experiment.key,
         "epoch": epoch.map(|epoch| epoch.number),
-        "weights": epoch.map(|epoch| weights(entry, &epoch.allocation)),
+        "weights": epoch.map(|epoch| entry.experiment.weights(&epoch.allocation)),
         "receipt": epoch.map(|epoch| &epoch.receipt.sentence),
         "at": epoch.map(|epoch| epoch.opened_at),
     })

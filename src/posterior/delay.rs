@@ -230,25 +230,25 @@ fn weights(scores: &[f64]) -> Vec<f64> {
     weights.into_iter().map(|weight| weight / sum).collect()
 }
 
+/// How near two laws are, by the standard deviations of the logarithm of a scale, and of a shape in steps of the grid:
+/// normal, 1 where they are the same.
+fn near(one: usize, other: usize, (scale_sd, shape_sd): (f64, f64)) -> f64 {
+    let apart = |one: usize, other: usize| one.abs_diff(other) as f64;
+    let step = std::f64::consts::LN_2 / 2.0;
+    let scale = apart(one % SCALES, other % SCALES) * step / scale_sd;
+    let shape = apart(one / SCALES, other / SCALES) / shape_sd;
+    (-f64::midpoint(scale.powi(2), shape.powi(2))).exp()
+}
+
 /// The laws of a variant, given those of all: around them.
 fn spread(weights: &[f64]) -> Vec<f64> {
-    let step = std::f64::consts::LN_2 / 2.0 / SCALE_SD;
-    let place = |law: usize| {
-        let (scale, shape) = (law % SCALES, law / SCALES);
-        (scale as f64 * step, shape as f64 / SHAPE_SD)
-    };
-    let near = |a: usize, b: usize| {
-        let ((scale, shape), (other_scale, other_shape)) = (place(a), place(b));
-        let distance = (scale - other_scale).powi(2) + (shape - other_shape).powi(2);
-        (-distance / 2.0).exp()
-    };
     let around = |law: usize| {
         let likely = weights
             .iter()
             .enumerate()
             .filter(|(_, weight)| **weight > 1e-6);
         likely
-            .map(|(other, weight)| weight * near(law, other))
+            .map(|(other, weight)| weight * near(law, other, (SCALE_SD, SHAPE_SD)))
             .sum::<f64>()
     };
     (0..weights.len())

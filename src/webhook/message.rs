@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
@@ -11,7 +11,7 @@ use super::verdicts::Known;
 use crate::catalog::{Entry, Trip};
 use crate::engine::Snapshot;
 use crate::epoch::Epoch;
-use crate::event::{Event, Transition, Transitioned};
+use crate::event::{Defined, Event, Transition, Transitioned};
 use crate::log::Frame;
 use crate::report::Verdict;
 use crate::time::Timestamp;
@@ -54,12 +54,12 @@ pub struct Message {
 pub(super) fn of_frame(frame: &Frame, snapshot: &Snapshot) -> Option<Vec<Message>> {
     let mut messages = Vec::new();
     for (at, event) in frame.events.iter().enumerate() {
-        let Some(key) = subject(event) else { continue };
-        let entry = snapshot.catalog.get(&key);
-        let entry = entry.filter(|entry| shows(entry, event))?;
-        let Some((kind, data)) = told(event, entry) else {
+        let Some((key, news)) = news(event) else {
             continue;
         };
+        let entry = snapshot.catalog.get(&key);
+        let entry = entry.filter(|entry| news.is_known_to(entry))?;
+        let (kind, data) = news.told(entry);
         // With the time: after a restored backup the log may go on otherwise under the same sequence.
         let (sequence, received) = (frame.sequence, frame.received.millis());
         let place = format!("{key} {sequence} {received} {at}");
@@ -104,17 +104,25 @@ fn id(seed: u64, place: &str) -> String {
     format!("msg_{}", BASE64_URL_SAFE_NO_PAD.encode(short))
 }
 
-/// The experiment that an event changes; `None` where nobody is told.
-fn subject(event: &Event) -> Option<String> {
-    let key = match event {
+/// What an event has to tell about an experiment.
+enum News<'e> {
+    Defined(&'e Defined),
+    Transitioned(&'e Transitioned),
+    Opened(&'e Epoch),
+    Tripped(&'e Trip),
+}
+
+/// The experiment that an event changes, and what is told; `None` where nobody is told.
+fn news(event: &Event) -> Option<(String, News<'_>)> {
+    let (key, news) = match event {
         Event::Defined(defined) => {
             let definition: Value = serde_json::from_str(&defined.definition).ok()?;
-            definition["key"].as_str().map(str::to_owned)?
+            let key = definition["key"].as_str()?.to_owned();
+            (key, News::Defined(defined))
         }
-        Event::Transitioned(transitioned) => transitioned.experiment.to_string(),
-        Event::Opened { experiment, .. } | Event::Tripped { experiment, .. } => {
-            experiment.to_string()
-        }
+        Event::Transitioned(done) => (done.experiment.to_string(), News::Transitioned(done)),
+        Event::Opened { experiment, epoch } => (experiment.to_string(), News::Opened(epoch)),
+        Event::Tripped { experiment, trip } => (experiment.to_string(), News::Tripped(trip)),
         Event::Founded(_)
         | Event::Assigned(_)
         | Event::Imported(_)
@@ -125,45 +133,27 @@ fn subject(event: &Event) -> Option<String> {
         | Event::KeyRevoked { .. } => return None,
     };
     // The global holdout is a setting, not an experiment.
-    (key != crate::catalog::GLOBAL_HOLDOUT).then_some(key)
+    (key != crate::catalog::GLOBAL_HOLDOUT).then_some((key, news))
 }
 
-/// Whether an entry is as new as an event.
-fn shows(entry: &Entry, event: &Event) -> bool {
-    match event {
-        Event::Opened { epoch, .. } => entry.epochs.get(epoch.number).is_some(),
-        Event::Tripped { trip, .. } => entry.lifecycle.trips.iter().any(|of| of.at == trip.at),
-        Event::Founded(_)
-        | Event::Defined(_)
-        | Event::Transitioned(_)
-        | Event::Assigned(_)
-        | Event::Imported(_)
-        | Event::Tracked(_)
-        | Event::Aliased(_)
-        | Event::Asked(_)
-        | Event::KeyCreated(_)
-        | Event::KeyRevoked { .. } => true,
-    }
-}
-
-/// What is told of an event.
-fn told(event: &Event, entry: &Entry) -> Option<(Kind, Value)> {
-    match event {
-        Event::Defined(defined) => {
-            let data = changed(entry, "defined", defined.at);
-            Some((Kind::Changed, data))
+impl News<'_> {
+    /// Whether an entry is as new.
+    fn is_known_to(&self, entry: &Entry) -> bool {
+        match self {
+            Self::Opened(epoch) => entry.epochs.get(epoch.number).is_some(),
+            Self::Tripped(trip) => entry.lifecycle.trips.iter().any(|of| of.at == trip.at),
+            Self::Defined(_) | Self::Transitioned(_) => true,
         }
-        Event::Transitioned(done) => Some((Kind::Changed, transitioned(entry, done))),
-        Event::Opened { epoch, .. } => Some((Kind::Opened, opened(entry, epoch))),
-        Event::Tripped { trip, .. } => Some((Kind::Tripped, tripped(entry, trip))),
-        Event::Founded(_)
-        | Event::Assigned(_)
-        | Event::Imported(_)
-        | Event::Tracked(_)
-        | Event::Aliased(_)
-        | Event::Asked(_)
-        | Event::KeyCreated(_)
-        | Event::KeyRevoked { .. } => None,
+    }
+
+    /// In the words of a message.
+    fn told(&self, entry: &Entry) -> (Kind, Value) {
+        match self {
+            Self::Defined(defined) => (Kind::Changed, changed(entry, "defined", defined.at)),
+            Self::Transitioned(done) => (Kind::Changed, transitioned(entry, done)),
+            Self::Opened(epoch) => (Kind::Opened, opened(entry, epoch)),
+            Self::Tripped(trip) => (Kind::Tripped, tripped(entry, trip)),
+        }
     }
 }
 
@@ -188,15 +178,11 @@ fn transitioned(entry: &Entry, done: &Transitioned) -> Value {
 }
 
 fn opened(entry: &Entry, epoch: &Epoch) -> Value {
-    let weights = epoch.allocation.iter();
-    let weights: Map<String, Value> = weights
-        .filter_map(|(arm, weight)| Some((entry.experiment.label(arm)?, json!(weight))))
-        .collect();
     json!({
         "experiment": entry.experiment.key,
         "epoch": epoch.number,
         "cause": epoch.cause,
-        "weights": weights,
+        "weights": entry.experiment.weights(&epoch.allocation),
         "receipt": epoch.receipt.sentence,
         "at": epoch.opened_at,
     })

@@ -5,8 +5,8 @@
 //! may differ by a factor of ten. So a law `l` of a variant's delays weighs by its prior, by the likelihood of the ages and
 //! by that of the count x among the exposure `E_l = Σ visitors × F_l(followed)`: `∫ Poisson(x; λ·E_l) N(ln λ; ln λ₀,
 //! RATE_SD²) d ln λ`, variants' rates lying log-normally around a common one. The integrand is log-concave and its prior
-//! narrow, so Laplace's approximation is within a thousandth of it (Tierney and Kadane 1986). That prior weighs the laws
-//! alone and draws no rate to the others.
+//! narrow, so Laplace's approximation is within a thousandth of it up to ten times λ₀ and down to a tenth (Tierney and
+//! Kadane 1986). That prior weighs the laws alone and draws no rate to the others.
 //!
 //! A law is with the probability `ALIKE` the common one, else of any scale and of about the common shape. The common law
 //! and λ₀ are on a grid; given both the variants are independent. What follows of all that is the mixture over the laws
@@ -15,7 +15,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{ByAge, Curve, LAW, SCALES, SHAPES, Sample, dot, laws, weights};
+use super::{ByAge, Curve, LAW, SCALES, SHAPES, Sample, dot, laws, near, weights};
 
 /// Standard deviation of the logarithm of the variants' rates.
 const RATE_SD: f64 = 0.15;
@@ -179,14 +179,10 @@ fn log_rate_of_all(samples: &[Sample], laws: &[ByAge], likelihoods: &[Vec<f64>])
 
 /// The prior of a variant's law, given the common one.
 fn around(common: usize) -> Vec<f64> {
-    let step = std::f64::consts::LN_2 / 2.0 / SCALE_SD;
-    let apart = |a: usize, b: usize| a.abs_diff(b) as f64;
-    let near = |law: usize| {
-        let scale = apart(law % SCALES, common % SCALES) * step;
-        let shape = apart(law / SCALES, common / SCALES) / SHAPE_SD;
-        (-(scale.powi(2) + shape.powi(2)) / 2.0).exp()
-    };
-    let near: Vec<f64> = (0..SCALES * SHAPES.len()).map(near).collect();
+    let laws = 0..SCALES * SHAPES.len();
+    let near: Vec<f64> = laws
+        .map(|law| near(law, common, (SCALE_SD, SHAPE_SD)))
+        .collect();
     let total: f64 = near.iter().sum();
     let prior = |(law, near): (usize, f64)| {
         let alike = if law == common { ALIKE } else { 0.0 };

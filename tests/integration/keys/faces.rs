@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{SHOP, admin, key, made, send};
+use super::{SHOP, admin, key, made, revoke, send};
 use crate::client::Answer;
 use crate::harness::TestApp;
 use crate::model::fixed;
@@ -100,14 +100,7 @@ fn a_page_reads_why_it_was_refused_and_asks_beforehand_without_a_key() {
             .map(str::to_owned)
     };
     assert_eq!(preflight().as_deref(), Some(SHOP));
-    send(
-        &app,
-        "DELETE",
-        &format!("/api/v1/keys/{id}"),
-        Some(&admin),
-        None,
-    )
-    .expect(200);
+    revoke(&app, &admin, &id);
     assert_eq!(preflight(), None, "the page went with its key");
 }
 
@@ -186,14 +179,7 @@ fn flags_come_with_a_token_for_their_stream() {
     advance(&app, "2026-01-01T02:00:00Z", &admin);
     assert_eq!(opened(&app, &uri), 401);
     assert_eq!(opened(&app, &later.1), 200);
-    send(
-        &app,
-        "DELETE",
-        &format!("/api/v1/keys/{id}"),
-        Some(&admin),
-        None,
-    )
-    .expect(200);
+    revoke(&app, &admin, &id);
     assert_eq!(opened(&app, &later.1), 401, "the token ends with its key");
 }
 

@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::json;
 
-use super::{SHOP, admin, key, made, send};
+use super::{SHOP, admin, key, made, revoke, send};
 use crate::harness::{Settings, TestApp, upswing};
 
 #[test]
@@ -67,14 +67,7 @@ fn keys_survive_a_kill() {
         &json!({ "name": "a", "scopes": ["read"] }),
     );
     let kept = key(&app, &admin, &["read"]);
-    send(
-        &app,
-        "DELETE",
-        &format!("/api/v1/keys/{id}"),
-        Some(&admin),
-        None,
-    )
-    .expect(200);
+    revoke(&app, &admin, &id);
     let before = send(&app, "GET", "/api/v1/keys", Some(&admin), None).expect(200);
     app.kill9();
     app.restart();

@@ -68,3 +68,27 @@ fn the_steps_of_one_dimension_are_those_of_the_golden_ratio() {
     assert!((steps(1)[0] - 0.618_033_988_749_895).abs() < 1e-12);
     assert!(steps(3).windows(2).all(|pair| pair[0] > pair[1]));
 }
+
+#[test]
+fn the_rate_integrated_out_is_within_a_thousandth() {
+    let integral = |seen: f64, exposure: f64| {
+        let step = RATE_SD / 50.0;
+        let points = (-1500..=1500).map(|at| f64::from(at) * step);
+        let log = |deviation: f64| {
+            let expected = exposure * deviation.exp();
+            let prior = deviation.powi(2) / (2.0 * RATE_SD.powi(2));
+            seen * (exposure.ln() + deviation) - expected - prior
+        };
+        let logs: Vec<f64> = points.map(log).collect();
+        let (largest, relative) = relative(&logs);
+        let density = step / (RATE_SD * std::f64::consts::TAU.sqrt());
+        largest + (relative.iter().sum::<f64>() * density).ln()
+    };
+    for seen in [0.0, 1.0, 5.0, 40.0, 400.0] {
+        for rate in [0.1, 0.3, 1.0, 3.0, 10.0] {
+            let exposure = f64::max(seen, 1.0) / rate;
+            let error = log_count(seen, exposure, 0.0) - integral(seen, exposure);
+            assert!(error.abs() < 1e-3, "{seen} of {exposure}: {error}");
+        }
+    }
+}
