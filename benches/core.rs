@@ -304,6 +304,7 @@ fn cohorts(arms: u32, epochs: u32) -> Vec<Cohort> {
             visitors: (0..arms).map(visitors).collect(),
             converted: (0..arms).map(converted).collect(),
             weight: 1.0,
+            reached: 1.0,
         }
     };
     (0..epochs).map(cohort).collect()

@@ -10,8 +10,8 @@
 //! # Seasons
 //! A bandit that pools its epochs learns from a promotion that whoever had most traffic then is best: with a constant
 //! lift it ended on a wrong variant in a third of simulated runs. So the default `model = "cohort"` compares variants within
-//! epochs ([`crate::posterior::cohort`]), from 20 conversions per variant on; with fewer the pooled Beta posterior, which
-//! needs no approximation, is exact enough a guide. `upswing simulate experiments/scenarios/` prints what either costs.
+//! epochs ([`crate::posterior::cohort`]) as far as their level may have moved ([`crate::posterior::level`]), from 20
+//! conversions per variant on; with fewer the pooled Beta posterior, which needs no approximation, is exact enough a guide. `upswing simulate experiments/scenarios/` prints what either costs.
 //!
 //! # Contexts
 //! Under `policy = "contextual"` every epoch has an allocation for each context ([`crate::posterior::contextual`]). Floor,

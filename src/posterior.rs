@@ -4,8 +4,9 @@
 //! normal-inverse-gamma model ([`nig`]), or where only its standard error is known the normal of a flat prior: by the
 //! central limit theorem both stay consistent for any distribution of revenue, where a log-normal model converged to the
 //! wrong arm; [`hurdle`] takes a visitor's revenue apart. What follows from a set of posteriors is in [`best`]. Where the
-//! level of all rates moves, [`cohort`] has the posterior of their ratios, [`contextual`] that of their ratios by context, [`linear`] that of
-//! values that go with features of visitors, and [`drift`] says whether ratios have changed, too.
+//! level of all rates moves, [`cohort`] has the posterior of their ratios; [`level`] says whether it does, and mixes both
+//! answers ([`mixture`]). [`contextual`] has that of ratios by context, [`linear`] that of values that go with features of
+//! visitors, and [`drift`] says whether ratios have changed, too.
 
 pub mod best;
 pub mod beta;
@@ -18,8 +19,10 @@ pub mod drift;
 pub mod effect;
 pub mod hurdle;
 mod lattice;
+pub mod level;
 mod lift;
 pub mod linear;
+pub mod mixture;
 pub mod nig;
 pub mod normal;
 mod panel;

@@ -56,6 +56,7 @@ pub(super) fn cohorts(
                 visitors: vec![0.0; arms.len()],
                 converted: vec![0.0; arms.len()],
                 weight: 1.0,
+                reached: 1.0,
             };
             cohorts.push((part, empty));
         }

@@ -15,8 +15,8 @@ use crate::epoch::context::{ContextCell, Contexts};
 use crate::epoch::receipt::Receipt;
 use crate::epoch::{Cause, EpochNumber};
 use crate::moments::Moments;
-use crate::posterior::cohort::Cohort;
-use crate::posterior::contextual::{Cohorts, Contextual, posterior};
+use crate::posterior::cohort::{Cohort, Cohorts};
+use crate::posterior::contextual::{Contextual, posterior};
 
 /// Conversions per variant from which contexts are told apart. With opposite winners, all of them together look as if
 /// nothing mattered, so to wait costs more than an inexact normal.
@@ -65,11 +65,11 @@ pub(super) fn target(situation: Situation<'_>) -> Option<Opening> {
             arms: &seen.arms,
             ..situation
         };
-        let chances = rates.prob_best(sign(own));
+        let chances = rates.times(sign(own)).prob_best();
         let before = situation.entry.epoch();
         let before = before.map(|epoch| epoch.drawn_from(Some(seen.cell)));
         let arms = believed(own, &estimates(&rates.moments(), &chances), before);
-        let among = |others: &[usize]| rates.among(others).prob_best(sign(own));
+        let among = |others: &[usize]| rates.among(others).times(sign(own)).prob_best();
         let shares = bounds.divided(situation, chances, among);
         *allocation = bounds.applied(situation, &shares, Some(seen.cell));
         wanted.beliefs.push(arms);
@@ -158,6 +158,7 @@ fn seen(situation: Situation<'_>, wanted: &Contexts) -> Vec<Seen> {
             visitors: vec![0.0; positions.len()],
             converted: vec![0.0; positions.len()],
             weight: *weight,
+            reached: 1.0,
         });
         cohort.visitors[*position] = moments.n.max(0) as f64;
         cohort.converted[*position] = moments.y.max(0) as f64;

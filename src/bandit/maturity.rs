@@ -58,13 +58,15 @@ impl Maturity {
         self.shares.get(&(epoch, arm)).copied().unwrap_or(1.0)
     }
 
-    /// Counts an epoch's visitors relative to those of the most mature variant: only their ratio matters.
+    /// Counts an epoch's visitors relative to those of the most mature variant, whose share the level then lacks: the
+    /// ratio of rates needs no more.
     pub(super) fn apply(&self, epoch: EpochNumber, arms: &[Arm], cohort: &mut Cohort) {
         let shares: Vec<f64> = arms.iter().map(|arm| self.share(epoch, *arm)).collect();
         let most = shares.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
         for (visitors, share) in cohort.visitors.iter_mut().zip(&shares) {
             *visitors *= share / most;
         }
+        cohort.reached = most;
     }
 }
 

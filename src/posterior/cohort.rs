@@ -18,6 +18,8 @@
 //! multinomial's by 1 − X/N: an epoch of N visitors weighs 1/(1 − X/N) as much (with N + 1 for N, so that all may
 //! convert, and at most 100).
 
+use std::collections::BTreeMap;
+
 use super::cholesky::Cholesky;
 
 /// Newton's method converges in 2 to 5 steps from the pooled rates.
@@ -36,7 +38,12 @@ pub struct Cohort {
     pub converted: Vec<f64>,
     /// How much it counts, 1 unless it is discounted.
     pub weight: f64,
+    /// The share of its conversions to come that has come, 1 unless they take time. What its arms differ in is in `visitors`.
+    pub reached: f64,
 }
+
+/// What each epoch saw of one context, by its number.
+pub type Cohorts = BTreeMap<u32, Cohort>;
 
 /// The normal posterior of the arms' log rates around their common level. Only differences mean anything.
 #[derive(Debug, Clone, PartialEq)]
@@ -237,6 +244,13 @@ pub(super) fn whole(lower: &[Vec<f64>]) -> Vec<Vec<f64>> {
     let cell = |i: usize, j: usize| lower[i.max(j)][i.min(j)];
     let row = |i| (0..lower.len()).map(|j| cell(i, j)).collect();
     (0..lower.len()).map(row).collect()
+}
+
+/// sum += factor · more.
+pub(super) fn add(sum: &mut [f64], more: &[f64], factor: f64) {
+    for (sum, more) in sum.iter_mut().zip(more) {
+        *sum += factor * more;
+    }
 }
 
 /// Largest less smallest.

@@ -8,7 +8,7 @@
 //! # The level
 //! To leave the level of every epoch of every context open costs much where levels stay: of what the first epochs told
 //! about a variant that hardly anybody gets later, half is lost. So both are believed, with the probabilities that
-//! the module `level` gives them: that the epochs of a context are one cohort, or each one of its own. Levels that move, in a
+//! [`super::level`] gives them: that the epochs of a context are one cohort, or each one of its own. Levels that move, in a
 //! season, a promotion or a trend, soon leave only the second. It was tried on promotions of three times the level in 5 of
 //! 50 epochs and of twice in one, in one context or all, on weekends of twice the level and on trends from 80 to 120 % and
 //! back: nowhere was more lost than where levels are always left open.
@@ -46,23 +46,15 @@
 //! at some look in 2 % (3 %).
 
 mod arrow;
-mod level;
-mod mixture;
 
-use std::collections::BTreeMap;
-
-use super::cohort::{Cohort, Likelihood, LogRates};
+use super::cohort::{Cohorts, Likelihood, LogRates};
+use super::level::{self, NEGLIGIBLE};
+use super::mixture::Mixture;
 use arrow::{Fit, Modes};
-pub use mixture::Mixture;
 
 /// Standard deviations of the interaction on the scale of log rates: none, that of ratios of about 1.5, and of about 2.
 /// Values near 0 are left out, because they look like 0 for long and make the bandit explore each context for nothing.
 const GRID: [f64; 3] = [0.0, 0.4, 0.8];
-/// What has less probability than this is left out of the mixture.
-const NEGLIGIBLE: f64 = 1e-4;
-
-/// What each epoch saw of one context, by its number.
-pub type Cohorts = BTreeMap<u32, Cohort>;
 
 /// The posterior by context.
 #[derive(Debug, Clone, PartialEq)]

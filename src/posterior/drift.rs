@@ -162,6 +162,7 @@ mod tests {
                 converted: converted.map(|(arm, n)| converts(arm, *n)).collect(),
                 visitors: visitors.to_vec(),
                 weight: 1.0,
+                reached: 1.0,
             }
         };
         (0..count).map(epoch).collect()

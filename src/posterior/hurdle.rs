@@ -83,6 +83,7 @@ pub fn pseudo_epoch(arms: usize) -> Cohort {
         visitors: vec![PSEUDO_VISITORS; arms],
         converted: vec![PSEUDO_ORDERS; arms],
         weight: 1.0,
+        reached: 1.0,
     }
 }
 

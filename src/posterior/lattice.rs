@@ -317,6 +317,7 @@ mod tests {
             visitors,
             converted,
             weight: 1.0,
+            reached: 1.0,
         }
     }
 

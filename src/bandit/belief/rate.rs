@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::cohorts::{self, Part};
+use super::super::cohorts;
 use super::super::maturity::{self, Maturity};
 use super::super::memory;
 use super::super::target::{Evidence, Situation};
@@ -11,8 +11,10 @@ use crate::allocation::Arm;
 use crate::catalog::experiment::Model;
 use crate::catalog::metric::Direction;
 use crate::cell::PlainKey;
-use crate::posterior::cohort::{self, Cohort, LogRates};
+use crate::epoch::context::ContextCell;
+use crate::posterior::cohort::Cohorts;
 use crate::posterior::discount::Remembered;
+use crate::posterior::level::{self, Levelled};
 use crate::posterior::{Posterior, best};
 
 /// Conversions per variant from which a normal stands for the posterior of log rates (statistics R10).
@@ -78,24 +80,22 @@ fn matured(situation: Situation<'_>, maturity: &Maturity) -> Modelled {
     };
     let total: f64 = situation.arms.iter().map(conversions).sum();
     let enough = MIN_CONVERSIONS * situation.arms.len();
-    let (is_pooled, model) = match situation.bandit.model {
-        Model::Pooled => (true, " All epochs count as one sample.".to_owned()),
-        Model::Cohort if total < enough as f64 => (
-            true,
-            format!(" Up to {enough} conversions all epochs count as one sample."),
-        ),
+    let as_one = |said: String| Modelled {
+        arms: pooled(situation, &memory, maturity),
+        said,
+        ratios: Vec::new(),
+    };
+    let mut modelled = match situation.bandit.model {
+        Model::Pooled => as_one(" All epochs count as one sample.".to_owned()),
+        Model::Cohort if total < enough as f64 => as_one(format!(
+            " Up to {enough} conversions all epochs count as one sample."
+        )),
         Model::Cohort | Model::Hurdle | Model::Gamma | Model::Normal => {
-            (false, " Compared within epochs.".to_owned())
+            by_epochs(situation, maturity)
         }
     };
-    let (arms, ratios) = if is_pooled {
-        (pooled(situation, &memory, maturity), Vec::new())
-    } else {
-        let (arms, ratios) = within_epochs(situation, maturity);
-        (arms, vec![(1.0, ratios)])
-    };
-    let said = model + &still_known(situation, &memory);
-    Modelled { arms, said, ratios }
+    modelled.said += &still_known(situation, &memory);
+    modelled
 }
 
 /// What is left of the counts, where the bandit forgets.
@@ -168,25 +168,32 @@ fn exposures(situation: Situation<'_>, maturity: &Maturity) -> BTreeMap<Arm, f64
     exposures
 }
 
-/// By the posterior of the ratios of rates.
-fn within_epochs(situation: Situation<'_>, maturity: &Maturity) -> (Vec<Estimate>, LogRates) {
-    let cohorts = cohorts(situation, maturity);
-    let rates = cohort::posterior(situation.arms.len(), &cohorts);
-    let wanted = rates.times(sign(situation));
-    (estimates(&rates, &wanted.prob_best()), wanted)
+/// By the posterior of the ratios of rates, whether levels stay or move.
+fn by_epochs(situation: Situation<'_>, maturity: &Maturity) -> Modelled {
+    let contexts = contexts(situation, maturity);
+    let Levelled { rates, steady } = level::posterior(situation.arms.len(), &contexts);
+    let ratios = rates.times(sign(situation));
+    Modelled {
+        arms: estimates(&rates.moments(), &ratios.prob_best()),
+        said: format!(
+            " Compared within epochs; their level stays with {:.0} %, and then all count as one sample.",
+            steady * 100.0
+        ),
+        ratios: ratios.into_parts(),
+    }
 }
 
-/// What each epoch saw of the live variants, the older the lighter. Its visitors count relative to those of the most mature
-/// variant: only their ratio matters, and conversions never exceed them.
-fn cohorts(situation: Situation<'_>, maturity: &Maturity) -> Vec<Cohort> {
+/// What each epoch saw of the live variants, the older the lighter, by context. Its visitors count relative to those of the
+/// most mature variant: only their ratio matters, and conversions never exceed them.
+fn contexts(situation: Situation<'_>, maturity: &Maturity) -> Vec<Cohorts> {
     let weight = memory::weights(situation);
     let arms: Vec<Arm> = situation.arms.iter().map(|seen| seen.arm).collect();
     let (entry, metric) = (situation.entry, situation.bandit.metric);
-    let cohorts = cohorts::cohorts(entry, situation.cells, metric, &arms);
-    let weighed = |((epoch, _), mut cohort): (Part, Cohort)| {
+    let mut contexts: BTreeMap<Option<ContextCell>, Cohorts> = BTreeMap::new();
+    for ((epoch, context), mut cohort) in cohorts::cohorts(entry, situation.cells, metric, &arms) {
         maturity.apply(epoch, &arms, &mut cohort);
         cohort.weight = weight(epoch);
-        cohort
-    };
-    cohorts.into_iter().map(weighed).collect()
+        contexts.entry(context).or_default().insert(epoch.0, cohort);
+    }
+    contexts.into_values().collect()
 }

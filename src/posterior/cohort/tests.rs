@@ -10,6 +10,7 @@ fn cohort(counts: &[(f64, f64)]) -> Cohort {
         visitors,
         converted,
         weight: 1.0,
+        reached: 1.0,
     }
 }
 

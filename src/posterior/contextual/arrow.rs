@@ -5,7 +5,7 @@
 //! `σ²·B_c + B_c·S⁻¹·B_c`. Both hold at σ = 0, too. A step of Newton's method costs contexts × arms³.
 
 use super::super::cholesky::Cholesky;
-use super::super::cohort::{CONVERGED, Likelihood, LogRates, MAX_STEPS, range, whole};
+use super::super::cohort::{CONVERGED, Likelihood, LogRates, MAX_STEPS, add, range, whole};
 
 type Matrix = Vec<Vec<f64>>;
 
@@ -170,13 +170,6 @@ impl Fit {
 fn identity(size: usize) -> Matrix {
     let unit = |i| (0..size).map(|j| f64::from(u8::from(i == j))).collect();
     (0..size).map(unit).collect()
-}
-
-/// sum += factor · more.
-pub(super) fn add(sum: &mut [f64], more: &[f64], factor: f64) {
-    for (sum, more) in sum.iter_mut().zip(more) {
-        *sum += factor * more;
-    }
 }
 
 /// A symmetric matrix times a vector.

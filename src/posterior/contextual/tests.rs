@@ -2,9 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::arrow::{Part, add};
+use super::arrow::Part;
 use super::*;
-use crate::posterior::cohort::{self, LogRates};
+use crate::posterior::cohort::{self, Cohort, LogRates, add};
 
 fn cohort(counts: &[(f64, f64)]) -> Cohort {
     let (visitors, converted) = counts.iter().copied().unzip();
@@ -12,6 +12,7 @@ fn cohort(counts: &[(f64, f64)]) -> Cohort {
         visitors,
         converted,
         weight: 1.0,
+        reached: 1.0,
     }
 }
 
@@ -105,7 +106,7 @@ fn the_interaction_is_learned() {
         "{}",
         opposite.interaction
     );
-    let best = |of: &Contextual, context: usize| of.contexts[context].prob_best(1.0)[1];
+    let best = |of: &Contextual, context: usize| of.contexts[context].prob_best()[1];
     assert!(best(&alike, 0) > 0.999 && best(&opposite, 0) > 0.98 && best(&opposite, 1) < 0.02);
     // A context nobody has seen is as all of them, and less certain.
     let unseen = posterior(2, &numbered(vec![turned(0), turned(2), vec![]])).contexts;
@@ -175,9 +176,9 @@ fn the_chance_is_that_of_the_mixture_not_of_its_moments() {
     let mixture = Mixture::new(vec![(1.8, rates(1.0, 0.2)), (0.2, rates(1.0, 3.0))]);
     let expected =
         0.9 * crate::posterior::normal::sf(5.0) + 0.1 * crate::posterior::normal::sf(1.0 / 3.0);
-    assert!((mixture.prob_best(1.0)[0] - expected).abs() < 1e-9);
-    assert!((mixture.prob_best(-1.0)[1] - expected).abs() < 1e-9);
-    assert_eq!(mixture.among(&[1]).prob_best(1.0), [1.0]);
+    assert!((mixture.prob_best()[0] - expected).abs() < 1e-9);
+    assert!((mixture.times(-1.0).prob_best()[1] - expected).abs() < 1e-9);
+    assert_eq!(mixture.among(&[1]).prob_best(), [1.0]);
     let moments = mixture.moments();
     assert!(
         (moments.mean[1] - 1.0).abs() < 1e-12 && (moments.covariance[1][1] - 0.936).abs() < 1e-12
@@ -232,7 +233,7 @@ proptest! {
             prop_assert!(moments.mean.iter().all(|mean| mean.is_finite()));
             let (_, variance) = contrast(&moments);
             prop_assert!(variance.is_finite() && variance > 0.0, "{variance}");
-            let chances = rates.prob_best(1.0);
+            let chances = rates.prob_best();
             prop_assert!((chances.iter().sum::<f64>() - 1.0).abs() < 1e-12);
         }
         prop_assert!((0.0..=0.8).contains(&all.interaction));

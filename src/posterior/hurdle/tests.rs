@@ -19,6 +19,7 @@ fn values(visitors: f64, arms: &[Spent]) -> Values {
         visitors: vec![visitors; arms.len()],
         converted: arms.iter().map(|arm| arm.orders).collect(),
         weight: 1.0,
+        reached: 1.0,
     };
     Values {
         rates: cohort::posterior(arms.len(), &[pseudo_epoch(arms.len()), epoch]),

@@ -70,5 +70,6 @@ fn cohort(epoch: &Seen, dispersion: f64) -> Cohort {
         visitors: by(&|sum| sum.n * TRIALS),
         converted: by(&|sum| sum.y.max(0.0) / dispersion),
         weight: epoch.weight,
+        reached: 1.0,
     }
 }

@@ -47,6 +47,7 @@ fn cohort(epoch: &Seen) -> Cohort {
         visitors: by(|sum| sum.n),
         converted: by(|sum| sum.spent.orders),
         weight: epoch.weight,
+        reached: 1.0,
     }
 }
 

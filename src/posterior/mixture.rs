@@ -1,7 +1,6 @@
 //! A posterior that is one of several with some probability each.
 
-use super::super::cohort::LogRates;
-use super::arrow::add;
+use super::cohort::{LogRates, add};
 
 /// Normal posteriors of log rates with their probabilities.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,12 +16,19 @@ impl Mixture {
         Self(parts)
     }
 
-    /// The probability by arm that `sign` times its log rate is the largest; they sum to 1. Not that of one normal with the
-    /// same moments, whose tails are too heavy where an unlikely part is much wider than the others.
-    pub fn prob_best(&self, sign: f64) -> Vec<f64> {
+    /// The same of `factor` times the log rates, of −1 where less is better.
+    #[must_use]
+    pub fn times(&self, factor: f64) -> Self {
+        let part = |(probability, rates): &(f64, LogRates)| (*probability, rates.times(factor));
+        Self(self.0.iter().map(part).collect())
+    }
+
+    /// The probability by arm that its rate is the largest; they sum to 1. Not that of one normal with the same moments,
+    /// whose tails are too heavy where an unlikely part is much wider than the others.
+    pub fn prob_best(&self) -> Vec<f64> {
         let mut chances = vec![0.0; self.arms()];
         for (probability, rates) in &self.0 {
-            add(&mut chances, &rates.times(sign).prob_best(), *probability);
+            add(&mut chances, &rates.prob_best(), *probability);
         }
         chances
     }
@@ -62,6 +68,11 @@ impl Mixture {
             }
         }
         LogRates { mean, covariance }
+    }
+
+    /// The parts with their probabilities.
+    pub fn into_parts(self) -> Vec<(f64, LogRates)> {
+        self.0
     }
 
     fn arms(&self) -> usize {
