@@ -31,6 +31,10 @@ pub struct Options {
     /// What is logged, such as `info` or `upswing=debug` [default: info]
     #[arg(long, env = "UPSWING_LOG", global = true)]
     pub log: Option<String>,
+    /// Export spans to the OpenTelemetry collector at this address, such as `http://collector:4318` [default:
+    /// `OTEL_EXPORTER_OTLP_ENDPOINT`]
+    #[arg(long, env = "UPSWING_OTLP", global = true)]
+    pub otlp: Option<String>,
     /// The store's cache in MB; resident memory is about three times as much [default: 96]
     #[arg(long, env = "UPSWING_CACHE", global = true)]
     pub cache: Option<u64>,
@@ -104,6 +108,7 @@ impl Options {
             experiments: self.experiments.or(other.experiments),
             log_format: self.log_format.or(other.log_format),
             log: self.log.or(other.log),
+            otlp: self.otlp.or(other.otlp),
             cache: self.cache.or(other.cache),
             sticky: self.sticky.or(other.sticky),
             queue: self.queue.or(other.queue),
@@ -140,6 +145,8 @@ pub struct Config {
     pub log_format: LogFormat,
     /// What is logged.
     pub log: String,
+    /// The OpenTelemetry collector to which spans are exported; `None`: they are not.
+    pub otlp: Option<String>,
     /// The store's cache in bytes.
     pub cache_bytes: u64,
     /// Visitors whose assignments are kept in memory.
@@ -191,6 +198,9 @@ pub enum ConfigError {
     /// A certificate without its key, or the other way round.
     #[error("--tls-cert and --tls-key are given together or not at all")]
     HalfTls,
+    /// The collector's address is none.
+    #[error("--otlp must begin with http:// or https://, not {0:?}")]
+    Otlp(String),
     /// A share is none.
     #[error("--global-holdout must be in [0, 1), not {0}")]
     Share(f64),
@@ -224,6 +234,7 @@ impl Config {
             experiments: options.experiments.unwrap_or_else(|| "experiments".into()),
             log_format: options.log_format.unwrap_or(LogFormat::Pretty),
             log: text(options.log, "info"),
+            otlp: collector(options.otlp)?,
             cache_bytes: options.cache.unwrap_or(96).max(1) << 20,
             sticky: options.sticky.unwrap_or(200_000),
             queue: options.queue.unwrap_or(4_096).max(1),
@@ -243,6 +254,19 @@ impl Config {
             workers: options.workers.unwrap_or(cores - 1).max(1),
         })
     }
+}
+
+/// The address of the collector: the one given, else the one that OpenTelemetry's own variable names.
+#[expect(clippy::disallowed_methods, reason = "configuration is read here")]
+fn collector(given: Option<String>) -> Result<Option<String>, ConfigError> {
+    let address = given.or_else(|| std::env::var("OTEL_EXPORTER_OTLP_ENDPOINT").ok());
+    let Some(address) = address.filter(|address| !address.is_empty()) else {
+        return Ok(None);
+    };
+    if address.starts_with("http://") || address.starts_with("https://") {
+        return Ok(Some(address));
+    }
+    Err(ConfigError::Otlp(address))
 }
 
 /// The global holdout of the settings. What it measures is checked even where nobody is held out.

@@ -9,6 +9,7 @@ pub mod files;
 pub mod ledger;
 pub mod load;
 pub mod notice;
+mod queue;
 pub mod recent;
 pub mod replay;
 mod sticky;
@@ -17,14 +18,14 @@ pub mod tail;
 mod tests;
 mod writer;
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::{SyncSender, TrySendError};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
 use arc_swap::ArcSwap;
 use quick_cache::sync::Cache;
 use tokio::sync::{broadcast, oneshot};
+use tracing::{Level, Span};
 
 use crate::catalog::{Catalog, Serial};
 use crate::cell::Cells;
@@ -40,6 +41,7 @@ use crate::visitor::VisitorKey;
 use command::{Command, CommandError, Done};
 use ledger::{Books, Ledger, State};
 use notice::Notice;
+use queue::{Message, Queue};
 use recent::Recent;
 pub use sticky::Sticky;
 
@@ -117,29 +119,14 @@ pub struct Shared {
     books: RwLock<Books>,
     sticky: Cache<VisitorKey, Arc<Sticky>>,
     failed: AtomicBool,
-    queued: AtomicUsize,
     notices: broadcast::Sender<Notice>,
     recent: Recent,
-}
-
-/// What waits in the queue.
-pub(crate) enum Message {
-    /// Events to record.
-    Record(Vec<Event>, oneshot::Sender<Vec<Outcome>>),
-    /// Something to do with an experiment, and whose key asks for it.
-    Command(
-        Command,
-        Option<KeyId>,
-        oneshot::Sender<Result<Done, CommandError>>,
-    ),
-    /// Drain, and stop.
-    Stop,
 }
 
 /// A handle to the engine.
 #[derive(Clone)]
 pub struct Engine {
-    queue: SyncSender<Message>,
+    queue: Queue,
     shared: Arc<Shared>,
 }
 
@@ -204,11 +191,10 @@ impl Engine {
             books: RwLock::new(books),
             sticky: Cache::new(setup.sticky_visitors),
             failed: AtomicBool::new(false),
-            queued: AtomicUsize::new(0),
             notices: broadcast::Sender::new(notice::BACKLOG),
             recent: Recent::default(),
         });
-        let (queue, messages) = std::sync::mpsc::sync_channel(setup.queue);
+        let (queue, messages) = queue::queue(setup.queue);
         let writing = Arc::clone(&shared);
         let body = move || writer::run(&writing, ledger, &messages);
         let thread = std::thread::Builder::new()
@@ -224,7 +210,13 @@ impl Engine {
     /// [`Refused`] when the queue is full or the writer has stopped.
     pub fn record(&self, events: Vec<Event>) -> Result<oneshot::Receiver<Vec<Outcome>>, Refused> {
         let (answer, answered) = oneshot::channel();
-        self.send(Message::Record(events, answer))?;
+        let is_watched = tracing::span_enabled!(Level::DEBUG);
+        let asked = if is_watched {
+            Span::current()
+        } else {
+            Span::none()
+        };
+        self.queue.send(Message::Record(events, answer, asked))?;
         Ok(answered)
     }
 
@@ -238,26 +230,13 @@ impl Engine {
         by: Option<KeyId>,
     ) -> Result<oneshot::Receiver<Result<Done, CommandError>>, Refused> {
         let (answer, answered) = oneshot::channel();
-        self.send(Message::Command(command, by, answer))?;
+        self.queue.send(Message::Command(command, by, answer))?;
         Ok(answered)
-    }
-
-    fn send(&self, message: Message) -> Result<(), Refused> {
-        self.shared.queued.fetch_add(1, Ordering::Relaxed);
-        self.queue.try_send(message).map_err(|error| {
-            self.shared.queued.fetch_sub(1, Ordering::Relaxed);
-            match error {
-                TrySendError::Full(_) => Refused::Overloaded,
-                TrySendError::Disconnected(_) => Refused::Stopped,
-            }
-        })
     }
 
     /// Asks the writer to finish what waits and stop.
     pub fn stop(&self) {
-        self.shared.queued.fetch_add(1, Ordering::Relaxed);
-        // An error means that it has stopped already.
-        drop(self.queue.send(Message::Stop));
+        self.queue.stop();
     }
 
     /// What happens from now on.
@@ -293,7 +272,7 @@ impl Engine {
 
     /// Messages that wait for the writer.
     pub fn queued(&self) -> usize {
-        self.shared.queued.load(Ordering::Relaxed)
+        self.queue.waiting()
     }
 
     /// Bytes the store takes on disk.

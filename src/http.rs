@@ -3,8 +3,8 @@
 //! Every route says what it needs: a scope of an API key, or nothing (`access`). The description of the API follows from it.
 //!
 //! The hot routes come first and run without middleware but that gate: a request span with its id costs 5 µs of CPU, more
-//! than half of what answering a returning visitor costs altogether (measured with `cargo bench --bench http`). They have one under
-//! `--log upswing=debug`; all other routes always do.
+//! than half of what answering a returning visitor costs altogether (measured with `cargo bench --bench http`). They have one where
+//! somebody reads it: when spans are exported, and under `--log upswing=debug`. All other routes always do.
 
 mod access;
 mod allocation;
@@ -32,6 +32,7 @@ mod operations;
 mod plan;
 mod report;
 mod segment;
+mod span;
 mod stream;
 mod table;
 mod visitors;
@@ -40,10 +41,10 @@ mod webhooks;
 use std::sync::Arc;
 
 use actix_web::HttpResponse;
-use actix_web::middleware::from_fn;
+use actix_web::middleware::{Condition, from_fn};
 use actix_web::web::{self, ServiceConfig};
 use metrics_exporter_prometheus::PrometheusHandle;
-use tracing::{Instrument, Level, Span};
+use tracing::Level;
 use tracing_actix_web::TracingLogger;
 
 use crate::engine::Engine;
@@ -52,6 +53,7 @@ pub use access::Limits;
 use access::{Gate, needs, needs_or_body, needs_or_path, needs_or_token};
 pub use cors::cors;
 use error::{Code, Problem};
+use span::RequestSpan;
 use table::{Paths, at};
 
 /// What handlers share.
@@ -77,8 +79,10 @@ pub fn routes(config: &mut ServiceConfig, server: &Server) {
         .app_data(web::Data::new(server.clone()))
         .app_data(web::Data::new(openapi::Document::new(all)))
         .app_data(web::PayloadConfig::new(body::MAX_BODY));
+    let is_watched = tracing::span_enabled!(Level::DEBUG);
     for paths in hot {
-        config.service(paths.resource());
+        let spans = Condition::new(is_watched, TracingLogger::<RequestSpan>::new());
+        config.service(paths.resource().wrap(spans));
     }
     let traced = |config: &mut ServiceConfig| {
         for paths in traced {
@@ -88,7 +92,7 @@ pub fn routes(config: &mut ServiceConfig, server: &Server) {
     };
     let scope = web::scope("")
         .wrap(from_fn(compression::compress))
-        .wrap(TracingLogger::default());
+        .wrap(TracingLogger::<RequestSpan>::new());
     config.service(scope.configure(traced));
 }
 
@@ -263,31 +267,6 @@ fn operated() -> Vec<Paths> {
         at("/demo/{file}").get(Gate::Open, demo::part, openapi::operations::shop),
         at("/").get(needs(Read), operations::home, openapi::operations::home),
     ]
-}
-
-/// The span of a hot route's request, with its id; `None` where nobody reads it.
-fn hot_span(route: &'static str, server: &Server) -> Option<Span> {
-    if !tracing::enabled!(Level::DEBUG) {
-        return None;
-    }
-    let id = incoming::fresh_id(server.engine.clock().now()).map(String::from);
-    Some(tracing::debug_span!("request", route, request_id = id))
-}
-
-/// Answers within a span, and logs how.
-async fn logged<E: std::fmt::Display>(
-    span: Span,
-    answer: impl Future<Output = Result<HttpResponse, E>>,
-) -> Result<HttpResponse, E> {
-    let answered = answer.instrument(span.clone()).await;
-    match &answered {
-        Ok(response) => {
-            let status = response.status().as_u16();
-            tracing::debug!(parent: &span, status, "answered");
-        }
-        Err(problem) => tracing::debug!(parent: &span, error = %problem, "refused"),
-    }
-    answered
 }
 
 async fn not_found() -> Result<HttpResponse, Problem> {

@@ -56,6 +56,11 @@ pub struct Write {
 }
 
 impl Write {
+    /// Bytes of key and value.
+    pub fn bytes(&self) -> usize {
+        self.key.len() + self.value.as_ref().map_or(0, Vec::len)
+    }
+
     /// Sets a key that held nothing, or a small value.
     pub fn put(key: Vec<u8>, value: Vec<u8>) -> Self {
         Self {

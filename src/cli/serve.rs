@@ -26,7 +26,8 @@ use crate::webhook::{self, Couriers};
 /// # Errors
 /// Mistakes in the experiment files, a store that can not be opened, an address that can not be bound.
 pub(super) fn run(config: &Config, manual_clock: bool) -> Result<(), Failure> {
-    telemetry::log(config.log_format, &config.log);
+    let export = telemetry::log(config.log_format, &config.log, config.otlp.as_deref());
+    let export = export.map_err(|error| Failure::usage(format!("--otlp: {error}")))?;
     let metrics = telemetry::measure();
     let files = files::read(&config.experiments)
         .map_err(|error| Failure::input(format!("{}: {error}", config.experiments.display())))?;
@@ -51,6 +52,7 @@ pub(super) fn run(config: &Config, manual_clock: bool) -> Result<(), Failure> {
     couriers.stop();
     engine.stop();
     writer.join()?;
+    export.flush();
     result
 }
 

@@ -1,20 +1,24 @@
 //! The writer's loop: take what waits, fold, commit, publish, answer.
 
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
+use tracing::field::Empty;
+use tracing::{Span, debug_span};
 
 use super::command::{self, Command, Looks};
 use super::ledger::{Ledger, State, Step};
 use super::notice::notices;
-use super::{EngineError, Message, Shared, Snapshot, Sticky};
+use super::queue::{Message, Messages};
+use super::{EngineError, Shared, Snapshot, Sticky};
 use crate::event::Event;
 use crate::fold::Outcome;
 use crate::key::KeyId;
-use crate::telemetry;
+use crate::store::Write;
+use crate::telemetry::{self, figure};
 use crate::time::Timestamp;
 
 /// Most events of one commit: keeps the batch below what the store takes well.
@@ -28,11 +32,7 @@ const TICK: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// The first failure of the store; everybody who waits learns of it by the closed channel, and nothing is retried.
-pub(super) fn run(
-    shared: &Shared,
-    ledger: Ledger,
-    messages: &Receiver<Message>,
-) -> Result<(), EngineError> {
+pub(super) fn run(shared: &Shared, ledger: Ledger, messages: &Messages) -> Result<(), EngineError> {
     let mut writing = Writing {
         shared,
         ledger,
@@ -54,14 +54,16 @@ struct Writing<'a> {
 struct Group {
     events: Vec<Event>,
     waiting: Vec<(usize, oneshot::Sender<Vec<Outcome>>)>,
+    /// The spans of those who wait, where somebody watches.
+    asked: Vec<Span>,
 }
 
 impl Writing<'_> {
-    fn serve(&mut self, messages: &Receiver<Message>) -> Result<(), EngineError> {
+    fn serve(&mut self, messages: &Messages) -> Result<(), EngineError> {
         let mut ticked = self.now();
         loop {
-            let first = match messages.recv_timeout(TICK) {
-                Ok(message) => Some(self.taken(message)),
+            let first = match messages.next_within(TICK) {
+                Ok(message) => Some(message),
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
             };
@@ -74,26 +76,23 @@ impl Writing<'_> {
             if !self.shared.clock.is_manual() && now.millis() - ticked.millis() >= 1_000 {
                 ticked = now;
                 // A tick is never refused.
-                drop(self.command(&Command::Tick, None)?);
+                drop(debug_span!("tick").in_scope(|| self.command(&Command::Tick, None))?);
             }
         }
     }
 
-    /// A message that waits no more.
-    fn taken(&self, message: Message) -> Message {
-        self.shared.queued.fetch_sub(1, Ordering::Relaxed);
-        message
-    }
-
     /// Handles a message and what waits behind it; whether it is time to stop.
-    fn take(&mut self, first: Message, messages: &Receiver<Message>) -> Result<bool, EngineError> {
+    fn take(&mut self, first: Message, messages: &Messages) -> Result<bool, EngineError> {
         let mut group = Group::default();
         let mut next = Some(first);
         while let Some(message) = next.take() {
             match message {
-                Message::Record(events, answer) => {
+                Message::Record(events, answer, asked) => {
                     group.events.extend(events);
                     group.waiting.push((group.events.len(), answer));
+                    if !asked.is_none() {
+                        group.asked.push(asked);
+                    }
                 }
                 Message::Command(command, by, answer) => {
                     self.commit(std::mem::take(&mut group))?;
@@ -107,16 +106,15 @@ impl Writing<'_> {
                 }
             }
             if group.events.len() < MAX_EVENTS {
-                next = messages.try_recv().ok().map(|next| self.taken(next));
+                next = messages.next();
             }
         }
         self.commit(group)?;
         Ok(false)
     }
 
-    fn drain(&mut self, messages: &Receiver<Message>) -> Result<(), EngineError> {
-        while let Ok(message) = messages.try_recv() {
-            let message = self.taken(message);
+    fn drain(&mut self, messages: &Messages) -> Result<(), EngineError> {
+        while let Some(message) = messages.next() {
             self.take(message, messages)?;
         }
         Ok(())
@@ -128,7 +126,7 @@ impl Writing<'_> {
         let mut rest = &group.events[..];
         while !rest.is_empty() {
             let (events, later) = rest.split_at(commit_length(rest));
-            outcomes.extend(self.commit_events(events)?);
+            outcomes.extend(self.commit_events(events, &group.asked)?);
             rest = later;
         }
         let mut outcomes = outcomes.into_iter();
@@ -141,7 +139,21 @@ impl Writing<'_> {
         Ok(())
     }
 
-    fn commit_events(&mut self, events: &[Event]) -> Result<Vec<Outcome>, EngineError> {
+    fn commit_events(
+        &mut self,
+        events: &[Event],
+        asked: &[Span],
+    ) -> Result<Vec<Outcome>, EngineError> {
+        let span = debug_span!(
+            "commit",
+            sequence = figure(self.ledger.place.sequence),
+            events = figure(events.len()),
+            bytes = Empty
+        );
+        for asked in asked {
+            span.follows_from(asked);
+        }
+        let _entered = span.enter();
         let started = telemetry::Stopwatch::start();
         let received = self.now();
         let step = {
@@ -154,10 +166,14 @@ impl Writing<'_> {
                 store: &self.shared.store,
                 books: &books,
             };
-            self.ledger.apply(state, events, received)?
+            debug_span!("fold").in_scope(|| self.ledger.apply(state, events, received))?
         };
         if !step.writes.is_empty() {
-            self.shared.store.commit(&step.writes)?;
+            if !span.is_disabled() {
+                let bytes: usize = step.writes.iter().map(Write::bytes).sum();
+                span.record("bytes", figure(bytes));
+            }
+            debug_span!("sync").in_scope(|| self.shared.store.commit(&step.writes))?;
             telemetry::commit(events.len(), &started);
         }
         let outcomes = self.publish(step);
@@ -228,7 +244,7 @@ impl Writing<'_> {
         if !decided.events.is_empty() {
             let asked = by.map(Event::Asked).into_iter();
             decided.events.splice(..0, asked);
-            let outcomes = self.commit_events(&decided.events)?;
+            let outcomes = self.commit_events(&decided.events, &[])?;
             for (event, outcome) in decided.events.iter().zip(outcomes) {
                 if let (Event::Tripped { experiment, trip }, Outcome::Accepted) = (event, outcome) {
                     telemetry::tripped(experiment.as_str(), trip);

@@ -4,26 +4,15 @@ use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, USER_AGENT};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
+use super::Server;
 use super::answer;
 use super::body::{self, Body, MAX_BATCH};
 use super::decide::{self, Answers, Wire, WireBatch};
 use super::error::{Code, Problem};
-use super::{Server, hot_span, logged};
 use crate::fold::Outcome;
 
 /// One visitor.
 pub(super) async fn one(
-    server: Data<Server>,
-    request: HttpRequest,
-    body: Body,
-) -> Result<HttpResponse, Problem> {
-    match hot_span("assignments", &server) {
-        None => decide_one(server, request, body).await,
-        Some(span) => Box::pin(logged(span, decide_one(server, request, body))).await,
-    }
-}
-
-async fn decide_one(
     server: Data<Server>,
     request: HttpRequest,
     body: Body,

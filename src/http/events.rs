@@ -1,6 +1,6 @@
 //! `POST /api/v1/events`: one event, an array, or `{"events": […], "sent_at"?}`.
 
-use actix_web::web::{Bytes, Data};
+use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -8,12 +8,12 @@ use utoipa::openapi::schema::{Array, OneOf};
 use utoipa::openapi::{Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
+use super::Server;
 use super::body::{self, Body, MAX_BATCH};
 use super::debugger::reject;
 use super::decide::durable;
 use super::error::{Code, Problem};
 use super::incoming::{self, Counts, Received, Rejection, WireEvent};
-use super::{Server, hot_span, logged};
 use crate::event::Event;
 use crate::source::Source;
 use crate::time::Timestamp;
@@ -78,18 +78,7 @@ pub(super) async fn track(
     request: HttpRequest,
     body: Body,
 ) -> Result<HttpResponse, Problem> {
-    let body = body::bytes(body).and_then(|body| body::inflated(&request, body));
-    match hot_span("events", &server) {
-        None => record(server, body).await,
-        Some(span) => Box::pin(logged(span, record(server, body))).await,
-    }
-}
-
-async fn record(
-    server: Data<Server>,
-    body: Result<Bytes, Problem>,
-) -> Result<HttpResponse, Problem> {
-    let body = body?;
+    let body = body::inflated(&request, body::bytes(body)?)?;
     let text = std::str::from_utf8(&body)
         .map_err(|error| Problem::new(Code::InvalidBody, error.to_string()))?;
     let (items, sent_at, single) = items(text)?;

@@ -13,13 +13,13 @@ use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::Server;
 use super::access::Caller;
 use super::assignments::{agent, record, respond};
 use super::body::{self, Body};
 use super::decide::{self, Answers};
 use super::error::Problem;
 use super::exposure::expose;
-use super::{Server, hot_span, logged};
 use crate::assign::decision::{Decision, Reason, Trace};
 use crate::assign::{Request, assign};
 use crate::catalog::Entry;
@@ -40,11 +40,7 @@ pub(super) async fn single(
     body: Body,
 ) -> Result<HttpResponse, Failure> {
     let key = key.into_inner();
-    let evaluated = evaluate_one(&server, &request, &key, body);
-    let answer = match hot_span("ofrep/single", &server) {
-        None => evaluated.await,
-        Some(span) => Box::pin(logged(span, evaluated)).await,
-    };
+    let answer = evaluate_one(&server, &request, &key, body).await;
     answer.map_err(|failure| failure.of(key))
 }
 
@@ -54,11 +50,37 @@ pub(super) async fn bulk(
     request: HttpRequest,
     body: Body,
 ) -> Result<HttpResponse, Failure> {
-    let evaluated = evaluate_all(&server, &request, body);
-    match hot_span("ofrep/bulk", &server) {
-        None => evaluated.await,
-        Some(span) => Box::pin(logged(span, evaluated)).await,
-    }
+    let context = Context::read(&body::bytes(body)?)?;
+    let snapshot = server.engine.snapshot();
+    let mut out = match context.visitor.clone() {
+        None => all_nobodys(&snapshot, &context, server.engine.clock().now()),
+        Some(visitor) => {
+            let wire = context.wire(visitor);
+            let mut answers = decide::decide(&server, &snapshot, wire, agent(&request))?;
+            drop(snapshot);
+            record(&server, std::slice::from_mut(&mut answers)).await?;
+            all(&answers)
+        }
+    };
+    let now = server.engine.clock().now();
+    let token = Caller::of(&request).key().map(|key| key.token(now));
+    flag::event_streams(&mut out, token.as_ref());
+    let tag = format!("\"{:032x}\"", xxh3_128(&out));
+    let known = request.headers().get(IF_NONE_MATCH);
+    let known = known.and_then(|known| known.to_str().ok());
+    // Whoever compresses on the way makes tags weak.
+    let is_known = known.is_some_and(|known| known.contains(&tag));
+    Ok(if is_known {
+        HttpResponse::NotModified()
+            .insert_header((ETAG, tag))
+            .finish()
+    } else {
+        let mut response = respond(out);
+        if let Ok(tag) = tag.parse() {
+            response.headers_mut().insert(ETAG, tag);
+        }
+        response
+    })
 }
 
 async fn evaluate_one(
@@ -92,44 +114,6 @@ async fn evaluate_one(
         flag::write(&mut out, entry, decision, Some(&answers.visitor));
     }
     Ok(respond(out))
-}
-
-async fn evaluate_all(
-    server: &Server,
-    request: &HttpRequest,
-    body: Body,
-) -> Result<HttpResponse, Failure> {
-    let context = Context::read(&body::bytes(body)?)?;
-    let snapshot = server.engine.snapshot();
-    let mut out = match context.visitor.clone() {
-        None => all_nobodys(&snapshot, &context, server.engine.clock().now()),
-        Some(visitor) => {
-            let wire = context.wire(visitor);
-            let mut answers = decide::decide(server, &snapshot, wire, agent(request))?;
-            drop(snapshot);
-            record(server, std::slice::from_mut(&mut answers)).await?;
-            all(&answers)
-        }
-    };
-    let now = server.engine.clock().now();
-    let token = Caller::of(request).key().map(|key| key.token(now));
-    flag::event_streams(&mut out, token.as_ref());
-    let tag = format!("\"{:032x}\"", xxh3_128(&out));
-    let known = request.headers().get(IF_NONE_MATCH);
-    let known = known.and_then(|known| known.to_str().ok());
-    // Whoever compresses on the way makes tags weak.
-    let is_known = known.is_some_and(|known| known.contains(&tag));
-    Ok(if is_known {
-        HttpResponse::NotModified()
-            .insert_header((ETAG, tag))
-            .finish()
-    } else {
-        let mut response = respond(out);
-        if let Ok(tag) = tag.parse() {
-            response.headers_mut().insert(ETAG, tag);
-        }
-        response
-    })
 }
 
 /// Whether a path is answered in the words of the protocol.

@@ -68,6 +68,7 @@ pub(super) async fn holdout(server: Data<Server>, options: Asked) -> Result<Http
 }
 
 fn reported(server: &Server, entry: &Entry, options: Asked) -> Result<HttpResponse, Problem> {
+    let _span = tracing::debug_span!("report", experiment.key = %entry.experiment.key).entered();
     let options = options
         .map_err(|error| Problem::new(Code::InvalidQuery, error.to_string()))?
         .into_inner();

@@ -50,5 +50,6 @@ mod segment;
 mod simulate;
 mod stream;
 mod tls;
+mod traces;
 mod verdict;
 mod webhooks;

@@ -205,3 +205,18 @@ fn every_way_in_is_counted_by_what_became_of_it() {
     ];
     assert_counted(&app, &counted);
 }
+
+#[test]
+fn a_conversion_is_in_the_very_next_report() {
+    let app = TestApp::start();
+    app.put_experiment(&fixed("hero"));
+    app.assign("anna", "hero");
+    for orders in 1..=50_u32 {
+        app.track(&order("anna", &orders.to_string(), START, 1.0));
+        let shown = app.report("hero").total("orders");
+        assert!(
+            (shown - f64::from(orders)).abs() < 0.5,
+            "{shown} of {orders}"
+        );
+    }
+}

@@ -1,6 +1,7 @@
 //! What was decided, as it stands once it is recorded.
 
 use tokio::sync::oneshot;
+use tracing::{Instrument, debug_span};
 
 use super::super::error::{Code, Problem};
 use super::Answer;
@@ -17,7 +18,8 @@ use crate::visitor::Assignment;
 pub(in crate::http) async fn durable(
     answered: Result<oneshot::Receiver<Vec<Outcome>>, Refused>,
 ) -> Result<Vec<Outcome>, Problem> {
-    answered?.await.map_err(|_| {
+    let answered = answered?.instrument(debug_span!("durable"));
+    answered.await.map_err(|_| {
         Problem::new(
             Code::Unavailable,
             "The writer stopped before the write was durable.",
