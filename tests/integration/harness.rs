@@ -3,6 +3,7 @@
 //! The clock is manual unless a test asks otherwise, so time passes only when the test says so. Dropping the app stops
 //! the server gracefully, replays its log and compares: every test is a determinism test, and none can opt out.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -24,6 +25,8 @@ pub(crate) struct Settings {
     pub system_clock: bool,
     /// More arguments.
     pub args: Vec<String>,
+    /// The file into which log lines go.
+    pub log: Option<PathBuf>,
     /// A data directory that the caller owns instead of a temporary one.
     pub data: Option<PathBuf>,
 }
@@ -125,7 +128,11 @@ impl TestApp {
     /// Starts the server (again) and waits until it listens.
     pub(crate) fn restart(&mut self) {
         assert!(self.child.is_none(), "stop it first");
-        let mut child = self.command().stdout(Stdio::piped()).spawn().unwrap();
+        let mut command = self.command();
+        if let Some(log) = &self.settings.log {
+            command.stderr(File::create(log).unwrap());
+        }
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let (told, ready) = mpsc::channel();
         // Reads on to the end, so that the server never waits for a full pipe.

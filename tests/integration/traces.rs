@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
@@ -10,7 +11,7 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
 use serde_json::json;
 
-use crate::harness::{START, TestApp};
+use crate::harness::{START, Settings, TestApp};
 use crate::model::{fixed, order};
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
@@ -91,11 +92,24 @@ fn hex(bytes: &[u8]) -> String {
     digits.concat()
 }
 
+/// What a span tells under a key.
+fn told<'a>(span: &'a Span, key: &str) -> Option<&'a Value> {
+    let told = span.attributes.iter().find(|of| of.key == key)?;
+    told.value.as_ref()?.value.as_ref()
+}
+
 /// An integer that a span tells.
 fn figure(span: &Span, key: &str) -> i64 {
-    let told = span.attributes.iter().find(|of| of.key == key).unwrap();
-    match told.value.as_ref().and_then(|value| value.value.as_ref()) {
+    match told(span, key) {
         Some(Value::IntValue(figure)) => *figure,
+        other => panic!("{key}: {other:?}"),
+    }
+}
+
+/// A text that a span tells.
+fn text<'a>(span: &'a Span, key: &str) -> &'a str {
+    match told(span, key) {
+        Some(Value::StringValue(text)) => text,
         other => panic!("{key}: {other:?}"),
     }
 }
@@ -131,6 +145,7 @@ fn a_requests_trace_goes_on_here_and_is_linked_to_its_commit() {
     let [assigned, reported] = callers[..] else {
         panic!("{callers:?}");
     };
+    assert_eq!(assigned.name, "POST /api/v1/assignments");
     within(assigned, "durable");
     assert_eq!(reported.name, "GET /api/v1/experiments/{key}/report");
     within(reported, "report");
@@ -146,6 +161,114 @@ fn a_requests_trace_goes_on_here_and_is_linked_to_its_commit() {
     assert!(figure(commit, "bytes") > 50 && figure(commit, "sequence") > 0);
     within(commit, "fold");
     within(commit, "sync");
+}
+
+/// What is part of every id, token and key in the requests below.
+const SECRET: &str = "5ecret";
+
+/// Requests with personal data wherever a client may put some, and what they are told: method, path, body, status.
+const PERSONAL: [(&str, &str, &str, u16); 9] = [
+    (
+        "POST",
+        "/api/v1/visitors/anna-5ecret/alias",
+        r#"{"to":"bert-5ecret"}"#,
+        200,
+    ),
+    (
+        "POST",
+        "/api/v1/visitors/anna-5ecret/alias",
+        r#"{"to":"","5ecret":1}"#,
+        400,
+    ),
+    (
+        "GET",
+        "/api/v1/experiments/hero/explain?visitor=anna-5ecret&token=5ecret",
+        "",
+        200,
+    ),
+    (
+        "GET",
+        "/api/v1/experiments/hero/report?token=5ecret",
+        "",
+        400,
+    ),
+    (
+        "POST",
+        "/api/v1/assignments?token=5ecret",
+        r#"{"visitor":"anna-5ecret","5ecret":1}"#,
+        400,
+    ),
+    (
+        "POST",
+        "/api/v1/events?token=5ecret",
+        r#"{"event":"x","visitor":"anna-5ecret"}"#,
+        202,
+    ),
+    (
+        "POST",
+        "/ofrep/v1/evaluate/flags/hero-5ecret",
+        r#"{"context":{"targetingKey":"5ecret"}}"#,
+        404,
+    ),
+    ("GET", "/v1/projects/5ecret/settings", "", 200),
+    ("POST", "/api/nothing/5ecret?visitor=5ecret", "{}", 404),
+];
+
+/// A server with logs in `log`, and spans in the collector, was asked all of that; the log.
+fn asked_personally(collector: &Collector, log: &Path) -> String {
+    let arguments = [
+        "--log",
+        "debug",
+        "--log-format",
+        "json",
+        "--otlp",
+        &collector.url,
+    ];
+    let settings = Settings {
+        args: arguments.map(String::from).to_vec(),
+        log: Some(log.to_owned()),
+        ..Settings::default()
+    };
+    let mut app = TestApp::with(settings, &[]);
+    app.put_experiment(&fixed("hero"));
+    for (method, path, body, status) in PERSONAL {
+        let body = Some(body.as_bytes()).filter(|body| !body.is_empty());
+        let answer = app.try_send(method, path, &[], body).unwrap();
+        assert_eq!(answer.status, status, "{path}: {}", answer.text);
+    }
+    assert!(app.stop().success());
+    std::fs::read_to_string(log).unwrap()
+}
+
+#[test]
+fn neither_logs_nor_spans_say_who_asks() {
+    let collector = Collector::start();
+    let directory = tempfile::tempdir().unwrap();
+    let log = asked_personally(&collector, &directory.path().join("log"));
+    let spans = collector.spans();
+
+    for line in log.lines() {
+        assert!(!line.contains(SECRET), "{line}");
+    }
+    for span in &spans {
+        assert!(!format!("{span:?}").contains(SECRET), "{span:?}");
+    }
+    // They say what was asked, and how it was answered.
+    let alias = "POST /api/v1/visitors/{id}/alias";
+    let aliases: Vec<&Span> = spans.iter().filter(|span| span.name == alias).collect();
+    let statuses = aliases
+        .iter()
+        .map(|span| figure(span, "http.response.status_code"));
+    assert_eq!(statuses.collect::<Vec<_>>(), [200, 400]);
+    assert_eq!(
+        text(aliases[0], "http.route"),
+        "/api/v1/visitors/{id}/alias"
+    );
+    assert_eq!(text(aliases[1], "error.type"), "invalid_body");
+    assert!(spans.iter().any(|span| span.name == "POST"), "no route");
+    let id = text(aliases[0], "request_id");
+    let answered = |line: &&str| line.contains(id) && line.contains("answered");
+    assert_eq!(log.lines().filter(answered).count(), 1, "{id}");
 }
 
 /// A server that exports to `collector` works as without it, and stops in time.
