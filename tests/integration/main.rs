@@ -36,6 +36,7 @@ mod identity;
 mod import;
 mod input;
 mod keys;
+mod latency;
 mod linear;
 #[path = "loop.rs"]
 mod loop_;
