@@ -257,6 +257,8 @@ pub struct Key {
     pub origins: Vec<Origin>,
     /// Requests per second that it may make, and as many at once; `None`: any number.
     pub rate: Option<NonZeroU32>,
+    /// Whether a single OFREP evaluation with it is an exposure, too.
+    pub exposes: bool,
     /// The hash of its secret.
     pub hash: SecretHash,
     /// When it was made.
@@ -281,6 +283,15 @@ pub struct Wanted {
     #[serde(default)]
     #[schema(value_type = Option<u32>, minimum = 1)]
     pub rate: Option<NonZeroU32>,
+    /// Whether a single OFREP evaluation is an exposure, too; otherwise it only decides.
+    #[serde(default = "by_default")]
+    #[schema(default = true)]
+    pub exposes: bool,
+}
+
+/// Whoever asks for one flag is about to show it.
+fn by_default() -> bool {
+    true
 }
 
 impl Wanted {
@@ -292,6 +303,7 @@ impl Wanted {
             scopes: self.scopes,
             origins: self.origins,
             rate: self.rate,
+            exposes: self.exposes,
             hash: secret.hash(),
             created_at: at,
             revoked_at: None,
@@ -314,6 +326,8 @@ pub struct Shown {
     /// Requests per second.
     #[schema(required, value_type = Option<u32>, minimum = 1)]
     pub rate: Option<NonZeroU32>,
+    /// Whether a single OFREP evaluation is an exposure, too.
+    pub exposes: bool,
     /// When it was made.
     pub created_at: Timestamp,
     /// Since when it is void.
@@ -329,6 +343,7 @@ impl From<&Key> for Shown {
             scopes: key.scopes,
             origins: key.origins.clone(),
             rate: key.rate,
+            exposes: key.exposes,
             created_at: key.created_at,
             revoked_at: key.revoked_at,
         }

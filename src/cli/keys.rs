@@ -42,6 +42,9 @@ pub(super) struct NewArgs {
     /// Requests per second that it may make [default: any number]
     #[arg(long)]
     rate: Option<NonZeroU32>,
+    /// A single OFREP evaluation with it only decides [default: it is an exposure, too]
+    #[arg(long)]
+    no_exposure: bool,
     /// What people call it [default: its scopes]
     #[arg(long, value_parser = KeyName::parse)]
     name: Option<KeyName>,
@@ -134,6 +137,7 @@ fn wanted(args: NewArgs) -> Result<Wanted, Failure> {
         scopes,
         origins: args.origin,
         rate: args.rate,
+        exposes: !args.no_exposure,
     })
 }
 
@@ -194,6 +198,7 @@ fn line(key: &Shown) -> String {
         parts.push(format!("for {}", origins.join(",")));
     }
     parts.extend(key.rate.map(|rate| format!("{rate}/s")));
+    parts.extend((!key.exposes).then(|| "no exposure".to_owned()));
     parts.push(format!("made {}", key.created_at));
     parts.extend(key.revoked_at.map(|at| format!("revoked {at}")));
     parts.join("  ")

@@ -301,6 +301,11 @@ impl Caller {
             .is_none_or(|id| server.engine.snapshot().keys.holds(id))
     }
 
+    /// Whether the caller's single evaluations are exposures, too: unless the key says otherwise.
+    pub(super) fn exposes(&self) -> bool {
+        self.key().is_none_or(|key| key.exposes)
+    }
+
     /// The id of the caller's key.
     pub(super) fn id(&self) -> Option<KeyId> {
         self.key().map(|key| key.id)

@@ -1,4 +1,4 @@
-//! An evaluation as exposure: whoever asks for one flag is about to show it.
+//! An evaluation as exposure: whoever asks for one flag is about to show it, unless the key says otherwise.
 
 use serde_json::json;
 

@@ -108,7 +108,9 @@ async fn evaluate_one(
     let wire = context.wire(visitor).only(key);
     let mut answers = decide::decide(server, &snapshot, wire, agent(request))?;
     drop(snapshot);
-    expose(server, &mut answers)?;
+    if Caller::of(request).exposes() {
+        expose(server, &mut answers)?;
+    }
     record(server, std::slice::from_mut(&mut answers)).await?;
     if let Some((entry, decision)) = answers.list.first().and_then(|of| of.decided.as_ref()) {
         flag::write(&mut out, entry, decision, Some(&answers.visitor));

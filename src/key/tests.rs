@@ -18,6 +18,7 @@ fn key(id: u64, random: u128, scopes: &[Scope]) -> (Key, String) {
         scopes: Scopes::new(scopes).unwrap(),
         origins: Vec::new(),
         rate: None,
+        exposes: true,
         hash: secret.hash(),
         created_at: at("2026-01-01T00:00:00Z"),
         revoked_at: None,

@@ -12,7 +12,7 @@ const TAG: &str = "keys";
 fn shown() -> Value {
     json!({
         "id": "00c0ffee00c0ffee", "name": "web", "scopes": ["assign", "events"], "origins": ["https://shop.example"],
-        "rate": 100, "created_at": "2026-03-01T00:00:00.000Z", "revoked_at": null,
+        "rate": 100, "exposes": true, "created_at": "2026-03-01T00:00:00.000Z", "revoked_at": null,
     })
 }
 
@@ -33,7 +33,7 @@ pub(in crate::http) fn create() -> Operation {
              scope `admin`.",
         )
         .takes::<Wanted>(json!({
-            "name": "web", "scopes": ["assign", "events"], "origins": ["https://shop.example"], "rate": 100,
+            "name": "web", "scopes": ["assign", "events"], "origins": ["https://shop.example"], "rate": 100, "exposes": true,
         }))
         .answers::<Made>(201, "The key; its secret is never shown again.", made)
         .with("Cache-Control", "`no-store`.")

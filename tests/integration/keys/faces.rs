@@ -78,6 +78,49 @@ fn a_key_is_for_the_pages_it_names() {
 }
 
 #[test]
+fn a_key_says_whether_a_single_evaluation_is_an_exposure() {
+    let app = TestApp::start();
+    app.put_experiment(&fixed("hero"));
+    let admin = admin(&app);
+    let scopes = ["assign", "events", "read"];
+    let deciding = json!({ "name": "quiet", "scopes": scopes, "exposes": false });
+    let (_, shows) = made(
+        &app,
+        Some(&admin),
+        &json!({ "name": "k", "scopes": scopes }),
+    );
+    let (quiet, decides) = made(&app, Some(&admin), &deciding);
+    let listed = send(&app, "GET", "/api/v1/keys", Some(&admin), None).expect(200);
+    let quiet = |of: &&Value| of["id"] == quiet.as_str();
+    let mut keys = listed["keys"].as_array().unwrap().iter();
+    assert_eq!(keys.clone().filter(|key| key["exposes"] == true).count(), 2);
+    assert_eq!(keys.find(quiet).unwrap()["exposes"], false);
+    let evaluate = |visitor: &str, key: &str| {
+        let context = json!({ "context": { "targetingKey": visitor } });
+        let path = "/ofrep/v1/evaluate/flags/hero";
+        send(&app, "POST", path, Some(key), Some(&context)).expect(200)
+    };
+    // Visitors and exposed visitors.
+    let told = || {
+        let path = "/api/v1/experiments/hero/report";
+        let report = send(&app, "GET", path, Some(&admin), None).expect(200);
+        let sum = |of: &str| -> u64 {
+            let rows = report["variants"].as_array().unwrap().iter();
+            rows.map(|row| row[of].as_u64().unwrap_or(0)).sum()
+        };
+        (sum("visitors"), sum("exposed"))
+    };
+    let answer = evaluate("anna", &decides);
+    assert_eq!(told(), (1, 0));
+    evaluate("ben", &shows);
+    assert_eq!(told(), (2, 1));
+    assert_eq!(evaluate("anna", &shows), answer);
+    assert_eq!(told(), (2, 2));
+    evaluate("ben", &decides);
+    assert_eq!(told(), (2, 2));
+}
+
+#[test]
 fn a_page_reads_why_it_was_refused_and_asks_beforehand_without_a_key() {
     let app = TestApp::start();
     let admin = admin(&app);

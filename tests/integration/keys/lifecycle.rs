@@ -101,12 +101,22 @@ fn the_command_line_asks_the_server_or_opens_the_store() {
     let admin = made.lines().nth(1).unwrap().to_owned();
     let with = ["--server", &url, "--api-key", &admin];
     let web = [
-        "new", "--scope", "assign", "--scope", "events", "--origin", SHOP, "--rate", "100",
-        "--name", "web",
+        "new",
+        "--scope",
+        "assign",
+        "--scope",
+        "events",
+        "--origin",
+        SHOP,
+        "--rate",
+        "100",
+        "--name",
+        "web",
+        "--no-exposure",
     ];
     let made = said(&keys(&[&web[..], &with].concat()));
     assert!(
-        made.contains("  web  assign,events  for https://shop.example  100/s  made "),
+        made.contains("  web  assign,events  for https://shop.example  100/s  no exposure  made "),
         "{made}"
     );
     let id = made.split(' ').next().unwrap().to_owned();
