@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use actix_web::dev::{Payload, Service, ServiceRequest, ServiceResponse, Transform};
-use actix_web::http::header::{AUTHORIZATION, HeaderMap, ORIGIN};
+use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderValue, ORIGIN};
 use actix_web::web::Data;
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, Route};
 use base64::Engine as _;
@@ -203,8 +203,8 @@ fn admitted(
     if !key.scopes.allow(scope) {
         return Err(Problem::lacks(key, scope).into());
     }
-    let origin = request.headers().get(ORIGIN);
-    if origin.is_some_and(|origin| !key.welcomes(origin.as_bytes())) {
+    let origin = request.headers().get(ORIGIN).map(HeaderValue::as_bytes);
+    if origin.is_some_and(|origin| !key.welcomes(origin) && !is_own(request, origin)) {
         let detail = format!(
             "The key {:?} is not for pages of this origin.",
             key.name.as_str()
@@ -216,6 +216,19 @@ fn admitted(
         .extensions_mut()
         .insert(Caller::Known(Arc::clone(key)));
     Ok(())
+}
+
+/// Whether a page comes from the server itself, as the demonstration shop does: its scheme, host and port are the request's own.
+///
+/// The host is whatever name the browser believes, so a page that points its own name at this server (DNS rebinding) counts
+/// as the server's, too. It gains nothing: no cookie or address opens anything here, only a secret that the page must
+/// hold, and whoever holds it asks without naming a page at all from a program of their own. Origins of a key keep honest
+/// browsers from using it on other pages; they are no second secret. What proxies say of scheme and host is believed, since
+/// no page of another origin can send it: CORS lets it name few headers, and none of these.
+fn is_own(request: &HttpRequest, origin: &[u8]) -> bool {
+    let own = request.connection_info();
+    let own = format!("{}://{}", own.scheme(), own.host());
+    own.as_bytes().eq_ignore_ascii_case(origin)
 }
 
 /// Longest credentials of Basic authentication that are decoded, in bytes.

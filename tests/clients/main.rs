@@ -158,11 +158,7 @@ fn schemathesis(examples: &str) {
     let app = TestApp::start();
     app.put_experiment(&fixed("cart-nudge"));
     app.assign("anna", "cart-nudge");
-    let wanted = json!({ "name": "root", "scopes": ["admin"] }).to_string();
-    let key = app
-        .post_bytes("/api/v1/keys", &[], wanted.as_bytes())
-        .expect(201);
-    let secret = key["secret"].as_str().unwrap();
+    let secret = key(&app, None, &json!({ "name": "root", "scopes": ["admin"] }));
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients");
     let mut run = Command::new(clients().join("python/bin/schemathesis"));
     run.current_dir(clients())
@@ -210,6 +206,35 @@ fn the_api_is_as_it_is_described_whatever_is_sent() {
 #[test]
 fn rudderstack_on_a_node_server() {
     rewards("@rudderstack/rudder-sdk-node");
+}
+
+/// A key of a server.
+fn key(app: &TestApp, by: Option<&str>, wanted: &Value) -> String {
+    let bearer = by.map(|key| format!("Bearer {key}"));
+    let headers: Vec<_> = bearer
+        .iter()
+        .map(|of| ("authorization", of.as_str()))
+        .collect();
+    let made = app.post_bytes("/api/v1/keys", &headers, wanted.to_string().as_bytes());
+    made.expect(201)["secret"].as_str().unwrap().to_owned()
+}
+
+/// The same with a key that is for other pages: the server's own may use it.
+#[test]
+fn the_shop_shows_its_own_report_to_whoever_has_a_key() {
+    let app = server(&[]);
+    let admin = key(&app, None, &json!({ "name": "root", "scopes": ["admin"] }));
+    let scopes = ["assign", "events", "read"];
+    let web = json!({ "name": "web", "scopes": scopes, "origins": ["https://shop.example"] });
+    let web = key(&app, Some(&admin), &web);
+    let mut visit = Command::new("node");
+    visit.arg(clients().join("shop.mjs"));
+    let definition = fixed("homepage-hero").to_string();
+    let said = said(visit.args([&app.url, "homepage-hero", &definition, &admin, &web]));
+    let seen: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(seen["errors"], json!([]));
+    assert_eq!(seen["bought"]["conversions"], 1);
+    assert_eq!(seen["visitors"], 102);
 }
 
 /// A person buys in the shop of `/demo/shop` and sends a crowd; the page shows what the report says.

@@ -1,8 +1,8 @@
 // Visits the demonstration shop of a server without experiments in headless Chromium; defines one, buys, becomes somebody
-// else, sends the crowd. Prints what the page shows then.
+// else, sends the crowd. Prints what the page shows then. Where the server asks for keys, `admin` defines and `secret` is the page's.
 import { chromium } from "playwright-core";
 
-const [server, key, definition] = process.argv.slice(2);
+const [server, key, definition, admin, secret] = process.argv.slice(2);
 const quiet = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"];
 const browser = await chromium.launch({
   executablePath: "/usr/bin/chromium",
@@ -10,6 +10,7 @@ const browser = await chromium.launch({
 });
 const page = await browser.newPage();
 page.setDefaultTimeout(60_000);
+if (secret) await page.addInitScript((secret) => sessionStorage.setItem("upswing-key", secret), secret);
 const errors = [];
 page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
 page.on("pageerror", (error) => errors.push(error.message));
@@ -41,7 +42,11 @@ const listening = page.waitForResponse((answer) => answer.url().includes("/ofrep
 await page.goto(`${server}/demo/shop`);
 await page.getByText("No experiment is running.").waitFor();
 await listening;
-await fetch(`${server}/api/v1/experiments/${key}`, { method: "PUT", body: definition });
+await fetch(`${server}/api/v1/experiments/${key}`, {
+  method: "PUT",
+  body: definition,
+  headers: admin ? { authorization: `Bearer ${admin}` } : {},
+});
 // Whoever is there gets a variant without loading the page again.
 await reaches("visitors", 1);
 const before = await shown();

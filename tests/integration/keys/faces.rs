@@ -78,6 +78,38 @@ fn a_key_is_for_the_pages_it_names() {
 }
 
 #[test]
+fn the_servers_own_pages_may_use_any_key() {
+    let app = TestApp::start();
+    app.put_experiment(&fixed("hero"));
+    let admin = admin(&app);
+    let wanted = json!({ "name": "web", "scopes": ["assign"], "origins": [SHOP] });
+    let (_, key) = made(&app, Some(&admin), &wanted);
+    let address = app.url.trim_start_matches("http://").to_owned();
+    let ask = |origin: &str, more: &[(&str, &str)]| {
+        let headers = [&[("x-api-key", key.as_str()), ("origin", origin)], more].concat();
+        app.post_bytes("/api/v1/assignments", &headers, br#"{"visitor":"anna"}"#)
+    };
+    ask(&app.url, &[]).expect(200);
+    // Behind a proxy the page's address is the proxy's.
+    let proxied = [
+        ("x-forwarded-proto", "https"),
+        ("x-forwarded-host", "upswing.example"),
+    ];
+    ask("https://upswing.example", &proxied).expect(200);
+    let port = address.rsplit(':').next().unwrap();
+    for other in [
+        format!("https://{address}"),
+        "http://127.0.0.1".to_owned(),
+        format!("http://localhost:{port}"),
+        format!("{}.example", app.url),
+        format!("{}/", app.url),
+        address,
+    ] {
+        ask(&other, &[]).problem(403, "origin_forbidden");
+    }
+}
+
+#[test]
 fn a_key_says_whether_a_single_evaluation_is_an_exposure() {
     let app = TestApp::start();
     app.put_experiment(&fixed("hero"));
