@@ -1,6 +1,8 @@
 //! Configuration of the process: command line, else environment, else `upswing.toml`, else defaults; read once.
 
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -86,6 +88,14 @@ pub struct Options {
     /// Threads that answer requests [default: cores − 1]
     #[arg(long, env = "UPSWING_WORKERS", global = true)]
     pub workers: Option<usize>,
+    /// Seconds that a client may keep the server waiting: for a head, for a body at less than 1 KiB/s, for the next
+    /// request, or until it takes an answer [default: 30]
+    #[arg(long, env = "UPSWING_PATIENCE", global = true)]
+    pub patience: Option<NonZeroU32>,
+    /// Connections that may be open at once, half of them streams; the others wait [default: 10000, as far as the limit of
+    /// open files allows]
+    #[arg(long, env = "UPSWING_CONNECTIONS", global = true)]
+    pub connections: Option<NonZeroU32>,
 }
 
 /// What the global holdout measures.
@@ -124,6 +134,8 @@ impl Options {
             webhook: self.webhook.or(other.webhook),
             webhook_secret: self.webhook_secret.or(other.webhook_secret),
             workers: self.workers.or(other.workers),
+            patience: self.patience.or(other.patience),
+            connections: self.connections.or(other.connections),
         }
     }
 }
@@ -173,6 +185,10 @@ pub struct Config {
     pub webhook_secrets: Vec<String>,
     /// Threads that answer requests.
     pub workers: usize,
+    /// How long a client may keep the server waiting.
+    pub patience: Duration,
+    /// Connections that may be open at once; `None`: as many as is usual.
+    pub connections: Option<NonZeroU32>,
 }
 
 /// The files of a certificate, in PEM.
@@ -252,6 +268,8 @@ impl Config {
             webhooks: options.webhook.unwrap_or_default(),
             webhook_secrets: options.webhook_secret.unwrap_or_default(),
             workers: options.workers.unwrap_or(cores - 1).max(1),
+            patience: Duration::from_secs(options.patience.map_or(30, |s| s.get().into())),
+            connections: options.connections,
         })
     }
 }

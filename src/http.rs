@@ -13,6 +13,7 @@ mod assignments;
 mod body;
 mod clock;
 mod compression;
+mod connection;
 mod cors;
 mod debugger;
 mod decide;
@@ -39,11 +40,13 @@ mod visitors;
 mod webhooks;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::HttpResponse;
 use actix_web::middleware::{Condition, from_fn};
 use actix_web::web::{self, ServiceConfig};
 use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::Semaphore;
 use tracing::Level;
 use tracing_actix_web::TracingLogger;
 
@@ -51,6 +54,7 @@ use crate::engine::Engine;
 use crate::key::Scope::{Admin, Assign, Events, Read, Write};
 pub use access::Limits;
 use access::{Gate, needs, needs_or_body, needs_or_path, needs_or_token};
+pub use connection::Connections;
 pub use cors::cors;
 use error::{Code, Problem};
 use span::RequestSpan;
@@ -65,6 +69,10 @@ pub struct Server {
     pub salt: String,
     /// What keys with a rate have spent.
     pub limits: Arc<Limits>,
+    /// How long a client may keep the server waiting.
+    pub patience: Duration,
+    /// Streams that may still be opened.
+    pub streams: Arc<Semaphore>,
     /// Where webhooks are asked about.
     pub webhooks: crate::webhook::Desk,
     /// Renders what was counted.
@@ -77,8 +85,7 @@ pub fn routes(config: &mut ServiceConfig, server: &Server) {
     let all = hot.iter().chain(&traced).flat_map(Paths::described);
     config
         .app_data(web::Data::new(server.clone()))
-        .app_data(web::Data::new(openapi::Document::new(all)))
-        .app_data(web::PayloadConfig::new(body::MAX_BODY));
+        .app_data(web::Data::new(openapi::Document::new(all)));
     let is_watched = tracing::span_enabled!(Level::DEBUG);
     for paths in hot {
         let spans = Condition::new(is_watched, TracingLogger::<RequestSpan>::new());

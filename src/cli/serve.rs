@@ -9,6 +9,7 @@ use actix_web::rt::signal::ctrl_c;
 use actix_web::rt::signal::unix::{SignalKind, signal};
 use actix_web::rt::task::JoinHandle;
 use actix_web::{App, HttpServer};
+use tokio::sync::Semaphore;
 
 use super::tls::Certificate;
 use super::watch::Watch;
@@ -16,10 +17,17 @@ use super::{Failure, say};
 use crate::config::Config;
 use crate::engine::files::{self, Files};
 use crate::engine::{Engine, EngineError, Setup};
-use crate::http::{Server, cors, routes};
+use crate::http::{Connections, Server, cors, routes};
 use crate::store::{Store, StoreError};
 use crate::telemetry;
 use crate::webhook::{self, Couriers};
+
+/// Connections at once, unless the settings name another number.
+const CONNECTIONS: usize = 10_000;
+/// Open files of the store, the log and webhooks.
+const OWN_FILES: usize = 256;
+/// Open files of a connection: see [`Connections`].
+const FILES_OF_CONNECTION: usize = 2;
 
 /// Serves until told to stop.
 ///
@@ -37,6 +45,7 @@ pub(super) fn run(config: &Config, manual_clock: bool) -> Result<(), Failure> {
     let certificate = config.tls.as_ref().map(Certificate::open).transpose()?;
     let targets = webhook::targets(&config.webhooks, &config.webhook_secrets)
         .map_err(|error| Failure::usage(error.to_string()))?;
+    let room = room(config);
     let store = Store::open(&config.data, config.cache_bytes)?;
     let (engine, writer) = Engine::start(setup(config, store, manual_clock))?;
     let couriers = Couriers::start(engine.clone(), targets, &config.data)
@@ -46,14 +55,30 @@ pub(super) fn run(config: &Config, manual_clock: bool) -> Result<(), Failure> {
         webhooks: couriers.desk(),
         salt: config.salt.clone(),
         limits: Arc::default(),
+        patience: config.patience,
+        streams: Arc::new(Semaphore::new(room / 2)),
         metrics,
     };
-    let result = actix_web::rt::System::new().block_on(serve(config, server, files, certificate));
+    let work = serve(config, server, files, certificate, room);
+    let result = actix_web::rt::System::new().block_on(work);
     couriers.stop();
     engine.stop();
     writer.join()?;
     export.flush();
     result
+}
+
+/// How many connections may be open at once, as far as open files are allowed.
+fn room(config: &Config) -> usize {
+    let now = || rlimit::Resource::NOFILE.get_soft();
+    let files = rlimit::increase_nofile_limit(u64::MAX).or_else(|_| now());
+    let files = files.map_or(usize::MAX, |files| files.try_into().unwrap_or(usize::MAX));
+    let most = files.saturating_sub(OWN_FILES) / FILES_OF_CONNECTION;
+    let wanted = config.connections.map(|wanted| wanted.get() as usize);
+    if wanted.is_some_and(|wanted| wanted > most) {
+        tracing::warn!("{files} open files allow for {most} connections");
+    }
+    wanted.unwrap_or(CONNECTIONS).min(most).max(1)
 }
 
 /// How the engine is started.
@@ -73,6 +98,7 @@ async fn serve(
     server: Server,
     files: Files,
     certificate: Option<Certificate>,
+    room: usize,
 ) -> Result<(), Failure> {
     let engine = server.engine.clone();
     may_listen(config, &engine)?;
@@ -82,7 +108,9 @@ async fn serve(
         .await
         .map_err(Failure::input)?;
     watch.apply(&files).await.map_err(Failure::input)?;
-    let (running, urls) = listen(config, server, certificate.as_ref())?;
+    let connections = Arc::new(Connections::default());
+    let (running, urls) = listen(config, server, certificate.as_ref(), (&connections, room))?;
+    let looked = actix_web::rt::spawn(connections.watch(config.patience));
     for url in urls {
         welcome(&url, &engine);
     }
@@ -105,6 +133,7 @@ async fn serve(
     let result = running
         .await
         .map_err(|error| Failure::input(error.to_string()));
+    looked.abort();
     watched.abort();
     renewed.inspect(JoinHandle::abort);
     guarded.abort();
@@ -117,6 +146,7 @@ fn listen(
     config: &Config,
     server: Server,
     certificate: Option<&Certificate>,
+    (connections, room): (&Arc<Connections>, usize),
 ) -> Result<(actix_web::dev::Server, Vec<String>), Failure> {
     let origins = config.origins.clone();
     let build = move || {
@@ -125,8 +155,13 @@ fn listen(
             .wrap(cors(&origins, server.engine.clone()))
             .configure(|config| routes(config, &server))
     };
+    let connections = Arc::clone(connections);
     let bound = HttpServer::new(build)
+        .on_connect(move |stream, known| connections.note(stream, known))
         .workers(config.workers)
+        .max_connections(room.div_ceil(config.workers))
+        .client_request_timeout(config.patience)
+        .keep_alive(config.patience)
         .shutdown_timeout(10)
         .disable_signals();
     let bound = match certificate {

@@ -17,7 +17,7 @@ pub(super) async fn one(
     request: HttpRequest,
     body: Body,
 ) -> Result<HttpResponse, Problem> {
-    let body = body::inflated(&request, body::bytes(body)?)?;
+    let body = body::inflated(&request, body::bytes(body).await?)?;
     let snapshot = server.engine.snapshot();
     let wire = body::json::<Wire<'_>>(&body)?.permitted(&request)?;
     let mut answers = decide::decide(&server, &snapshot, wire, agent(&request))?;
@@ -34,7 +34,7 @@ pub(super) async fn batch(
     request: HttpRequest,
     body: Body,
 ) -> Result<HttpResponse, Problem> {
-    let body = body::inflated(&request, body::bytes(body)?)?;
+    let body = body::inflated(&request, body::bytes(body).await?)?;
     let batch: WireBatch<'_> = body::json(&body)?;
     if batch.requests.len() > MAX_BATCH {
         return Err(Problem::new(

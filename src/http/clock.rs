@@ -30,7 +30,7 @@ pub(super) struct Now {
 
 /// Moves the clock forward, and asks the policies once it stands there.
 pub(super) async fn put(server: Data<Server>, body: Body) -> Result<HttpResponse, Problem> {
-    let body = body::bytes(body)?;
+    let body = body::bytes(body).await?;
     let wire: Now = body::json(&body)?;
     let clock = server.engine.clock();
     clock.advance(wire.now).map_err(|_| {

@@ -2,6 +2,7 @@
 
 use std::future::{Ready, ready};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use actix_cors::{Cors, CorsError, CorsMiddleware};
@@ -13,6 +14,7 @@ use actix_web::http::header::{
 use actix_web::{Error, ResponseError};
 use futures_util::future::{Either, FutureExt, LocalBoxFuture, Map};
 
+use super::connection::Connection;
 use super::error::{Code, Problem};
 use crate::engine::Engine;
 
@@ -107,6 +109,9 @@ where
     }
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
+        if let Some(connection) = request.conn_data::<Arc<Connection>>() {
+            connection.moves();
+        }
         let may_matter = self.are_named
             || request.headers().contains_key(ORIGIN)
             || !self.engine.snapshot().keys.is_empty();

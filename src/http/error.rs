@@ -95,13 +95,17 @@ pub enum Code {
     Overloaded,
     /// The server is stopping, or its disk failed.
     Unavailable,
+    /// Too many streams are open.
+    TooManyStreams,
+    /// The body came too slowly.
+    RequestTimeout,
     /// A fault of the server.
     Internal,
 }
 
 impl Code {
     /// Every code.
-    pub(super) const ALL: [Self; 42] = [
+    pub(super) const ALL: [Self; 44] = [
         Self::InvalidBody,
         Self::InvalidField,
         Self::InvalidQuery,
@@ -143,6 +147,8 @@ impl Code {
         Self::ClockMovesForward,
         Self::Overloaded,
         Self::Unavailable,
+        Self::TooManyStreams,
+        Self::RequestTimeout,
         Self::Internal,
     ];
 
@@ -185,7 +191,10 @@ impl Code {
             | Self::MetricsWithData
             | Self::ClockMovesForward => StatusCode::CONFLICT,
             Self::VersionConflict => StatusCode::PRECONDITION_FAILED,
-            Self::Overloaded | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Overloaded | Self::Unavailable | Self::TooManyStreams => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -235,6 +244,8 @@ impl Code {
             Self::ClockMovesForward => "The clock only moves forward",
             Self::Overloaded => "Too many writes are waiting",
             Self::Unavailable => "The server can not write",
+            Self::TooManyStreams => "Too many streams are open",
+            Self::RequestTimeout => "The body comes too slowly",
             Self::Internal => "A fault of the server",
         }
     }

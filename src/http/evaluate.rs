@@ -102,7 +102,7 @@ pub(super) async fn evaluate(
     path: Path<String>,
     body: Body,
 ) -> Result<HttpResponse, Problem> {
-    let body = body::bytes(body)?;
+    let body = body::bytes(body).await?;
     let wire: Wire = body::json(&body)?;
     let entry = find(&server, &path)?;
     let judged = server.engine.with_cells(entry.serial, |cells| {

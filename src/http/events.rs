@@ -78,7 +78,7 @@ pub(super) async fn track(
     request: HttpRequest,
     body: Body,
 ) -> Result<HttpResponse, Problem> {
-    let body = body::inflated(&request, body::bytes(body)?)?;
+    let body = body::inflated(&request, body::bytes(body).await?)?;
     let text = std::str::from_utf8(&body)
         .map_err(|error| Problem::new(Code::InvalidBody, error.to_string()))?;
     let (items, sent_at, single) = items(text)?;

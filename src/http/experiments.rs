@@ -78,7 +78,7 @@ pub(super) async fn put(
     body: Body,
 ) -> Result<HttpResponse, Problem> {
     let options = options.map_err(|error| Problem::new(Code::InvalidQuery, error.to_string()))?;
-    let body = body::bytes(body)?;
+    let body = body::bytes(body).await?;
     let text = std::str::from_utf8(&body)
         .map_err(|error| Problem::new(Code::InvalidBody, error.to_string()))?;
     let spec = read_json(text).map_err(invalid_definition)?;
@@ -186,7 +186,7 @@ pub(super) async fn conclude(
     body: Body,
 ) -> Result<HttpResponse, Problem> {
     let key = key(&path)?;
-    let body = body::bytes(body)?;
+    let body = body::bytes(body).await?;
     let text: &[u8] = if body.is_empty() { b"{}" } else { &body };
     let conclusion: Conclusion = body::json(text)?;
     let command = Command::Conclude {
@@ -239,7 +239,7 @@ pub(super) async fn revert(
     body: Body,
 ) -> Result<HttpResponse, Problem> {
     let key = key(&path)?;
-    let Revert { epoch } = body::json(&body::bytes(body)?)?;
+    let Revert { epoch } = body::json(&body::bytes(body).await?)?;
     done(
         &server,
         &caller,

@@ -11,16 +11,15 @@ use std::io::Write;
 use std::time::Duration;
 
 use actix_web::http::header::CONTENT_ENCODING;
-use actix_web::web::{Data, Payload};
+use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use flate2::write::MultiGzDecoder;
-use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::Server;
-use super::body;
+use super::body::{self, Body};
 use super::debugger::reject;
 use super::decide::{dimension_values, durable};
 use super::error::{Code, Problem};
@@ -78,7 +77,7 @@ struct WireAlias<'a> {
 pub(super) async fn import(
     server: Data<Server>,
     request: HttpRequest,
-    payload: Payload,
+    body: Body,
 ) -> Result<HttpResponse, Problem> {
     let encoding = request
         .headers()
@@ -95,7 +94,7 @@ pub(super) async fn import(
         }
     };
     let mut importing = Importing::new(&server.engine);
-    let received = receive(&mut rows, payload, &mut importing).await;
+    let received = receive(&mut rows, body, &mut importing).await;
     // What came before a broken end is kept.
     importing.flush().await?;
     received?;
@@ -105,17 +104,14 @@ pub(super) async fn import(
 /// Takes rows from the body while it arrives.
 async fn receive(
     rows: &mut Rows,
-    payload: Payload,
+    mut body: Body,
     importing: &mut Importing<'_>,
 ) -> Result<(), Problem> {
-    let mut payload = payload.into_inner();
-    while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|error| {
-            Problem::new(
-                Code::InvalidBody,
-                format!("The transfer broke off: {error}. Rows before it are kept."),
-            )
-        })?;
+    let kept = |problem: Problem| {
+        let detail = format!("{} Rows before it are kept.", problem.detail);
+        Problem { detail, ..problem }
+    };
+    while let Some(chunk) = body.next().await.map_err(kept)? {
         for piece in chunk.chunks(PIECE) {
             let fed = rows.feed(piece);
             importing.block(&rows.complete()).await?;

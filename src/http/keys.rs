@@ -38,7 +38,7 @@ pub(super) async fn create(
     request: HttpRequest,
     body: Body,
 ) -> Result<HttpResponse, Problem> {
-    let wanted: Wanted = body::json(&body::bytes(body)?)?;
+    let wanted: Wanted = body::json(&body::bytes(body).await?)?;
     if server.engine.snapshot().keys.is_empty() {
         let peer = request.peer_addr().map(|peer| peer.ip().to_canonical());
         if !peer.is_some_and(|peer| peer.is_loopback()) {

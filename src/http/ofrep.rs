@@ -50,7 +50,7 @@ pub(super) async fn bulk(
     request: HttpRequest,
     body: Body,
 ) -> Result<HttpResponse, Failure> {
-    let context = Context::read(&body::bytes(body)?)?;
+    let context = Context::read(&body::bytes(body).await?)?;
     let snapshot = server.engine.snapshot();
     let mut out = match context.visitor.clone() {
         None => all_nobodys(&snapshot, &context, server.engine.clock().now()),
@@ -89,7 +89,7 @@ async fn evaluate_one(
     key: &str,
     body: Body,
 ) -> Result<HttpResponse, Failure> {
-    let context = Context::read(&body::bytes(body)?)?;
+    let context = Context::read(&body::bytes(body).await?)?;
     let snapshot = server.engine.snapshot();
     let entry = snapshot.catalog.get(key);
     let entry = entry.filter(|entry| !entry.lifecycle.archived);

@@ -52,7 +52,7 @@ impl Wire<'_> {
 
 /// Plans an experiment.
 pub(super) async fn plan(server: Data<Server>, body: Body) -> Result<HttpResponse, Problem> {
-    let body = body::bytes(body)?;
+    let body = body::bytes(body).await?;
     let wire: Wire<'_> = body::json(&body)?;
     let planned = match (&wire.experiment, wire.definition) {
         (Some(key), None) => running(&server, key, wire.ask()),

@@ -165,7 +165,7 @@ async fn received(
     body: Body,
 ) -> Result<HttpResponse, Refused> {
     let call = Call::of_route(name).ok_or_else(|| unknown(name))?;
-    let body = body::inflated(request, body::bytes(body)?)?;
+    let body = body::inflated(request, body::bytes(body).await?)?;
     admit(server, request, &body)?;
     let now = server.engine.clock().now();
     let mut taken = Taken::default();

@@ -2,18 +2,21 @@
 //! which is told to ask again.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::web::{Bytes, Data};
+use actix_web::{HttpRequest, HttpResponse};
 use futures_util::{Stream, StreamExt, stream};
 use serde_json::{Value, json};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tokio::time::timeout;
 
 use super::Server;
-use super::access::Caller;
+use super::access::{Caller, Refusal};
+use super::connection::Connection;
+use super::error::{Code, Problem};
 use crate::catalog::Entry;
 use crate::engine::notice::Notice;
 
@@ -23,8 +26,8 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 const RETRY: &str = "retry: 2000\n\n";
 
 /// Everything that happens.
-pub(super) async fn happenings(server: Data<Server>, caller: Caller) -> HttpResponse {
-    respond(server, caller, |notice| match notice {
+pub(super) async fn happenings(server: Data<Server>, request: HttpRequest) -> HttpResponse {
+    respond(server, &request, |notice| match notice {
         Notice::Changed(entry) => Some(named("experiment", &changed(entry))),
         Notice::Tripped(entry) => Some(named("guardrail", &tripped(entry))),
         Notice::Opened(entry) => Some(named("epoch", &opened(entry))),
@@ -33,9 +36,9 @@ pub(super) async fn happenings(server: Data<Server>, caller: Caller) -> HttpResp
 }
 
 /// When a visitor's flags may have changed. A bandit's epochs change nobody's.
-pub(super) async fn flags(server: Data<Server>, caller: Caller) -> HttpResponse {
+pub(super) async fn flags(server: Data<Server>, request: HttpRequest) -> HttpResponse {
     let refetch = || format!("data: {}\n\n", json!({ "type": "refetchEvaluation" }));
-    respond(server, caller, move |notice| match notice {
+    respond(server, &request, move |notice| match notice {
         Notice::Changed(_) => Some(refetch()),
         Notice::Tripped(_) | Notice::Opened(_) | Notice::Closing => None,
     })
@@ -76,16 +79,28 @@ fn opened(entry: &Entry) -> Value {
     })
 }
 
-/// A stream of what the caller hears, until the server stops or the caller's key is revoked.
+/// A stream of what the caller hears, until the server stops or the caller's key is revoked; refused where too many are open.
 fn respond(
     server: Data<Server>,
-    caller: Caller,
+    request: &HttpRequest,
     text: impl Fn(&Notice) -> Option<String> + 'static,
 ) -> HttpResponse {
+    let Ok(place) = Arc::clone(&server.streams).try_acquire_owned() else {
+        let detail = "Too many streams are open; ask for the state instead.";
+        let problem = Problem::new(Code::TooManyStreams, detail);
+        return Refusal::from(problem).response(request.path());
+    };
+    let caller = Caller::of(request);
+    let connection = request.conn_data::<Arc<Connection>>().cloned();
     let opening = stream::once(async { Ok::<_, Infallible>(Bytes::from_static(RETRY.as_bytes())) });
     let heard = told(server.engine.notices());
     let heard = heard.take_while(move |_| std::future::ready(caller.may_stay(&server)));
     let told = heard.filter_map(move |heard| {
+        // The place is given back with the stream.
+        let _ = &place;
+        if let Some(connection) = &connection {
+            connection.moves();
+        }
         let text = match &heard {
             Heard::Notice(notice) => text(notice),
             Heard::Nothing => Some(": still here\n\n".to_owned()),

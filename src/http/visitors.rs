@@ -43,7 +43,7 @@ pub(super) async fn alias(
 ) -> Result<HttpResponse, Problem> {
     let visitor = VisitorId::parse(&path)
         .map_err(|error| Problem::at(Code::InvalidField, "visitor", error.to_string()))?;
-    let Wire { to } = body::json(&body::bytes(body)?)?;
+    let Wire { to } = body::json(&body::bytes(body).await?)?;
     let aliased = Aliased { visitor, to };
     let event = Event::Aliased(aliased.clone());
     let outcomes = durable(server.engine.record(vec![event])).await?;

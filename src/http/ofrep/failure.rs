@@ -102,9 +102,9 @@ impl ResponseError for Failure {
 }
 
 impl From<Problem> for Failure {
-    /// A full queue is told as the protocol has it, by 429: clients wait and ask again.
+    /// What is full is told as the protocol has it, by 429: clients wait and ask again.
     fn from(problem: Problem) -> Self {
-        let status = if problem.code == Code::Overloaded {
+        let status = if matches!(problem.code, Code::Overloaded | Code::TooManyStreams) {
             StatusCode::TOO_MANY_REQUESTS
         } else {
             problem.status_code()

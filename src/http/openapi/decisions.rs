@@ -77,6 +77,14 @@ fn fails(operation: Operation) -> Operation {
     operation
         .answers::<Told<'_>>(400, "The body or its context can not be read.", unreadable)
         .answers::<Told<'_>>(
+            408,
+            "The body comes too slowly.",
+            failed(
+                "GENERAL",
+                "The body came at less than 1024 bytes per second for 30 s.",
+            ),
+        )
+        .answers::<Told<'_>>(
             413,
             "The body is too large.",
             failed("GENERAL", "A body may have at most 524288 bytes."),

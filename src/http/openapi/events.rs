@@ -101,6 +101,7 @@ pub(in crate::http) fn import() -> Operation {
             "Durable.",
             json!({ "accepted": 2, "duplicates": 0, "rejected": [], "rejected_count": 0 }),
         )
-        .refuses(&[Code::InvalidBody, Code::InvalidEncoding, Code::BodyTooLarge])
+        .refuses(&[Code::InvalidBody, Code::InvalidEncoding])
+        .refuses(&[Code::BodyTooLarge, Code::RequestTimeout])
         .writes()
 }

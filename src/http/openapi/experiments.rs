@@ -191,4 +191,5 @@ pub(in crate::http) fn happenings() -> Operation {
     Operation::new("streamHappenings", TAG, "What happens to experiments.")
         .about("Events: `experiment` (changed), `epoch` (opened), `guardrail` (tripped), and `missed` for who was too slow.")
         .answers_text(&["text/event-stream"], "Server-sent events, until the server stops.", example)
+        .refuses(&[Code::TooManyStreams])
 }

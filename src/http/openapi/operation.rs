@@ -125,8 +125,11 @@ impl Operation {
         example: Value,
     ) -> Self {
         let schema = Schema::Of(Named::of::<T>());
-        self.body(media, schema, example)
-            .refuses(&[Code::InvalidBody, Code::BodyTooLarge])
+        self.body(media, schema, example).refuses(&[
+            Code::InvalidBody,
+            Code::BodyTooLarge,
+            Code::RequestTimeout,
+        ])
     }
 
     /// Its refusals are no problem details.
