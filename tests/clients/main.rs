@@ -16,11 +16,12 @@ mod harness;
 #[path = "../integration/model.rs"]
 mod model;
 
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use harness::{Settings, TestApp};
-use model::fixed;
+use model::{fixed, thompson};
 use serde_json::{Value, json};
 
 const README: &str = include_str!("../../README.md");
@@ -206,6 +207,49 @@ fn the_api_is_as_it_is_described_whatever_is_sent() {
 #[test]
 fn rudderstack_on_a_node_server() {
     rewards("@rudderstack/rudder-sdk-node");
+}
+
+/// Webhooks are rightly signed in the eyes of a stock library, by each of two secrets.
+#[test]
+fn standard_webhooks_in_python() {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/webhooks.py");
+    let secrets = [
+        "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD2h4vTrPLYlE=",
+    ];
+    let mut targets = secrets.map(|secret| {
+        let mut target = Command::new(clients().join("python/bin/python"));
+        target.arg(&script).arg(secret).stdout(Stdio::piped());
+        target.spawn().unwrap()
+    });
+    let mut told = targets
+        .each_mut()
+        .map(|target| BufReader::new(target.stdout.take().unwrap()).lines());
+    let urls = told.each_mut().map(|told| {
+        let port = told.next().unwrap().unwrap();
+        format!("http://127.0.0.1:{port}/hook")
+    });
+    let mut args = vec![
+        "--webhook-secret",
+        secrets[0],
+        "--webhook-secret",
+        secrets[1],
+    ];
+    args.extend(urls.iter().flat_map(|url| ["--webhook", url]));
+    let app = server(&args);
+    app.put_experiment(&thompson("hero"));
+    for mut told in told {
+        let told: Vec<String> = told.by_ref().take(2).map(Result::unwrap).collect();
+        let expected = [
+            "experiment.changed hero refused",
+            "epoch.opened hero refused",
+        ];
+        assert_eq!(told, expected);
+    }
+    for target in &mut targets {
+        target.kill().unwrap();
+        target.wait().unwrap();
+    }
 }
 
 /// A key of a server.
