@@ -306,6 +306,24 @@ impl Weighted {
         })
     }
 
+    /// The weighted moments of y − `by`, exactly.
+    #[must_use]
+    pub fn less(&self, by: i64) -> Self {
+        if by == 0 {
+            return *self;
+        }
+        let by = i128::from(by);
+        let paid = Wide::product(by, self.ww);
+        let twice = self.wwy.0 + self.wwy.0 - paid.0;
+        Self {
+            wy: self.wy - by * self.w,
+            wwy: Wide(self.wwy.0 - paid.0),
+            wwyy: Wide(self.wwyy.0 - twice * I256::from(by)),
+            wwxy: Wide(self.wwxy.0 - self.wwx.0 * I256::from(by)),
+            ..*self
+        }
+    }
+
     /// Hájek mean `ΣwY/Σw` in units of `unit` integers; `None` without visitors.
     pub fn mean(&self, unit: f64) -> Option<f64> {
         (self.w > 0).then(|| self.wy as f64 / self.w as f64 / unit)

@@ -23,6 +23,10 @@
 //! fixed split, by a plug-in that follows the covariate under AIPW. Estimates stay unbiased and intervals get narrower;
 //! `adjustments` and `variance_reduction` say so. Rows of variants, posteriors, and the odds of conversions are without it.
 //!
+//! # What is left after costs
+//!
+//! Sums are net of what variants cost per visitor; a variant's row has the `cost`, and `adjustments` say so.
+//!
 //! # What holds while one watches
 //!
 //! `p_value` and the intervals beside it are for one planned look. [`AlwaysValid`] holds at every look and for all
@@ -44,6 +48,7 @@ mod always;
 mod bayes;
 mod breakdown;
 mod capping;
+mod cost;
 mod crossovers;
 mod delay;
 mod design;

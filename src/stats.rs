@@ -108,7 +108,7 @@ pub fn mean_interval(sample: &Sample, kind: Kind, alpha: f64) -> Option<Interval
         return None;
     }
     match kind {
-        Kind::Proportion => Some(wilson(sample, alpha)),
+        Kind::Proportion => wilson(sample.mean, sample.n as f64, alpha),
         Kind::Mean | Kind::Ratio if sample.n < 2 || sample.variance <= 0.0 => None,
         Kind::Ratio => {
             let critical = normal::critical(alpha);
@@ -121,16 +121,17 @@ pub fn mean_interval(sample: &Sample, kind: Kind, alpha: f64) -> Option<Interval
     }
 }
 
-/// Wilson (1927): \[p + z²/2n ± z√(pq/n + z²/4n²)\] / (1 + z²/n).
-fn wilson(sample: &Sample, alpha: f64) -> Interval {
-    let (p, n) = (sample.mean, sample.n as f64);
+/// Wilson (1927) of a share of n visitors, or of an effective number: \[p + z²/2n ± z√(pq/n + z²/4n²)\] / (1 + z²/n).
+///
+/// `None` without visitors.
+pub fn wilson(p: f64, n: f64, alpha: f64) -> Option<Interval> {
     let z = normal::critical(alpha);
     let weight = z * z / n;
     let half = z * ((p * (1.0 - p)).max(0.0) / n + weight / (4.0 * n)).sqrt();
-    Interval {
-        low: ((p + 0.5 * weight - half) / (1.0 + weight)).max(0.0),
-        high: ((p + 0.5 * weight + half) / (1.0 + weight)).min(1.0),
-    }
+    Interval::new(
+        ((p + 0.5 * weight - half) / (1.0 + weight)).max(0.0),
+        ((p + 0.5 * weight + half) / (1.0 + weight)).min(1.0),
+    )
 }
 
 #[cfg(test)]

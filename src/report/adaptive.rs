@@ -10,24 +10,27 @@
 
 pub(super) mod cells;
 mod drawn;
+mod shown;
 
 use crate::allocation::Arm;
 use crate::catalog::metric::{MetricIndex, MetricKind};
 use crate::posterior::normal::{self, Pair};
-use crate::stats::adaptive::{Contrast, Epoch, Events, Starved, Weights};
+use crate::stats::adaptive::{Contrast, Epoch, Events, Scored, Starved, Weights};
+use crate::stats::kish;
 use crate::stats::sequence::{Sequence, odds};
-use crate::stats::{Caveat, Interval};
 use crate::time::Window;
 
 use super::design::{Basis, Pairing};
 use super::figure::{Reader, gate};
 use super::{ALPHA, Adjustment, ComparisonReport, Effect, Mean, Method};
-use cells::{Met, Table};
+use cells::{Costs, Met, Table};
 use drawn::{ABOVE, Drawn, Line, Side};
+pub(super) use shown::Shown;
+use shown::contrast;
 
 /// Effective events of the pair below which there is no interval, and below which it is thin (R3).
 pub(super) const MIN_EVENTS: f64 = 25.0;
-const THIN_EVENTS: f64 = 50.0;
+pub(super) const THIN_EVENTS: f64 = 50.0;
 /// The coefficient of variation above which a ratio's denominator is too uncertain to linearise.
 pub(super) const NOISY: f64 = 0.3;
 
@@ -37,6 +40,8 @@ pub(super) struct Adaptive {
     /// By epoch, the visitors with an event of control, treatment and all arms; none where all events are worth the same.
     counts: Vec<[f64; 3]>,
     pivot: [f64; 2],
+    /// What a visitor of control and treatment costs.
+    costs: [f64; 2],
     is_ratio: bool,
     /// Effective events of the pair.
     events: f64,
@@ -47,7 +52,7 @@ pub(super) struct Adaptive {
 /// A weighted contrast and the means it is about.
 struct Weighed {
     epochs: Vec<Epoch>,
-    means: Pair,
+    means: Scored,
     is_noisy: bool,
 }
 
@@ -61,10 +66,10 @@ impl Adaptive {
             for ((epoch, drawn), events) in epochs.iter().zip(&self.epochs).zip(&self.counts) {
                 starved.add(epoch, weights, &drawn.values(*events, pivot));
             }
-            let means = all.means()?;
-            Some((epochs, starved.widened(means, all.weight)))
+            let means = starved.widened(all.means()?, all.weight);
+            Some((epochs, means, (starved, all.weight)))
         };
-        let (epochs, above) = contrast(&|drawn| drawn.epoch(ABOVE, ABOVE))?;
+        let (epochs, above, (starved, weight)) = contrast(&|drawn| drawn.epoch(ABOVE, ABOVE))?;
         let [pivot, pivot_below] = self.pivot;
         if !self.is_ratio {
             let means = Pair {
@@ -74,11 +79,11 @@ impl Adaptive {
             };
             return Some(Weighed {
                 epochs,
-                means,
+                means: starved.scored(means, weight).less(self.costs),
                 is_noisy: false,
             });
         }
-        let (_, below) = contrast(&|drawn| drawn.turned().epoch(ABOVE, ABOVE))?;
+        let (_, below, _) = contrast(&|drawn| drawn.turned().epoch(ABOVE, ABOVE))?;
         let line = |above: f64, below: f64| {
             let below = below + pivot_below;
             let ratio = (above + pivot) / below;
@@ -90,19 +95,22 @@ impl Adaptive {
         };
         let control = line(above.control, below.control);
         let treatment = line(above.treatment, below.treatment);
-        let (epochs, linear) = contrast(&|drawn| drawn.epoch(control, treatment))?;
+        let (epochs, linear, _) = contrast(&|drawn| drawn.epoch(control, treatment))?;
         let noise = |line: Line, variance: f64| line.scale.abs() * variance.sqrt() > NOISY;
         Some(Weighed {
             epochs,
-            means: Pair {
+            means: Scored::from(Pair {
                 control: control.ratio,
                 treatment: treatment.ratio,
                 ..linear
-            },
+            }),
             is_noisy: noise(control, below.control_variance)
                 || noise(treatment, below.treatment_variance),
         })
-        .filter(|weighed| weighed.means.control.is_finite() && weighed.means.treatment.is_finite())
+        .filter(|weighed| {
+            let means = &weighed.means.means;
+            means.control.is_finite() && means.treatment.is_finite()
+        })
     }
 
     /// Effective events of the pair.
@@ -112,7 +120,7 @@ impl Adaptive {
 
     /// The lift by the weights of the contrast, without its interval.
     fn lift(&self) -> Option<f64> {
-        let means = self.weighed(Weights::Common)?.means;
+        let means = self.weighed(Weights::Common)?.means.means;
         let lift = (means.treatment - means.control) / means.control.abs();
         lift.is_finite().then_some(lift)
     }
@@ -131,7 +139,7 @@ impl Adaptive {
         self.epochs.iter().find(|drawn| drawn.is_adjusted())?;
         let plain = self.unadjusted().weighed(Weights::Uniform)?;
         let (_, error) = contrast(adjusted);
-        let (_, plain) = contrast(&plain.means);
+        let (_, plain) = contrast(&plain.means.means);
         let share = 1.0 - (error? / plain?).powi(2);
         share.is_finite().then_some(share)
     }
@@ -144,22 +152,23 @@ impl Adaptive {
     /// The means of control and treatment, averaged over time.
     pub(super) fn means(&self) -> Option<[Mean; 2]> {
         let weighed = self.unadjusted().weighed(Weights::Uniform)?;
-        let of = |mean: f64, variance: f64| {
+        let of = |mean: f64, variance: f64, (low, high): (f64, f64)| {
             let error = variance.sqrt();
             let std_error = Some(error).filter(|error| *error > 0.0 && error.is_finite());
-            let half = std_error
+            let interval = std_error
                 .filter(|_| self.is_open() && !weighed.is_noisy)
-                .map(|error| normal::critical(ALPHA) * error);
+                .map(|_| [low, high]);
             Mean {
                 mean,
                 std_error,
-                interval: half.map(|half| [mean - half, mean + half]),
+                interval,
             }
         };
-        let means = &weighed.means;
+        let [control, treatment] = weighed.means.of_means(normal::critical(ALPHA));
+        let means = &weighed.means.means;
         Some([
-            of(means.control, means.control_variance),
-            of(means.treatment, means.treatment_variance),
+            of(means.control, means.control_variance, control),
+            of(means.treatment, means.treatment_variance, treatment),
         ])
     }
 
@@ -169,7 +178,7 @@ impl Adaptive {
             self.weighed(Weights::Uniform)?,
             self.weighed(Weights::Common)?,
         );
-        let reduction = self.variance_reduction(&uniform.means);
+        let reduction = self.variance_reduction(&uniform.means.means);
         let shown = Shown {
             method: Method::Aipw,
             difference: uniform.means,
@@ -213,92 +222,16 @@ impl Adaptive {
     }
 }
 
-/// Means of a pair under moving odds, gated by effective events.
-pub(super) struct Shown {
-    pub(super) method: Method,
-    /// The means whose difference is shown.
-    pub(super) difference: Pair,
-    /// The means whose ratio is shown, and tested.
-    pub(super) lift: Pair,
-    /// Effective events of the pair.
-    pub(super) events: f64,
-    /// Whether a ratio's denominator is too uncertain to linearise.
-    pub(super) is_noisy: bool,
-}
-
-impl Shown {
-    /// The comparison for one planned look; what is left out is explained.
-    pub(super) fn compared(&self, blank: ComparisonReport) -> ComparisonReport {
-        let critical = normal::critical(ALPHA);
-        let mut caveats = Vec::new();
-        let is_open = self.events >= MIN_EVENTS && !self.is_noisy;
-        if !is_open {
-            caveats.push(Caveat::TooFew);
-        } else if self.events < THIN_EVENTS {
-            caveats.push(Caveat::Thin);
-        }
-        let (difference, error) = contrast(&self.difference);
-        if error.is_none() {
-            caveats.push(Caveat::ZeroVariance);
-        }
-        let half = error.filter(|_| is_open).map(|error| critical * error);
-        let means = &self.lift;
-        let (weighted, weighted_error) = contrast(means);
-        let lift = weighted / means.control.abs();
-        let interval = fieller(means, critical);
-        if !lift.is_finite() {
-            caveats.push(Caveat::ControlMeanZero);
-        } else if interval.is_none() && is_open {
-            caveats.push(Caveat::LiftUnbounded);
-        }
-        let interval = interval.filter(|_| is_open && error.is_some());
-        let p_value = weighted_error
-            .filter(|_| is_open)
-            .map(|error| 2.0 * normal::sf((weighted / error).abs()));
-        ComparisonReport {
-            method: self.method,
-            absolute: Some(Effect {
-                estimate: difference,
-                low: half.map(|half| difference - half),
-                high: half.map(|half| difference + half),
-            }),
-            relative: lift.is_finite().then_some(Effect {
-                estimate: lift,
-                low: interval.map(|interval| interval.low),
-                high: interval.map(|interval| interval.high),
-            }),
-            std_error: error,
-            p_value,
-            caveats,
-            ..blank
-        }
+/// The visitors with a value per visitor, at least (Kish), where nothing counts them.
+fn events(epochs: &[Drawn], line: Line) -> f64 {
+    let pivot = line.constant;
+    let (mut n, mut sum, mut squares) = (0.0, 0.0, 0.0);
+    for Drawn { all, .. } in epochs {
+        n += all.n;
+        sum += all.y + pivot * all.n;
+        squares += all.yy + 2.0 * pivot * all.y + pivot * pivot * all.n;
     }
-}
-
-/// Treatment − control, and its standard error if anything varies.
-fn contrast(means: &Pair) -> (f64, Option<f64>) {
-    let variance = means.treatment_variance + means.control_variance - 2.0 * means.covariance;
-    let error = variance.max(0.0).sqrt();
-    (
-        means.treatment - means.control,
-        (error > 0.0 && error.is_finite()).then_some(error),
-    )
-}
-
-/// Fieller's interval of the lift relative to |control|.
-fn fieller(means: &Pair, critical: f64) -> Option<Interval> {
-    let (low, high) = means.fieller(critical)?;
-    Some(if means.control > 0.0 {
-        Interval {
-            low: low - 1.0,
-            high: high - 1.0,
-        }
-    } else {
-        Interval {
-            low: 1.0 - high,
-            high: 1.0 - low,
-        }
-    })
+    if n > 0.0 { kish(sum, squares) / n } else { 0.0 }
 }
 
 impl Reader<'_> {
@@ -306,11 +239,8 @@ impl Reader<'_> {
     /// were drawn by context, so that they have weights of their own only.
     pub(super) fn adaptive(self, index: MetricIndex, pairing: &Pairing) -> Option<Adaptive> {
         let arms = [self.design.control(), pairing.named.row.arm];
-        (pairing.basis == Basis::Weighted && !self.design.contextual).then(|| {
-            self.over(index, |table| {
-                table.drawn(arms, |met| pairing.eras.contains(&met.era))
-            })
-        })?
+        (pairing.basis == Basis::Weighted && !self.design.contextual)
+            .then(|| self.between(index, arms, |met| pairing.eras.contains(&met.era)))?
     }
 
     /// The lift over the epochs whose visitors have had their whole window to convert (R6); `None` where the odds stood
@@ -339,7 +269,7 @@ impl Reader<'_> {
             let old = met.closed_at.map(|closed| closed.plus(age));
             old.is_some_and(|old| old <= self.design.as_of) && pairing.eras.contains(&met.era)
         };
-        (!self.design.contextual).then(|| self.over(index, |table| table.drawn(arms, is_old)))?
+        (!self.design.contextual).then(|| self.between(index, arms, is_old))?
     }
 
     /// An arm on its own, over its whole life.
@@ -347,7 +277,22 @@ impl Reader<'_> {
         if self.design.contextual {
             return None;
         }
-        self.over(index, |table| table.drawn([arm, arm], |_| true))
+        self.between(index, [arm, arm], |_| true)
+    }
+
+    /// Two arms over the epochs that `include` accepts, net of what each costs.
+    fn between(
+        self,
+        index: MetricIndex,
+        arms: [Arm; 2],
+        include: impl Fn(&Met) -> bool,
+    ) -> Option<Adaptive> {
+        let metric = self.design.entry.experiment.metric(index)?;
+        let over = self.over(index, |table, _| table.drawn(arms, &include))?;
+        Some(Adaptive {
+            costs: self.design.prices(metric, arms),
+            ..over
+        })
     }
 
     /// The holdout, as control, against everybody else, over the epochs in which somebody could be held out.
@@ -355,14 +300,19 @@ impl Reader<'_> {
         self.over(index, Table::against_holdout)
     }
 
-    fn over(self, index: MetricIndex, drawn: impl Fn(&Table) -> Vec<Drawn>) -> Option<Adaptive> {
+    /// A pair of sides of the epochs; events are counted before costs.
+    fn over(
+        self,
+        index: MetricIndex,
+        drawn: impl Fn(&Table, Costs) -> Vec<Drawn>,
+    ) -> Option<Adaptive> {
         let metrics = &self.design.entry.experiment.metrics;
         let metric = metrics.get(usize::from(index.0))?;
         if self.totals.epochs(index).is_empty() {
             return None;
         }
         let table = self.table(index)?;
-        let epochs = drawn(table);
+        let epochs = drawn(table, Costs::After);
         let is_ratio = matches!(metric.kind, MetricKind::Ratio { .. });
         let gate = gate(metrics, metric);
         let counting = self.table(gate.unwrap_or(index))?;
@@ -371,12 +321,18 @@ impl Reader<'_> {
             constant: counting.offset[usize::from(is_below)],
             ..ABOVE
         };
+        let counted = drawn(counting, Costs::Before);
+        let per_visitor = if is_ratio {
+            1.0
+        } else {
+            events(&counted, line)
+        };
         let count = |side: Side| match gate {
             Some(_) => side.y + line.constant * side.n,
-            None => side.n,
+            None => side.n * per_visitor,
         };
         let (mut events, mut first, mut counts) = (Events::default(), 0, Vec::new());
-        for drawn in drawn(counting) {
+        for drawn in counted {
             let drawn = if is_below { drawn.turned() } else { drawn };
             first += usize::from(events.effective() < MIN_EVENTS);
             events.add(&drawn.epoch(line, line));
@@ -390,6 +346,7 @@ impl Reader<'_> {
             epochs,
             counts,
             pivot: table.offset,
+            costs: [0.0; 2],
             is_ratio,
             events: events.effective(),
         })

@@ -45,26 +45,29 @@ impl Reader<'_> {
         }
         let basis = pairing.basis;
         let units = metric.units(metrics);
-        let plain = |rows: &[Row]| {
-            let group = Group {
-                rows,
-                eras: Some(&pairing.eras),
-                basis,
-            };
-            self.sums(index, group).plain
+        let group = |rows| Group {
+            rows,
+            eras: Some(&pairing.eras),
+            basis,
         };
+        let side = |arm| self.design.side(arm, basis);
+        let (of_control, of_treatment) = (side(self.design.control()), side(pairing.named.row.arm));
+        let net = |rows| self.net(index, group(rows)).plain;
         let of = |moments: Moments| Joint::of(&moments, units.0, units.1);
         let rows = self.design.rows.iter().map(|named| named.row);
         let all: Vec<Row> = rows
             .filter(|row| basis != Basis::Drawn || !row.holdout)
             .collect();
-        let all = plain(&all).filter(|all| all.n >= MIN_VISITORS)?;
+        let all = self
+            .sums(index, group(&all))
+            .plain
+            .filter(|all| all.n >= MIN_VISITORS)?;
         let adjustment = cuped::Adjustment::of(&of(all)?);
         if adjustment.theta.abs() <= 0.0 {
             return None;
         }
-        let of_control = of(plain(&self.design.side(self.design.control(), basis))?)?;
-        let of_treatment = of(plain(&self.design.side(pairing.named.row.arm, basis))?)?;
+        let of_control = of(net(&of_control)?)?;
+        let of_treatment = of(net(&of_treatment)?)?;
         let with = |figure: &Figure, sample: Sample| Figure {
             sample: Some(sample),
             ..*figure

@@ -106,6 +106,7 @@ impl Reader<'_> {
             return Figure::default();
         };
         let sums = self.sums(index, group);
+        let net = self.net(index, group);
         let gate = gate(metrics, metric).map(|gate| {
             if gate == index {
                 sums
@@ -114,14 +115,16 @@ impl Reader<'_> {
             }
         });
         let plain = sums.plain.filter(|_| group.basis != Basis::Weighted);
-        let Some(moments) = plain else {
-            return weighted::figure(metrics, metric, &sums, gate.as_ref());
+        let Some((moments, net_moments)) = plain.zip(net.plain) else {
+            return weighted::figure(metrics, metric, (&sums, &net), gate.as_ref());
         };
-        let figure = plain_figure(metrics, metric, &moments);
+        let figure = plain_figure(metrics, metric, (&moments, &net_moments));
         let orders = gate.and_then(|gate| gate.plain).map(|gate| count(gate.y));
         let posterior = match metric.kind {
             MetricKind::Count { .. } | MetricKind::Sum { .. } if !self.is_bare => {
-                self.student(index, group, &figure)
+                let cost = moments.mean(metric.kind.unit()).zip(figure.mean());
+                let posterior = self.student(index, group, &moments);
+                posterior.map(|of| of.less(cost.map_or(0.0, |(gross, net)| gross - net)))
             }
             MetricKind::Conversion { .. }
             | MetricKind::Ratio { .. }
@@ -135,8 +138,8 @@ impl Reader<'_> {
         }
     }
 
-    /// The posterior of a mean, whose prior is what all rows together are like; none where nothing varies.
-    fn student(&self, index: MetricIndex, group: Group<'_>, figure: &Figure) -> Option<Posterior> {
+    /// The posterior of a mean before costs, whose prior is what all rows together are like; none where nothing varies.
+    fn student(&self, index: MetricIndex, group: Group<'_>, own: &Moments) -> Option<Posterior> {
         let metric = self.design.entry.experiment.metric(index)?;
         let rows: Vec<Row> = self.design.rows.iter().map(|named| named.row).collect();
         let everybody = Group {
@@ -145,16 +148,29 @@ impl Reader<'_> {
         };
         let (unit, pooled) = (metric.kind.unit(), self.sums(index, everybody).plain?);
         let prior = Nig::weak(pooled.mean(unit)?, pooled.variance(unit)?)?;
-        let sample = figure.sample?;
-        let n = sample.n as f64;
+        let n = own.n as f64;
+        let variance = own.variance(unit).unwrap_or(0.0);
         prior
-            .updated(n, sample.mean, (n - 1.0) * sample.variance)
+            .updated(n, own.mean(unit)?, (n - 1.0) * variance)
             .mean()
     }
 
+    /// The sums of a metric, before costs.
     pub(super) fn sums(&self, index: MetricIndex, group: Group<'_>) -> Sums {
+        self.less(index, group, |_| 0)
+    }
+
+    /// The sums of a metric, net of what the visitors cost.
+    pub(super) fn net(&self, index: MetricIndex, group: Group<'_>) -> Sums {
+        let metric = self.design.entry.experiment.metric(index);
+        self.less(index, group, |row| {
+            metric.map_or(0, |metric| self.design.cost(metric, row.arm))
+        })
+    }
+
+    fn less(&self, index: MetricIndex, group: Group<'_>, cost: impl Fn(Row) -> i64) -> Sums {
         let include = |era| group.eras.is_none_or(|eras| eras.contains(&era));
-        self.totals.pooled(index, group.rows, include)
+        self.totals.pooled(index, group.rows, include, cost)
     }
 }
 
@@ -173,15 +189,20 @@ pub(super) fn gate(metrics: &[Metric], metric: &Metric) -> Option<MetricIndex> {
     u16::try_from(position).ok().map(MetricIndex)
 }
 
-fn plain_figure(metrics: &[Metric], metric: &Metric, moments: &Moments) -> Figure {
+/// The figure of plain sums, and of the same net of costs.
+fn plain_figure(
+    metrics: &[Metric],
+    metric: &Metric,
+    (moments, net): (&Moments, &Moments),
+) -> Figure {
     let (above, below) = metric.units(metrics);
     let n = u64::try_from(moments.n).unwrap_or(0);
     let present = |sample| (n > 0).then_some(sample);
     let mean = || {
         present(Sample {
             n,
-            mean: moments.mean(above).unwrap_or(0.0),
-            variance: moments.variance(above).unwrap_or(0.0),
+            mean: net.mean(above).unwrap_or(0.0),
+            variance: net.variance(above).unwrap_or(0.0),
         })
     };
     let (kind, sample, ratio) = match metric.kind {

@@ -16,8 +16,8 @@ use super::figure::{Figure, Group, Reader};
 use super::metrics::{kind, untested};
 use super::totals::Totals;
 use super::{
-    AlwaysValid, ComparisonReport, Effect, HoldoutReport, Mean, PerDay, PolicyMetric, Question,
-    Range,
+    Adjustment, AlwaysValid, ComparisonReport, Effect, HoldoutReport, Mean, PerDay, PolicyMetric,
+    Question, Range,
 };
 use crate::catalog::metric::{Metric, MetricIndex, MetricKind};
 use crate::cell::Row;
@@ -127,6 +127,7 @@ impl Policy<'_> {
             .flatten()
             .and_then(|of| of.figures(1.0));
         let [holdout, policy] = means;
+        let is_costly = self.reader.design.is_costly(metric);
         PolicyMetric {
             key: metric.key.as_str().to_owned(),
             kind: metric.kind.name().to_owned(),
@@ -135,6 +136,7 @@ impl Policy<'_> {
             holdout,
             policy,
             method: compared.method,
+            adjustments: Vec::from_iter(is_costly.then_some(Adjustment::Cost)),
             per_day: self.per_day(metric, compared.absolute, always_valid),
             absolute: compared.absolute,
             relative: compared.relative,

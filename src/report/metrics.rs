@@ -62,20 +62,27 @@ impl Reader<'_> {
             cap: self.design.cap(index, metric),
             delays: None,
             variants: rows
-                .map(|named| self.variant(index, named, &standings))
+                .map(|named| self.variant((index, metric), named, &standings))
                 .collect(),
             comparisons: pairings
                 .map(|(position, pairing)| {
                     let figures = self.pair(index, pairing);
                     met(index, position, &figures);
                     let comparison = self.comparison(index, pairing, &figures, &standings);
-                    comparison.capped(self.design, index)
+                    comparison
+                        .capped(self.design, index)
+                        .net(self.design, index, pairing)
                 })
                 .collect(),
         }
     }
 
-    fn variant(self, index: MetricIndex, named: &Named, standings: &Standings) -> VariantMetric {
+    fn variant(
+        self,
+        (index, metric): (MetricIndex, &Metric),
+        named: &Named,
+        standings: &Standings,
+    ) -> VariantMetric {
         let basis = self.design.own_basis(named.row);
         let of = |rows: &[_], basis| {
             let group = Group {
@@ -102,6 +109,7 @@ impl Reader<'_> {
             holdout: named.row.holdout,
             visitors: own.n,
             sum: own.sum,
+            cost: self.design.price(metric, named.row.arm).map(f64::abs),
             mean: figure.mean(),
             std_error: figure.std_error(),
             interval: figure.interval,

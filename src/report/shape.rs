@@ -207,9 +207,12 @@ pub struct VariantMetric {
     pub holdout: bool,
     /// Visitors the metric is taken over.
     pub visitors: u64,
-    /// Total over the visitors (for a ratio: above the line); absent where only weighted sums are kept.
+    /// Total over the visitors (for a ratio: above the line), before costs; absent where only weighted sums are kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sum: Option<f64>,
+    /// For sums, what each visitor costs, if anything: the mean is net of it, and what is to decrease grows by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<f64>,
     /// Mean per visitor, or the ratio of the totals.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mean: Option<f64>,

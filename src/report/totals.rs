@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use crate::catalog::metric::MetricIndex;
 use crate::cell::{Cells, Facet, Row, WeightedKey};
 use crate::epoch::{EpochNumber, Epochs, Era};
-use crate::moments::{Moments, Weighted};
+use crate::moments::{Moments, Observation, Weighted};
 use crate::time::Day;
 
 use super::Question;
@@ -35,6 +35,15 @@ impl Sums {
         match (&mut self.plain, &other.plain) {
             (Some(sum), Some(more)) => *sum += *more,
             (None, _) | (_, None) => self.plain = None,
+        }
+    }
+
+    /// The same of y − `by`.
+    fn less(&self, by: i64) -> Self {
+        let pivot = Observation { y: by, x: 0 };
+        Self {
+            plain: self.plain.map(|plain| plain.about(pivot)),
+            weighted: self.weighted.less(by),
         }
     }
 
@@ -139,18 +148,20 @@ impl Totals {
         values
     }
 
-    /// The sums of a metric over some rows and the eras that `include` accepts.
+    /// The sums of a metric over some rows and the eras that `include` accepts, each value less what `cost` says of its
+    /// row.
     pub(super) fn pooled(
         &self,
         metric: MetricIndex,
         rows: &[Row],
         include: impl Fn(Era) -> bool,
+        cost: impl Fn(Row) -> i64,
     ) -> Sums {
         let mut pooled = Sums::default();
         let cells = self.sums.get(usize::from(metric.0));
         for (row, era, sums) in cells.into_iter().flatten() {
             if rows.contains(row) && include(*era) {
-                pooled.add(sums);
+                pooled.add(&sums.less(cost(*row)));
             }
         }
         pooled

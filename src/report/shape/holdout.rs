@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{AlwaysValid, Effect, Method, Range};
+use super::{Adjustment, AlwaysValid, Effect, Method, Range};
 use crate::catalog::metric::{Direction, Role};
 use crate::stats::Caveat;
 use crate::time::Timestamp;
@@ -44,6 +44,9 @@ pub struct PolicyMetric {
     pub policy: Option<Mean>,
     /// How the figures were made: `aipw` where the share of the holdout moved.
     pub method: Method,
+    /// What was done to the visitors' values: `cost` where they are net of what variants cost.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub adjustments: Vec<Adjustment>,
     /// Policy − holdout, in units of the metric per visitor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub absolute: Option<Effect>,

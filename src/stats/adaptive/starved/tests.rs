@@ -137,3 +137,31 @@ fn without_events_nothing_is_added() {
     let [plain, widened] = variances(&epochs, Weights::Common);
     assert_eq!(widened, plain);
 }
+
+#[test]
+fn only_what_rests_on_starved_visitors_goes_with_the_mean() {
+    let epochs = [epoch(0.5, 150.0, 100.0), epoch(0.01, 3.0, 200.0)];
+    let all = Contrast::of(&epochs, Weights::Uniform);
+    let mut starved = Starved::default();
+    for (epoch, orders) in epochs.iter().zip([150.0, 3.0]) {
+        let values = Values {
+            all: Cell {
+                propensity: 1.0,
+                ..epoch.control
+            },
+            events: [orders, 150.0, orders],
+            sums: [epoch.control.sum, epoch.treatment.sum, epoch.control.sum],
+        };
+        starved.add(epoch, Weights::Uniform, &values);
+    }
+    let means = starved.widened(all.means().unwrap(), all.weight);
+    // 3 orders of 200 at a propensity of 1 %, and nothing of the treatment.
+    let of_starved = 3.0 * 200.0 * 200.0 / 1e-4 / (all.weight * all.weight);
+    let expected = Scored::new(means, [of_starved / means.control_variance, 0.0]);
+    let got = starved.scored(means, all.weight);
+    for ratio in [0.5, 2.0] {
+        let (got, expected) = (got.variance(ratio, 0.0), expected.variance(ratio, 0.0));
+        assert!((got / expected - 1.0).abs() < 1e-9, "{got} {expected}");
+    }
+    assert!(!got.is_plain() && Starved::default().scored(means, 1.0).is_plain());
+}
