@@ -72,6 +72,30 @@ fn a_cost_makes_the_cheaper_variant_win() {
 }
 
 #[test]
+fn a_report_of_revenue_is_net_of_costs() {
+    let app = TestApp::start();
+    let mut definition = bandit("revenue");
+    definition["variants"][1]["cost"] = json!(5.0);
+    let habits = [("control", 5, 20.0), ("treatment", 5, 21.0)];
+    play(&app, &definition, "Order Completed", &habits);
+    let report = app.get("/api/v1/experiments/hero/report").expect(200);
+    let metrics = report["metrics"].as_array().unwrap();
+    let metric = |key: &str| metrics.iter().find(|of| of["key"] == key).unwrap();
+    let (revenue, purchase) = (metric("revenue"), metric("purchase"));
+    let of = |variant: usize, name: &str| revenue["variants"][variant][name].as_f64().unwrap();
+    let gross = |variant| of(variant, "sum") / of(variant, "visitors");
+    assert_eq!(of(1, "cost").to_string(), "5");
+    assert!((of(1, "mean") - (gross(1) - 5.0)).abs() < 1e-9);
+    assert!((of(0, "mean") - gross(0)).abs() < 1e-9);
+    let with = &revenue["comparisons"][0];
+    let difference = with["absolute"]["estimate"].as_f64().unwrap();
+    assert!((difference - (gross(1) - 5.0 - gross(0))).abs() < 1e-9);
+    assert_eq!(with["adjustments"], json!(["cost"]));
+    assert!(purchase["comparisons"][0].get("adjustments").is_none());
+    assert!(purchase["variants"][1].get("cost").is_none());
+}
+
+#[test]
 fn a_bandit_keeps_bounces_low() {
     let app = TestApp::start();
     let mut definition = bandit("bounce");

@@ -304,3 +304,77 @@ fn a_variant_without_an_order_is_behind_but_not_certain() {
     buy(&mut shop, row(0), 200, (0, 0));
     assert!(shop.report(None).metrics[1].comparisons[0].bayes.is_none());
 }
+
+/// Two variants, the second of which costs so much, over two epochs of other odds where `moves`.
+fn costing(cost: f64, moves: bool) -> Report {
+    let variants = json!([{"key": "a"}, {"key": "b", "payload": 1, "cost": cost}]);
+    let mut shop = Shop::two(&json!({"metrics": revenue(), "variants": variants}));
+    buy(&mut shop, row(0), 1_000, (60, 50_000_000));
+    buy(&mut shop, row(1), 1_000, (70, 60_000_000));
+    if moves {
+        shop.open(&[0.9, 0.1], true);
+        let first = |key: &&PlainKey| key.epoch == EpochNumber(1);
+        let known: Vec<PlainKey> = shop.cells.plain.keys().filter(first).copied().collect();
+        for key in known {
+            let moments = shop.cells.plain[&key];
+            let epoch = EpochNumber(2);
+            shop.cells.plain.insert(PlainKey { epoch, ..key }, moments);
+        }
+        let visitors: Vec<VisitorsKey> = shop.cells.visitors.keys().copied().collect();
+        for key in visitors {
+            let epoch = EpochNumber(2);
+            let n = shop.cells.visitors[&key];
+            shop.cells.visitors.insert(VisitorsKey { epoch, ..key }, n);
+        }
+    }
+    shop.report(None)
+}
+
+/// 60 of 1,000 spend 50, which is 3.00 a visitor; 70 spend 60, which is 4.20 and 3.50 after a gift of 0.70. What visitors
+/// vary by stays (150,000 − 9,000)/999 = 141.14 and (252,000 − 17,640)/999 = 234.59.
+#[test]
+fn sums_are_net_of_what_a_variant_costs() {
+    let report = costing(0.7, false);
+    let [purchase, revenue, orders, aov] = report.metrics.as_slice() else {
+        panic!("four metrics")
+    };
+    let of = &revenue.comparisons[0];
+    close(revenue.variants[1].sum.unwrap(), 4_200.0);
+    close(revenue.variants[1].cost.unwrap(), 0.7);
+    close(revenue.variants[1].mean.unwrap(), 3.5);
+    close(of.absolute.unwrap().estimate, 0.5);
+    close(of.relative.unwrap().estimate, 1.0 / 6.0);
+    close(of.std_error.unwrap(), 0.375_735_735_735_735_7_f64.sqrt());
+    assert_eq!(of.adjustments, [Adjustment::Cost]);
+    assert_eq!((of.orders, revenue.variants[0].cost), (Some(60.0), None));
+    for (metric, estimate) in [(purchase, 0.01), (orders, 0.01), (aov, 10.0)] {
+        let of = &metric.comparisons[0];
+        close(of.absolute.unwrap().estimate, estimate);
+        assert!(of.adjustments.is_empty() && metric.variants[1].cost.is_none());
+    }
+}
+
+#[test]
+fn a_cost_moves_the_difference_and_nothing_else_where_odds_moved() {
+    let [gross, net] = [0.0, 0.7].map(|cost| costing(cost, true).metrics.swap_remove(1));
+    let of = |metric: &MetricReport| metric.comparisons[0].clone();
+    let (before, after) = (of(&gross), of(&net));
+    assert_eq!((before.method, after.method), (Method::Aipw, Method::Aipw));
+    let (wide, moved) = (before.absolute.unwrap(), after.absolute.unwrap());
+    close(moved.estimate, wide.estimate - 0.7);
+    close(moved.low.unwrap(), wide.low.unwrap() - 0.7);
+    close(moved.high.unwrap(), wide.high.unwrap() - 0.7);
+    assert_eq!(
+        (before.std_error, before.orders),
+        (after.std_error, after.orders)
+    );
+    close(
+        net.variants[1].mean.unwrap(),
+        gross.variants[1].mean.unwrap() - 0.7,
+    );
+    assert_eq!(net.variants[0], {
+        let mut control = gross.variants[0].clone();
+        control.prob_best = net.variants[0].prob_best;
+        control
+    });
+}
