@@ -25,8 +25,8 @@ use crate::time::Timestamp;
 const MAX_EVENTS: usize = 256;
 /// Most bytes of event properties of one commit, for the same reason.
 const MAX_BYTES: usize = 1 << 20;
-/// How often guardrails are looked at and policies asked: what is due happens within a second.
-const TICK: Duration = Duration::from_millis(900);
+/// How often guardrails are looked at and policies asked: what is due happens within a second, even behind a slow commit.
+const TICK: Duration = Duration::from_millis(500);
 
 /// Writes until told to stop.
 ///
