@@ -1,7 +1,8 @@
 //! Telemetry: tracing and Prometheus metrics. A log field has one spelling everywhere.
 //!
-//! Fields: `experiment.key`, `metric`, `error`, `events`, `request_id`. Visitor ids are never logged at info. A failure is logged
-//! once, where it is handled.
+//! Fields: `experiment.key`, `metric`, `error`, `events`, `request_id`; of requests those that OpenTelemetry names, such as
+//! `http.route`. Visitor ids, tokens and keys are in no span and no log line; values of attributes at most under `debug`, where an
+//! audience can not be evaluated. A failure is logged once, where it is handled.
 
 mod counts;
 mod otlp;
