@@ -16,8 +16,8 @@ use crate::policies::play;
 const CONVERSIONS: u32 = 500;
 /// Bandits whose second epochs are measured.
 const BANDITS: usize = 20;
-/// Their `refresh`, in milliseconds: time enough for visitors to come.
-const REFRESH: i64 = 3_000;
+/// Their `refresh`, in milliseconds: when the first is due, the visitors of all have come.
+const REFRESH: i64 = 40_000;
 
 #[test]
 #[ignore = "it prints figures"]
@@ -47,7 +47,7 @@ fn an_epoch_is_late_by() {
     let begun = (0..BANDITS).map(|bandit| {
         let key = format!("bandit-{bandit}");
         let mut definition = thompson(&key);
-        definition["allocation"]["refresh"] = json!("3s");
+        definition["allocation"]["refresh"] = json!(format!("{}s", REFRESH / 1_000));
         app.put_experiment(&definition);
         play(&app, &key, 0..400, &[("control", 20), ("treatment", 4)]);
         // Each begins at its own moment between two ticks.
