@@ -93,7 +93,9 @@ fn respond(
     let caller = Caller::of(request);
     let connection = request.conn_data::<Arc<Connection>>().cloned();
     let opening = stream::once(async { Ok::<_, Infallible>(Bytes::from_static(RETRY.as_bytes())) });
-    let heard = told(server.engine.notices());
+    // Nor does the server itself keep a connection on which nothing moves.
+    let heartbeat = HEARTBEAT.min(server.patience / 2);
+    let heard = told(server.engine.notices(), heartbeat);
     let heard = heard.take_while(move |_| std::future::ready(caller.may_stay(&server)));
     let told = heard.filter_map(move |heard| {
         // The place is given back with the stream.
@@ -123,9 +125,9 @@ enum Heard {
 }
 
 /// Until the server stops.
-fn told(notices: Receiver<Notice>) -> impl Stream<Item = Heard> {
-    stream::unfold(notices, |mut notices| async {
-        let heard = match timeout(HEARTBEAT, notices.recv()).await {
+fn told(notices: Receiver<Notice>, heartbeat: Duration) -> impl Stream<Item = Heard> {
+    stream::unfold(notices, move |mut notices| async move {
+        let heard = match timeout(heartbeat, notices.recv()).await {
             Ok(Ok(Notice::Closing) | Err(RecvError::Closed)) => return None,
             Ok(Ok(notice)) => Heard::Notice(notice),
             Ok(Err(RecvError::Lagged(_))) => Heard::TooMuch,

@@ -47,7 +47,7 @@ fn unharmed(app: &TestApp) {
     assert_eq!(report.total_visitors(), 1);
 }
 
-/// Asserts that a route refuses, in its own words; an import names the row.
+/// Asserts that a route refuses, in its own words; an import names the row, and Segment's calls are told success.
 #[track_caller]
 fn refused(path: &str, answer: &Answer, statuses: &[u16]) {
     let (status, body) = (answer.status, &answer.body);
@@ -93,7 +93,7 @@ fn a_megabyte_of_nested_json_is_refused_on_every_route() {
             let answer = send(&app, method, path, false, &huge);
             refused(path, &answer, &[413]);
             let answer = send(&app, method, path, false, &large);
-            refused(path, &answer, &[400, 413, 422, 202]);
+            refused(path, &answer, &[200, 202, 400, 413, 422]);
             if may_be_packed {
                 refused(path, &send(&app, method, path, true, &pack(&huge)), &[413]);
             }

@@ -177,6 +177,21 @@ fn whoever_takes_no_answers_is_cut_off() {
 }
 
 #[test]
+fn a_stream_on_which_nothing_happens_stays() {
+    let app = app();
+    let mut socket = connect(&app);
+    let ask = "GET /api/v1/stream HTTP/1.1\r\nhost: upswing\r\n\r\n";
+    socket.write_all(ask.as_bytes()).unwrap();
+    std::thread::sleep(PATIENCE * 3);
+    app.tell("hero", "pause", &json!({}));
+    let mut said = String::new();
+    while !said.contains("event: experiment") {
+        said.push_str(&answer(&mut socket));
+        assert!(!said.ends_with("0\r\n\r\n"), "{said}");
+    }
+}
+
+#[test]
 fn streams_are_bounded() {
     let app = TestApp::with_args(&["--connections", "8"]);
     app.put_experiment(&fixed("hero"));
