@@ -56,34 +56,39 @@ struct Weighed {
     is_noisy: bool,
 }
 
+/// A weighted contrast of one reading of the epochs.
+struct Contrasted {
+    epochs: Vec<Epoch>,
+    means: Pair,
+    starved: Starved,
+    weight: f64,
+}
+
 impl Adaptive {
     fn weighed(&self, weights: Weights) -> Option<Weighed> {
-        let contrast = |drawn: &dyn Fn(&Drawn) -> Epoch| {
-            let epochs: Vec<Epoch> = self.epochs.iter().map(drawn).collect();
-            let all = Contrast::of(&epochs, weights);
-            let mut starved = Starved::default();
-            let pivot = (!self.is_ratio).then_some(self.pivot[0]);
-            for ((epoch, drawn), events) in epochs.iter().zip(&self.epochs).zip(&self.counts) {
-                starved.add(epoch, weights, &drawn.values(*events, pivot));
-            }
-            let means = starved.widened(all.means()?, all.weight);
-            Some((epochs, means, (starved, all.weight)))
-        };
-        let (epochs, above, (starved, weight)) = contrast(&|drawn| drawn.epoch(ABOVE, ABOVE))?;
-        let [pivot, pivot_below] = self.pivot;
-        if !self.is_ratio {
-            let means = Pair {
-                control: above.control + pivot,
-                treatment: above.treatment + pivot,
-                ..above
-            };
-            return Some(Weighed {
-                epochs,
-                means: starved.scored(means, weight).less(self.costs),
-                is_noisy: false,
-            });
+        if self.is_ratio {
+            return self.weighed_ratio(weights);
         }
-        let (_, below, _) = contrast(&|drawn| drawn.turned().epoch(ABOVE, ABOVE))?;
+        let drawn = self.contrast(weights, &|drawn| drawn.epoch(ABOVE, ABOVE))?;
+        let pivot = self.pivot[0];
+        let means = Pair {
+            control: drawn.means.control + pivot,
+            treatment: drawn.means.treatment + pivot,
+            ..drawn.means
+        };
+        let scored = drawn.starved.scored(means, drawn.weight);
+        Some(Weighed {
+            epochs: drawn.epochs,
+            means: scored.less(self.costs),
+            is_noisy: false,
+        })
+    }
+
+    /// The same of a ratio, linearised at its arms' own values (the delta method).
+    fn weighed_ratio(&self, weights: Weights) -> Option<Weighed> {
+        let [pivot, pivot_below] = self.pivot;
+        let above = self.contrast(weights, &|drawn| drawn.epoch(ABOVE, ABOVE))?;
+        let below = self.contrast(weights, &|drawn| drawn.turned().epoch(ABOVE, ABOVE))?;
         let line = |above: f64, below: f64| {
             let below = below + pivot_below;
             let ratio = (above + pivot) / below;
@@ -93,23 +98,38 @@ impl Adaptive {
                 scale: 1.0 / below,
             }
         };
-        let control = line(above.control, below.control);
-        let treatment = line(above.treatment, below.treatment);
-        let (epochs, linear, _) = contrast(&|drawn| drawn.epoch(control, treatment))?;
+        let control = line(above.means.control, below.means.control);
+        let treatment = line(above.means.treatment, below.means.treatment);
+        let linear = self.contrast(weights, &|drawn| drawn.epoch(control, treatment))?;
         let noise = |line: Line, variance: f64| line.scale.abs() * variance.sqrt() > NOISY;
-        Some(Weighed {
-            epochs,
+        let is_finite = control.ratio.is_finite() && treatment.ratio.is_finite();
+        is_finite.then(|| Weighed {
+            epochs: linear.epochs,
             means: Scored::from(Pair {
                 control: control.ratio,
                 treatment: treatment.ratio,
-                ..linear
+                ..linear.means
             }),
-            is_noisy: noise(control, below.control_variance)
-                || noise(treatment, below.treatment_variance),
+            is_noisy: noise(control, below.means.control_variance)
+                || noise(treatment, below.means.treatment_variance),
         })
-        .filter(|weighed| {
-            let means = &weighed.means.means;
-            means.control.is_finite() && means.treatment.is_finite()
+    }
+
+    /// The weighted contrast of what was drawn, read like this.
+    fn contrast(&self, weights: Weights, read: &dyn Fn(&Drawn) -> Epoch) -> Option<Contrasted> {
+        let epochs: Vec<Epoch> = self.epochs.iter().map(read).collect();
+        let all = Contrast::of(&epochs, weights);
+        let mut starved = Starved::default();
+        let pivot = (!self.is_ratio).then_some(self.pivot[0]);
+        for ((epoch, drawn), events) in epochs.iter().zip(&self.epochs).zip(&self.counts) {
+            starved.add(epoch, weights, &drawn.values(*events, pivot));
+        }
+        let means = starved.widened(all.means()?, all.weight);
+        Some(Contrasted {
+            epochs,
+            means,
+            starved,
+            weight: all.weight,
         })
     }
 

@@ -323,7 +323,7 @@ impl Route {
         });
         if is_dead {
             tracing::warn!(
-                url = self.target.url,
+                target_id = self.target.id,
                 id,
                 error = self.outbox.last_error,
                 "a webhook is dead"
@@ -358,7 +358,7 @@ impl Route {
     /// Tells a failure once, however often it comes again.
     fn complain(&mut self, error: &str) {
         if self.complaint.as_deref() != Some(error) {
-            tracing::error!(url = self.target.url, error, "webhooks are held up");
+            tracing::error!(target_id = self.target.id, error, "webhooks are held up");
             self.complaint = Some(error.to_owned());
         }
     }
