@@ -1,11 +1,15 @@
 //! The last events that arrived, for whoever looks for what became of one. In memory alone: a restart forgets them, the log
 //! does not.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::event::{Event, Tracked};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::event::{Aliased, Event, Tracked};
 use crate::fold::Outcome;
+use crate::id::VisitorId;
 use crate::source::Source;
 use crate::time::Timestamp;
 
@@ -19,8 +23,47 @@ const MAX_BYTES: usize = 16 << 20;
 pub struct Arrival {
     /// When the server received it.
     pub received: Timestamp,
+    /// How it was sent, where that says more than the log keeps.
+    pub sent: Option<Sent>,
     /// What it was.
     pub what: Arrived,
+}
+
+/// What something was sent as.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = EventKind)]
+pub enum Kind {
+    /// Something happened.
+    #[default]
+    Track,
+    /// A page was seen.
+    Page,
+    /// The same in an app.
+    Screen,
+    /// Who the visitor is.
+    Identify,
+    /// What the visitor belongs to.
+    Group,
+    /// Two ids of one visitor.
+    Alias,
+    /// A variant was seen.
+    Exposure,
+    /// Something was ordered, refunded or cancelled.
+    Order,
+}
+
+/// How something was sent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sent {
+    /// As what.
+    pub kind: Kind,
+    /// Its `userId`.
+    pub user: Option<String>,
+    /// Its `anonymousId`.
+    pub anonymous: Option<String>,
+    /// Its traits: JSON as text.
+    pub traits: Option<String>,
 }
 
 /// What arrived.
@@ -30,6 +73,10 @@ pub enum Arrived {
     Kept(Tracked),
     /// One that was there already.
     Duplicate(Tracked),
+    /// Two ids that are one person's, and whether that is new.
+    Joined(Aliased, bool),
+    /// Something that counts for nothing.
+    Acknowledged,
     /// Something that is no event.
     Rejected(Rejected),
 }
@@ -58,6 +105,11 @@ impl Arrival {
     pub fn visitor(&self) -> Option<&str> {
         match &self.what {
             Arrived::Kept(event) | Arrived::Duplicate(event) => Some(event.visitor.as_str()),
+            Arrived::Joined(aliased, _) => Some(aliased.to.as_str()),
+            Arrived::Acknowledged => {
+                let sent = self.sent.as_ref()?;
+                sent.user.as_deref().or(sent.anonymous.as_deref())
+            }
             Arrived::Rejected(rejected) => rejected.visitor.as_deref(),
         }
     }
@@ -66,15 +118,20 @@ impl Arrival {
     pub fn id(&self) -> Option<&str> {
         match &self.what {
             Arrived::Kept(event) | Arrived::Duplicate(event) => Some(event.id.as_str()),
+            Arrived::Joined(..) | Arrived::Acknowledged => None,
             Arrived::Rejected(rejected) => rejected.id.as_deref(),
         }
     }
 
     fn bytes(&self) -> usize {
-        match &self.what {
-            Arrived::Kept(event) | Arrived::Duplicate(event) => event.properties.len(),
-            Arrived::Rejected(rejected) => rejected.detail.len(),
-        }
+        let sent = self.sent.as_ref();
+        let traits = sent.and_then(|sent| sent.traits.as_ref());
+        traits.map_or(0, String::len)
+            + match &self.what {
+                Arrived::Kept(event) | Arrived::Duplicate(event) => event.properties.len(),
+                Arrived::Joined(..) | Arrived::Acknowledged => 0,
+                Arrived::Rejected(rejected) => rejected.detail.len(),
+            }
     }
 }
 
@@ -86,12 +143,14 @@ pub struct Recent(Mutex<Ring>);
 struct Ring {
     arrivals: VecDeque<Arc<Arrival>>,
     bytes: usize,
+    /// How events that are not committed yet were sent, by visitor and id.
+    expected: HashMap<(VisitorId, String), Sent>,
 }
 
 impl Recent {
     /// Adds arrivals, and forgets the oldest for them.
     pub fn add(&self, arrivals: impl IntoIterator<Item = Arrival>) {
-        let mut ring = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ring = self.ring();
         for arrival in arrivals {
             ring.bytes += arrival.bytes();
             ring.arrivals.push_back(Arc::new(arrival));
@@ -106,29 +165,86 @@ impl Recent {
 
     /// The latest `limit` arrivals that are wanted, newest first.
     pub fn latest(&self, limit: usize, wanted: impl Fn(&Arrival) -> bool) -> Vec<Arc<Arrival>> {
-        let ring = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let ring = self.ring();
         let newest = ring.arrivals.iter().rev();
         let wanted = newest.filter(|arrival| wanted(arrival));
         wanted.take(limit).cloned().collect()
     }
 
+    fn ring(&self) -> MutexGuard<'_, Ring> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes how events that are about to be recorded were sent, by visitor and id, or the visitor's other id.
+    pub fn expect(&self, sent: impl IntoIterator<Item = ((VisitorId, String), Sent)>) {
+        let mut ring = self.ring();
+        if ring.expected.len() > MAX_EVENTS {
+            // Those of requests that a full queue refused.
+            ring.expected.clear();
+        }
+        ring.expected.extend(sent);
+    }
+
     /// Adds what became of committed events.
     pub(super) fn committed(&self, events: &[Event], outcomes: &[Outcome], received: Timestamp) {
-        let arrival = |(event, outcome): (&Event, &Outcome)| {
-            let Event::Tracked(event) = event else {
-                return None;
-            };
-            let what = match outcome {
-                Outcome::Duplicate => Arrived::Duplicate(event.clone()),
-                Outcome::Accepted | Outcome::Standing(_) | Outcome::Void => {
-                    Arrived::Kept(event.clone())
-                }
-                Outcome::TooManyAliases => return None,
-            };
-            Some(Arrival { received, what })
-        };
-        self.add(events.iter().zip(outcomes).filter_map(arrival));
+        let mut expected = std::mem::take(&mut self.ring().expected);
+        let arrivals = events.iter().zip(outcomes).filter_map(|(event, outcome)| {
+            let (what, key) = arrived(event, outcome)?;
+            let sent = (!expected.is_empty()).then(|| expected.remove(&key()));
+            Some(Arrival {
+                received,
+                sent: sent.flatten(),
+                what,
+            })
+        });
+        self.add(arrivals.collect::<Vec<_>>());
+        // What was noted meanwhile is newer.
+        let mut ring = self.ring();
+        let newer = std::mem::replace(&mut ring.expected, expected);
+        ring.expected.extend(newer);
     }
+}
+
+/// What an event arrived as, and by which key it is expected.
+fn arrived<'a>(
+    event: &'a Event,
+    outcome: &Outcome,
+) -> Option<(Arrived, impl Fn() -> (VisitorId, String) + use<'a>)> {
+    let (what, visitor, id) = match (event, outcome) {
+        (_, Outcome::TooManyAliases) => return None,
+        (Event::Tracked(event), Outcome::Duplicate) => (
+            Arrived::Duplicate(event.clone()),
+            &event.visitor,
+            event.id.as_str(),
+        ),
+        (Event::Tracked(event), Outcome::Accepted | Outcome::Standing(_) | Outcome::Void) => (
+            Arrived::Kept(event.clone()),
+            &event.visitor,
+            event.id.as_str(),
+        ),
+        (Event::Aliased(of), outcome) => {
+            let is_new = *outcome == Outcome::Accepted;
+            (
+                Arrived::Joined(of.clone(), is_new),
+                &of.visitor,
+                of.to.as_str(),
+            )
+        }
+        (
+            Event::Founded(_)
+            | Event::Defined(_)
+            | Event::Transitioned(_)
+            | Event::Opened { .. }
+            | Event::Assigned(_)
+            | Event::Imported(_)
+            | Event::Tripped { .. }
+            | Event::KeyCreated(_)
+            | Event::KeyRevoked { .. }
+            | Event::Asked(_),
+            _,
+        ) => return None,
+    };
+    Some((what, move || (visitor.clone(), id.to_owned())))
 }
 
 #[cfg(test)]
@@ -138,6 +254,7 @@ mod tests {
     fn rejected(detail: usize, id: usize) -> Arrival {
         Arrival {
             received: Timestamp::parse("2026-01-01T00:00:00Z").unwrap(),
+            sent: None,
             what: Arrived::Rejected(Rejected {
                 source: Source::Native,
                 code: "invalid_field".into(),

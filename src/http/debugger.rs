@@ -14,7 +14,7 @@ use told::{ExposureFate, Fate, MetricFate, ToldEvent};
 
 use super::Server;
 use super::error::{Code, Problem};
-use crate::engine::recent::{Arrival, Arrived, Rejected};
+use crate::engine::recent::{Arrival, Arrived, Kind, Rejected, Sent};
 use crate::engine::{Engine, Snapshot};
 use crate::event::Tracked;
 use crate::event::exposure::exposed;
@@ -75,7 +75,10 @@ fn told<'a>(
     arrival: &'a Arrival,
 ) -> Result<ToldEvent<'a>, Problem> {
     let (event, fate) = match &arrival.what {
-        Arrived::Rejected(rejected) => return Ok(ToldEvent::rejected(arrival.received, rejected)),
+        Arrived::Rejected(rejected) => return Ok(ToldEvent::rejected(arrival, rejected)),
+        Arrived::Joined(_, true) => return Ok(ToldEvent::other(arrival, Fate::Joined {})),
+        Arrived::Joined(_, false) => return Ok(ToldEvent::other(arrival, Fate::Duplicate {})),
+        Arrived::Acknowledged => return Ok(ToldEvent::other(arrival, Fate::Acknowledged {})),
         Arrived::Duplicate(event) => (event, Fate::Duplicate {}),
         Arrived::Kept(event) => {
             let visitor = VisitorKey::of(snapshot.seed, &event.visitor);
@@ -83,7 +86,7 @@ fn told<'a>(
             (event, fate(snapshot, &record, event))
         }
     };
-    Ok(ToldEvent::of(arrival.received, event, fate))
+    Ok(ToldEvent::of(arrival, event, fate))
 }
 
 /// What an event that was kept counts for now: metrics, an exposure, or nothing but the visitor's profile. One that has left
@@ -135,45 +138,70 @@ fn exposure(snapshot: &Snapshot, record: &Record, event: &Tracked) -> Option<Exp
 /// Keeps the rejection of a text for those who look for it.
 pub(super) fn reject(engine: &Engine, source: Source, text: &str, problem: &Problem) {
     telemetry::rejected(source);
+    let readable: Readable = serde_json::from_str(text).unwrap_or_default();
     let arrival = Arrival {
         received: engine.clock().now(),
-        what: Arrived::Rejected(rejected(source, text, problem)),
+        sent: Some(readable.sent()),
+        what: Arrived::Rejected(rejected(source, &readable, problem)),
     };
     engine.recent().add([arrival]);
 }
 
-/// What was rejected, as far as it can be read.
-#[derive(Deserialize)]
-struct Readable {
-    #[serde(alias = "userId")]
-    visitor: Option<Value>,
-    #[serde(rename = "anonymousId")]
-    anonymous: Option<Value>,
-    #[serde(alias = "messageId")]
-    id: Option<Value>,
-    event: Option<Value>,
+/// Keeps what counts for nothing for those who look for it.
+pub(super) fn acknowledge(engine: &Engine, sent: Sent) {
+    engine.recent().add([Arrival {
+        received: engine.clock().now(),
+        sent: Some(sent),
+        what: Arrived::Acknowledged,
+    }]);
 }
 
-fn rejected(source: Source, text: &str, problem: &Problem) -> Rejected {
-    let readable: Option<Readable> = serde_json::from_str(text).ok();
-    let field = |of: fn(&Readable) -> Option<&Value>| {
-        let value = of(readable.as_ref()?)?;
-        let text = value
-            .as_str()
-            .map_or_else(|| value.to_string(), str::to_owned);
-        Some(text.chars().take(256).collect())
-    };
+/// What was rejected, as far as it can be read.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Readable {
+    r#type: Value,
+    visitor: Value,
+    #[serde(rename = "userId")]
+    user: Value,
+    #[serde(rename = "anonymousId")]
+    anonymous: Value,
+    #[serde(alias = "messageId")]
+    id: Value,
+    event: Value,
+    traits: Value,
+}
+
+impl Readable {
+    fn sent(&self) -> Sent {
+        Sent {
+            kind: Kind::deserialize(&self.r#type).unwrap_or_default(),
+            user: short(&self.user),
+            anonymous: short(&self.anonymous),
+            traits: self.traits.is_object().then(|| self.traits.to_string()),
+        }
+    }
+}
+
+/// A value as text of at most 256 characters, unless it is null.
+fn short(value: &Value) -> Option<String> {
+    let text = value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned);
+    (!value.is_null()).then(|| text.chars().take(256).collect())
+}
+
+fn rejected(source: Source, readable: &Readable, problem: &Problem) -> Rejected {
     let place = problem.errors.first();
     Rejected {
         source,
         code: problem.code.name(),
         path: place.map_or_else(String::new, |at| at.path.clone()),
         detail: place.map_or_else(|| problem.detail.clone(), |at| at.detail.clone()),
-        visitor: field(|of| {
-            let named = of.visitor.as_ref().filter(|id| !id.is_null());
-            named.or(of.anonymous.as_ref())
-        }),
-        id: field(|of| of.id.as_ref()),
-        event: field(|of| of.event.as_ref()),
+        visitor: [&readable.visitor, &readable.user, &readable.anonymous]
+            .into_iter()
+            .find_map(short),
+        id: short(&readable.id),
+        event: short(&readable.event),
     }
 }

@@ -22,11 +22,13 @@ use utoipa::ToSchema;
 use super::Server;
 use super::access::{self, Caller, Refusal};
 use super::body::{self, Body, MAX_BATCH};
-use super::debugger::reject;
+use super::debugger::{acknowledge, reject};
 use super::decide::durable;
 use super::error::{Code, Problem};
 use super::incoming::{self, Counts, Received, Rejection};
+use crate::engine::recent::Sent;
 use crate::event::Event;
+use crate::id::VisitorId;
 use crate::source::Source;
 pub(super) use item::Wire as Item;
 use item::{Call, Read};
@@ -197,8 +199,10 @@ async fn received(
         };
         for (index, text) in items.into_iter().enumerate() {
             let read = item::read(text, call, &snapshot.catalog, received);
-            if let Err(problem) = &read {
-                reject(&server.engine, received.source, text, problem);
+            match &read {
+                Ok((Read::Acknowledged, Some(sent))) => acknowledge(&server.engine, sent.clone()),
+                Ok(_) => {}
+                Err(problem) => reject(&server.engine, received.source, text, problem),
             }
             taken.take(index, read);
         }
@@ -213,14 +217,24 @@ struct Taken {
     /// The place of each event in the request.
     places: Vec<usize>,
     counts: Counts,
+    /// How they were sent, by visitor and id.
+    sent: Vec<((VisitorId, String), Sent)>,
 }
 
 impl Taken {
-    fn take(&mut self, index: usize, read: Result<Read, Problem>) {
+    fn take(&mut self, index: usize, read: Result<item::Taken, Problem>) {
         let event = match read {
-            Ok(Read::Event(event)) => Event::Tracked(event),
-            Ok(Read::Aliased(aliased)) => Event::Aliased(aliased),
-            Ok(Read::Acknowledged) => {
+            Ok((Read::Event(event), sent)) => {
+                let key = (event.visitor.clone(), event.id.as_str().to_owned());
+                self.sent.extend(sent.map(|sent| (key, sent)));
+                Event::Tracked(event)
+            }
+            Ok((Read::Aliased(aliased), sent)) => {
+                let key = (aliased.visitor.clone(), aliased.to.as_str().to_owned());
+                self.sent.extend(sent.map(|sent| (key, sent)));
+                Event::Aliased(aliased)
+            }
+            Ok((Read::Acknowledged, _)) => {
                 self.counts.accepted += 1;
                 return;
             }
@@ -237,6 +251,7 @@ impl Taken {
     async fn record(self, server: &Server) -> Result<Counts, Problem> {
         let mut counts = self.counts;
         if !self.events.is_empty() {
+            server.engine.recent().expect(self.sent);
             let outcomes = durable(server.engine.record(self.events)).await?;
             counts.count(&outcomes);
             counts

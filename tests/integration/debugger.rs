@@ -101,6 +101,63 @@ fn all_ways_in_are_told_apart() {
 }
 
 #[test]
+fn events_are_told_as_they_were_sent() {
+    let app = TestApp::start();
+    app.put_experiment(&fixed("hero"));
+    let send = |path: &str, call: Value| app.post(path, &call).expect(200);
+    send(
+        "/v1/page",
+        json!({ "anonymousId": "a1", "messageId": "p1", "context": { "traits": { "plan": "free" } } }),
+    );
+    let login = json!({ "type": "identify", "userId": 7, "anonymousId": "a1", "traits": { "plan": "pro" } });
+    let order = json!({ "type": "track", "event": "Order Completed", "userId": 7, "anonymousId": "a1",
+        "messageId": "o1", "properties": { "revenue": 5 } });
+    let viewed = json!({ "type": "track", "event": "Experiment Viewed", "userId": "7", "messageId": "x1",
+        "properties": { "experiment_id": "hero", "variation_id": "control" } });
+    let wrong = json!({ "type": "screen", "userId": "7", "anonymousId": "a1", "timestamp": "noon", "traits": { "a": 1 } });
+    let batch = [login.clone(), order, viewed, wrong];
+    send("/v1/batch", json!({ "batch": batch }));
+    send("/v1/alias", json!({ "previousId": "a2", "userId": "7" }));
+    send(
+        "/v1/identify",
+        json!({ "userId": "7", "traits": { "plan": "gold" } }),
+    );
+    send("/v1/batch", json!({ "batch": [login] }));
+    app.post("/api/v1/visitors/a3/alias", &json!({ "to": "7" }))
+        .expect(200);
+    app.track(&json!({ "event": "x", "visitor": "7", "id": "n1" }));
+    let told = events(&app, "");
+    let told: Vec<[&Value; 6]> = told
+        .iter()
+        .map(|of| {
+            let fields = ["type", "visitor", "userId", "anonymousId", "traits"];
+            let [kind, visitor, user, anonymous, traits] = fields.map(|field| &of[field]);
+            [
+                kind,
+                visitor,
+                user,
+                anonymous,
+                &traits["plan"],
+                &of["fate"]["kind"],
+            ]
+        })
+        .collect();
+    let expected = [
+        json!(["track", "7", null, null, null, "profile"]),
+        json!(["alias", "7", "7", "a3", null, "joined"]),
+        json!(["identify", "7", "7", "a1", "pro", "duplicate"]),
+        json!(["identify", "7", "7", null, "gold", "acknowledged"]),
+        json!(["alias", "7", "7", null, null, "joined"]),
+        json!(["exposure", "7", "7", null, null, "exposure"]),
+        json!(["order", "7", "7", "a1", null, "profile"]),
+        json!(["identify", "7", "7", "a1", "pro", "joined"]),
+        json!(["screen", "7", "7", "a1", null, "rejected"]),
+        json!(["page", "a1", null, "a1", "free", "profile"]),
+    ];
+    assert_eq!(json!(told), json!(expected));
+}
+
+#[test]
 fn orders_are_taken_back_by_cancellation_and_refund() {
     let app = TestApp::start();
     app.put_experiment(&fixed("hero"));

@@ -4,8 +4,9 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::engine::recent::Rejected;
+use crate::engine::recent::{Arrival, Arrived, Kind, Rejected};
 use crate::event::Tracked;
+use crate::event::exposure::exposed;
 use crate::source::Source;
 use crate::time::Timestamp;
 use crate::visitor::fate::Effect;
@@ -25,7 +26,8 @@ pub(super) struct ToldEvent<'a> {
     /// The same, as Segment calls it.
     #[serde(skip_serializing_if = "Option::is_none")]
     message_id: Option<&'a str>,
-    r#type: &'static str,
+    /// What it was sent as, or what a tracked event is.
+    r#type: Kind,
     /// By which way it came.
     source: Source,
     /// Its name.
@@ -33,12 +35,20 @@ pub(super) struct ToldEvent<'a> {
     event: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     visitor: Option<&'a str>,
+    /// As it was sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_id: Option<&'a str>,
+    /// As it was sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    anonymous_id: Option<&'a str>,
     /// When it happened.
     #[serde(skip_serializing_if = "Option::is_none")]
     timestamp: Option<Timestamp>,
     received_at: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     properties: Option<Map<String, Value>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    traits: Option<Map<String, Value>>,
     fate: Fate,
 }
 
@@ -58,6 +68,10 @@ pub(super) enum Fate {
     Profile {},
     /// It counts, but so many came after it that it is no longer kept apart.
     Settled {},
+    /// Two ids are one person's from now on.
+    Joined {},
+    /// It counts for nothing.
+    Acknowledged {},
     /// It had come before.
     Duplicate {},
     /// It was refused.
@@ -91,38 +105,81 @@ pub(super) struct ExposureFate {
     pub(super) matches: bool,
 }
 
+/// What is tracked under these names are orders.
+const ORDERS: [&str; 3] = ["Order Completed", "Order Refunded", "Order Cancelled"];
+
 impl<'a> ToldEvent<'a> {
-    pub(super) fn of(received_at: Timestamp, event: &'a Tracked, fate: Fate) -> Self {
+    /// What is known of every arrival.
+    fn arrived(arrival: &'a Arrival, fate: Fate) -> Self {
+        let sent = arrival.sent.as_ref();
+        let traits = sent.and_then(|sent| sent.traits.as_deref());
         Self {
-            id: Some(event.id.as_str()),
-            message_id: Some(event.id.as_str()),
-            r#type: "track",
-            source: event.source,
-            event: Some(event.name.as_str()),
-            visitor: Some(event.visitor.as_str()),
-            timestamp: Some(event.at),
-            received_at,
-            properties: Some(serde_json::from_str(&event.properties).unwrap_or_default()),
+            id: arrival.id(),
+            message_id: arrival.id(),
+            r#type: sent.map_or(Kind::Track, |sent| sent.kind),
+            source: Source::Native,
+            event: None,
+            visitor: arrival.visitor(),
+            user_id: sent.and_then(|sent| sent.user.as_deref()),
+            anonymous_id: sent.and_then(|sent| sent.anonymous.as_deref()),
+            timestamp: None,
+            received_at: arrival.received,
+            properties: None,
+            traits: traits.and_then(|traits| serde_json::from_str(traits).ok()),
             fate,
         }
     }
 
-    pub(super) fn rejected(received_at: Timestamp, rejected: &'a Rejected) -> Self {
+    pub(super) fn of(arrival: &'a Arrival, event: &'a Tracked, fate: Fate) -> Self {
+        let told = Self::arrived(arrival, fate);
+        let is_order = ORDERS.contains(&event.name.as_str());
+        let kind = if told.r#type != Kind::Track {
+            told.r#type
+        } else if exposed(event).is_some() {
+            Kind::Exposure
+        } else if is_order {
+            Kind::Order
+        } else {
+            Kind::Track
+        };
         Self {
-            id: rejected.id.as_deref(),
-            message_id: rejected.id.as_deref(),
-            r#type: "track",
+            r#type: kind,
+            source: event.source,
+            event: Some(event.name.as_str()),
+            timestamp: Some(event.at),
+            properties: Some(serde_json::from_str(&event.properties).unwrap_or_default()),
+            ..told
+        }
+    }
+
+    /// One that is no event: two ids that were joined, or something that counts for nothing.
+    pub(super) fn other(arrival: &'a Arrival, fate: Fate) -> Self {
+        let told = Self::arrived(arrival, fate);
+        match (&arrival.sent, &arrival.what) {
+            (None, Arrived::Joined(aliased, _)) => Self {
+                r#type: Kind::Alias,
+                user_id: Some(aliased.to.as_str()),
+                anonymous_id: Some(aliased.visitor.as_str()),
+                ..told
+            },
+            // Only Segment's calls say how they were sent.
+            (Some(_) | None, _) => Self {
+                source: Source::Segment,
+                ..told
+            },
+        }
+    }
+
+    pub(super) fn rejected(arrival: &'a Arrival, rejected: &'a Rejected) -> Self {
+        let fate = Fate::Rejected {
+            code: rejected.code.clone(),
+            path: rejected.path.clone(),
+            detail: rejected.detail.clone(),
+        };
+        Self {
             source: rejected.source,
             event: rejected.event.as_deref(),
-            visitor: rejected.visitor.as_deref(),
-            timestamp: None,
-            received_at,
-            properties: None,
-            fate: Fate::Rejected {
-                code: rejected.code.clone(),
-                path: rejected.path.clone(),
-                detail: rejected.detail.clone(),
-            },
+            ..Self::arrived(arrival, fate)
         }
     }
 }

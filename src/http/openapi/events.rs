@@ -43,8 +43,8 @@ pub(in crate::http) fn track() -> Operation {
 
 pub(in crate::http) fn recent() -> Operation {
     let told = json!({
-        "id": "order-1", "messageId": "order-1", "type": "track", "source": "native", "event": "Order Completed",
-        "visitor": "anna", "timestamp": "2026-03-01T12:00:00Z", "receivedAt": "2026-03-01T12:00:01Z",
+        "id": "order-1", "messageId": "order-1", "type": "order", "source": "segment", "event": "Order Completed",
+        "visitor": "anna", "userId": "anna", "anonymousId": "visitor-7", "traits": { "plan": "pro" }, "timestamp": "2026-03-01T12:00:00Z", "receivedAt": "2026-03-01T12:00:01Z",
         "properties": { "order_id": "1", "revenue": 59.9 },
         "fate": {
             "kind": "counted",

@@ -11,6 +11,7 @@ use super::super::error::{Code, Problem};
 use super::super::incoming::{self, Received};
 use super::MAX_ITEM;
 use crate::catalog::Catalog;
+use crate::engine::recent::{Kind, Sent};
 use crate::event::{Aliased, Tracked};
 use crate::id::{EventId, EventName, VisitorId};
 
@@ -67,6 +68,19 @@ impl Type {
     }
 }
 
+impl From<Type> for Kind {
+    fn from(of: Type) -> Self {
+        match of {
+            Type::Track => Self::Track,
+            Type::Page => Self::Page,
+            Type::Screen => Self::Screen,
+            Type::Identify => Self::Identify,
+            Type::Group => Self::Group,
+            Type::Alias => Self::Alias,
+        }
+    }
+}
+
 /// What a call comes to.
 #[derive(Debug)]
 pub(super) enum Read {
@@ -77,6 +91,9 @@ pub(super) enum Read {
     /// Nothing that counts.
     Acknowledged,
 }
+
+/// What a call comes to, and how it was sent.
+pub(super) type Taken = (Read, Option<Sent>);
 
 /// A call; members that mean nothing here are passed over.
 #[derive(Deserialize, ToSchema)]
@@ -116,7 +133,25 @@ pub(in crate::http) struct Wire<'a> {
     #[serde(borrow, default)]
     #[schema(value_type = serde_json::Value)]
     sent_at: Option<&'a RawValue>,
+    /// What is known of the visitor.
+    #[serde(borrow, default)]
+    #[schema(value_type = serde_json::Value)]
+    traits: Option<&'a RawValue>,
+    /// Where it happened; traits may be here, too.
+    #[serde(borrow, default)]
+    #[schema(value_type = serde_json::Value)]
+    context: Option<&'a RawValue>,
 }
+
+/// What a call's context may have.
+#[derive(Deserialize)]
+struct Context<'a> {
+    #[serde(borrow, default)]
+    traits: Option<&'a RawValue>,
+}
+
+/// Most characters of an id that are told to whoever looks for it.
+const MAX_TOLD: usize = 256;
 
 /// An id as shops have them: text, or a row's number.
 #[derive(Deserialize, ToSchema)]
@@ -128,6 +163,13 @@ enum Id<'a> {
 }
 
 impl Id<'_> {
+    fn text(&self) -> String {
+        match self {
+            Self::Text(text) => text.chars().take(MAX_TOLD).collect(),
+            Self::Number(number) => number.to_string(),
+        }
+    }
+
     fn parse(&self, path: &str) -> Result<Option<VisitorId>, Problem> {
         let text = match self {
             Self::Text(text) if text.is_empty() => return Ok(None),
@@ -153,7 +195,7 @@ pub(super) fn read(
     call: Call,
     catalog: &Catalog,
     received: Received,
-) -> Result<Read, Problem> {
+) -> Result<Taken, Problem> {
     if text.len() > MAX_ITEM {
         let detail = format!("A call may have at most {MAX_ITEM} bytes.");
         return Err(Problem::new(Code::BodyTooLarge, detail));
@@ -161,7 +203,7 @@ pub(super) fn read(
     let wire: Wire<'_> = body::json(text.as_bytes())?;
     let kind = match call {
         Call::One(kind) => kind,
-        Call::Metrics => return Ok(Read::Acknowledged),
+        Call::Metrics => return Ok((Read::Acknowledged, None)),
         Call::Batch => {
             let named = wire.kind.as_deref().and_then(Type::of);
             named.ok_or_else(|| {
@@ -170,22 +212,41 @@ pub(super) fn read(
             })?
         }
     };
-    let visitor = wire.visitor()?;
-    let name = match kind {
-        Type::Track => wire.event.as_deref().unwrap_or_default(),
-        Type::Page => "Page Viewed",
-        Type::Screen => "Screen Viewed",
-        Type::Identify => return wire.identified(visitor),
-        Type::Alias => return wire.aliased(visitor),
-        Type::Group => return Ok(Read::Acknowledged),
-    };
-    let name = EventName::parse(name)
-        .map_err(|error| Problem::at(Code::InvalidField, "event", error.to_string()))?;
-    wire.event(visitor, name, catalog, received)
-        .map(Read::Event)
+    Ok((wire.read(kind, catalog, received)?, Some(wire.sent(kind))))
 }
 
 impl<'a> Wire<'a> {
+    fn read(&self, kind: Type, catalog: &Catalog, received: Received) -> Result<Read, Problem> {
+        let visitor = self.visitor()?;
+        let name = match kind {
+            Type::Track => self.event.as_deref().unwrap_or_default(),
+            Type::Page => "Page Viewed",
+            Type::Screen => "Screen Viewed",
+            Type::Identify => return self.identified(visitor),
+            Type::Alias => return self.aliased(visitor),
+            Type::Group => return Ok(Read::Acknowledged),
+        };
+        let name = EventName::parse(name)
+            .map_err(|error| Problem::at(Code::InvalidField, "event", error.to_string()))?;
+        self.event(visitor, name, catalog, received)
+            .map(Read::Event)
+    }
+
+    /// How the call was sent, for whoever looks for it.
+    fn sent(&self, kind: Type) -> Sent {
+        let of_context = || {
+            let context: Context<'a> = serde_json::from_str(self.context?.get()).ok()?;
+            context.traits
+        };
+        let traits = self.traits.or_else(of_context);
+        Sent {
+            kind: kind.into(),
+            user: self.user_id.as_ref().map(Id::text),
+            anonymous: self.anonymous_id.as_ref().map(Id::text),
+            traits: traits.map(|traits| traits.get().to_owned()),
+        }
+    }
+
     /// Who: the user, if known, else the anonymous visitor.
     fn visitor(&self) -> Result<VisitorId, Problem> {
         let known = match id(self.user_id.as_ref(), "userId")? {
