@@ -94,8 +94,8 @@ pub struct Options {
     pub patience: Option<NonZeroU32>,
     /// Connections that may be open at once, half of them streams; the others wait [default: 10000, as far as the limit of
     /// open files allows]
-    #[arg(long, env = "UPSWING_CONNECTIONS", global = true)]
-    pub connections: Option<NonZeroU32>,
+    #[arg(long, env = "UPSWING_MAX_CONNECTIONS", global = true)]
+    pub max_connections: Option<NonZeroU32>,
 }
 
 /// What the global holdout measures.
@@ -135,7 +135,7 @@ impl Options {
             webhook_secret: self.webhook_secret.or(other.webhook_secret),
             workers: self.workers.or(other.workers),
             patience: self.patience.or(other.patience),
-            connections: self.connections.or(other.connections),
+            max_connections: self.max_connections.or(other.max_connections),
         }
     }
 }
@@ -188,7 +188,7 @@ pub struct Config {
     /// How long a client may keep the server waiting.
     pub patience: Duration,
     /// Connections that may be open at once; `None`: as many as is usual.
-    pub connections: Option<NonZeroU32>,
+    pub max_connections: Option<NonZeroU32>,
 }
 
 /// The files of a certificate, in PEM.
@@ -269,7 +269,7 @@ impl Config {
             webhook_secrets: options.webhook_secret.unwrap_or_default(),
             workers: options.workers.unwrap_or(cores - 1).max(1),
             patience: Duration::from_secs(options.patience.map_or(30, |s| s.get().into())),
-            connections: options.connections,
+            max_connections: options.max_connections,
         })
     }
 }

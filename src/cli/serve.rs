@@ -74,7 +74,7 @@ fn room(config: &Config) -> usize {
     let files = rlimit::increase_nofile_limit(u64::MAX).or_else(|_| now());
     let files = files.map_or(usize::MAX, |files| files.try_into().unwrap_or(usize::MAX));
     let most = files.saturating_sub(OWN_FILES) / FILES_OF_CONNECTION;
-    let wanted = config.connections.map(|wanted| wanted.get() as usize);
+    let wanted = config.max_connections.map(|wanted| wanted.get() as usize);
     if wanted.is_some_and(|wanted| wanted > most) {
         tracing::warn!("{files} open files allow for {most} connections");
     }

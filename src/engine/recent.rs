@@ -211,7 +211,20 @@ fn arrived<'a>(
     outcome: &Outcome,
 ) -> Option<(Arrived, impl Fn() -> (VisitorId, String) + use<'a>)> {
     let (what, visitor, id) = match (event, outcome) {
-        (_, Outcome::TooManyAliases) => return None,
+        (_, Outcome::TooManyAliases)
+        | (
+            Event::Founded(_)
+            | Event::Defined(_)
+            | Event::Transitioned(_)
+            | Event::Opened { .. }
+            | Event::Assigned(_)
+            | Event::Imported(_)
+            | Event::Tripped { .. }
+            | Event::KeyCreated(_)
+            | Event::KeyRevoked { .. }
+            | Event::Asked(_),
+            _,
+        ) => return None,
         (Event::Tracked(event), Outcome::Duplicate) => (
             Arrived::Duplicate(event.clone()),
             &event.visitor,
@@ -230,19 +243,6 @@ fn arrived<'a>(
                 of.to.as_str(),
             )
         }
-        (
-            Event::Founded(_)
-            | Event::Defined(_)
-            | Event::Transitioned(_)
-            | Event::Opened { .. }
-            | Event::Assigned(_)
-            | Event::Imported(_)
-            | Event::Tripped { .. }
-            | Event::KeyCreated(_)
-            | Event::KeyRevoked { .. }
-            | Event::Asked(_),
-            _,
-        ) => return None,
     };
     Some((what, move || (visitor.clone(), id.to_owned())))
 }

@@ -1,8 +1,8 @@
 //! Who may ask: each route needs a scope ([`needs`]), and a request carries a key that has it. The table is that of the
 //! routes themselves.
 //!
-//! While there never was a key, everything is open and this costs a look at the snapshot. A key costs a look at the
-//! keyring and one hash of a few bytes.
+//! While there never was a key, everything is open but changes by pages of others, and this costs a look at the snapshot.
+//! A key costs a look at the keyring and one hash of a few bytes.
 
 mod limits;
 mod refusal;
@@ -147,7 +147,7 @@ impl Guard {
         };
         let snapshot = server.engine.snapshot();
         if snapshot.keys.is_empty() {
-            return Ok(());
+            return self.admit_anybody(request);
         }
         let mut decoded = [0; BASIC];
         let key = match presented(request.headers(), &mut decoded) {
@@ -167,6 +167,21 @@ impl Guard {
             },
         }?;
         admitted(server, request, key, self.scope)
+    }
+
+    /// Lets a request in while there never was a key. A browser sends a page's plain POST to any address without asking,
+    /// so what changes experiments, or makes the first key, is for the server's own pages alone, and for no page.
+    fn admit_anybody(self, request: &HttpRequest) -> Result<(), Refusal> {
+        let is_change = match self.scope {
+            Scope::Write | Scope::Admin => true,
+            Scope::Assign | Scope::Events | Scope::Force | Scope::Read => false,
+        };
+        let origin = request.headers().get(ORIGIN).map(HeaderValue::as_bytes);
+        if is_change && origin.is_some_and(|origin| !is_own(request, origin)) {
+            let detail = "While there is no key, only the server's own pages may change anything.";
+            return Err(Problem::new(Code::OriginForbidden, detail).into());
+        }
+        Ok(())
     }
 }
 

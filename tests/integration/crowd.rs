@@ -83,7 +83,14 @@ fn five_thousand_idle_connections_hinder_nobody() {
 
 #[test]
 fn who_comes_when_all_places_are_taken_waits_until_one_is_free() {
-    let app = TestApp::with_args(&["--patience", "2", "--connections", "20", "--workers", "1"]);
+    let app = TestApp::with_args(&[
+        "--patience",
+        "2",
+        "--max-connections",
+        "20",
+        "--workers",
+        "1",
+    ]);
     let idle: Vec<TcpStream> = (0..40).map(|_| connect(&app)).collect();
     let waited = Stopwatch::start();
     app.get("/health/live").expect(200);

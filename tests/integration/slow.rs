@@ -193,7 +193,7 @@ fn a_stream_on_which_nothing_happens_stays() {
 
 #[test]
 fn streams_are_bounded() {
-    let app = TestApp::with_args(&["--connections", "8"]);
+    let app = TestApp::with_args(&["--max-connections", "8"]);
     app.put_experiment(&fixed("hero"));
     let open = |path: &str| {
         let mut socket = connect(&app);

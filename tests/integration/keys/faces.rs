@@ -78,6 +78,29 @@ fn a_key_is_for_the_pages_it_names() {
 }
 
 #[test]
+fn without_keys_only_the_servers_own_pages_may_change_anything() {
+    let app = TestApp::start();
+    app.put_experiment(&fixed("hero"));
+    let ask = |path: &str, origin: &str, body: &[u8]| {
+        // What a page may send anywhere without asking.
+        let headers = [("content-type", "text/plain"), ("origin", origin)];
+        app.post_bytes(path, &headers, body)
+    };
+    for path in [
+        "/api/v1/experiments/hero/pause",
+        "/api/v1/experiments/hero/conclude",
+        "/api/v1/keys",
+    ] {
+        let body = br#"{"name":"mine","scopes":["admin"]}"#;
+        ask(path, "https://evil.example", body).problem(403, "origin_forbidden");
+        ask(path, "null", body).problem(403, "origin_forbidden");
+    }
+    ask("/api/v1/experiments/hero/pause", &app.url, b"{}").expect(200);
+    let visitor = br#"{"visitor":"anna"}"#;
+    ask("/api/v1/assignments", "https://shop.example", visitor).expect(200);
+}
+
+#[test]
 fn the_servers_own_pages_may_use_any_key() {
     let app = TestApp::start();
     app.put_experiment(&fixed("hero"));
