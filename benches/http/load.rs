@@ -1,9 +1,12 @@
 //! The load generator: keep-alive connections that each send the next request when the last is answered.
 
+use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -21,6 +24,21 @@ pub(crate) enum Case {
     Reward,
     /// A hundred rewards.
     Batch,
+    /// A hundred orders as an analytics library sends them, gzipped.
+    Segment,
+    /// All flags of one of [`VISITORS`] known visitors.
+    Flags,
+}
+
+impl Case {
+    const ALL: [Self; 6] = [
+        Self::Assign,
+        Self::Fresh,
+        Self::Reward,
+        Self::Batch,
+        Self::Segment,
+        Self::Flags,
+    ];
 }
 
 /// How much of it.
@@ -47,12 +65,8 @@ pub(crate) fn run(arguments: &[String]) {
     let [address, case, connections, requests] = arguments else {
         panic!("address case connections requests")
     };
-    let case = match case.as_str() {
-        "Assign" => Case::Assign,
-        "Fresh" => Case::Fresh,
-        "Reward" => Case::Reward,
-        _ => Case::Batch,
-    };
+    let mut cases = Case::ALL.into_iter();
+    let case = cases.find(|of| format!("{of:?}") == *case).unwrap();
     let (connections, requests): (usize, usize) =
         (connections.parse().unwrap(), requests.parse().unwrap());
     // Ids differ between runs, so that no reward is a duplicate and no fresh visitor is known.
@@ -90,28 +104,54 @@ pub(crate) fn run(arguments: &[String]) {
 }
 
 fn request(case: Case, run: u32, number: usize) -> Vec<u8> {
-    let (path, body) = match case {
-        Case::Assign => {
-            let visitor = number.wrapping_mul(48_271) % VISITORS;
-            (
-                "/api/v1/assignments",
-                format!(
-                    r#"{{"visitor":"visitor-{visitor:06}","experiments":["bench"],"attributes":{{"device":"mobile"}}}}"#
-                ),
-            )
-        }
-        Case::Fresh => (
+    let visitor = number.wrapping_mul(48_271) % VISITORS;
+    let plain = |path: &str, body: String| head(path, "", body.len(), body.as_bytes());
+    match case {
+        Case::Assign => plain(
+            "/api/v1/assignments",
+            format!(
+                r#"{{"visitor":"visitor-{visitor:06}","experiments":["bench"],"attributes":{{"device":"mobile"}}}}"#
+            ),
+        ),
+        Case::Fresh => plain(
             "/api/v1/assignments",
             format!(r#"{{"visitor":"fresh-{run}-{number}","experiments":["bench"]}}"#),
         ),
-        Case::Reward => ("/api/v1/events", event(run, number)),
+        Case::Reward => plain("/api/v1/events", event(run, number)),
         Case::Batch => {
             let events: Vec<String> = (0..100).map(|i| event(run, number * 100 + i)).collect();
-            ("/api/v1/events", format!("[{}]", events.join(",")))
+            plain("/api/v1/events", format!("[{}]", events.join(",")))
         }
-    };
-    let length = body.len();
-    format!("POST {path} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}").into_bytes()
+        Case::Segment => {
+            let orders: Vec<String> = (0..100).map(|i| order(run, number * 100 + i)).collect();
+            let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+            write!(packed, r#"{{"batch":[{}]}}"#, orders.join(",")).unwrap();
+            let body = packed.finish().unwrap();
+            head("/v1/batch", "content-encoding: gzip\r\n", body.len(), &body)
+        }
+        Case::Flags => plain("/ofrep/v1/evaluate/flags", flags(visitor)),
+    }
+}
+
+fn head(path: &str, more: &str, length: usize, body: &[u8]) -> Vec<u8> {
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\n{more}content-length: {length}\r\n\r\n"
+    );
+    [head.as_bytes(), body].concat()
+}
+
+/// The context of a visitor, whose flags are asked for.
+pub(crate) fn flags(visitor: usize) -> String {
+    format!(r#"{{"context":{{"targetingKey":"visitor-{visitor:06}","device":"mobile"}}}}"#)
+}
+
+/// An order in the tracking API's words.
+fn order(run: u32, number: usize) -> String {
+    let visitor = number.wrapping_mul(48_271) % VISITORS;
+    format!(
+        r#"{{"type":"track","event":"Order Completed","userId":"visitor-{visitor:06}","messageId":"node-next-{run}-{number}","properties":{{"order_id":"{run}-{number}","revenue":{}}},"context":{{"library":{{"name":"@segment/analytics-node","version":"3.0.0"}}}},"integrations":{{}}}}"#,
+        10 + number % 90
+    )
 }
 
 fn event(run: u32, number: usize) -> String {

@@ -21,26 +21,52 @@ const ROUNDS: usize = 5;
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     match arguments.get(1).map(String::as_str) {
-        Some("floor") => floor::serve(),
+        Some("floor") => floor::serve(arguments[2].clone()),
         Some("load") => load::run(&arguments[2..]),
         _ => compare(),
     }
 }
 
+const EXPERIMENTS: usize = 20;
+
 /// Runs every case against every server and prints medians of ratios.
 fn compare() {
-    let (floor, upswing) = (Process::floor(), Process::upswing());
-    let load = |case, connections, requests| Load {
+    let (upswing, many) = (Process::upswing(1), Process::upswing(EXPERIMENTS));
+    let floor = Process::floor(&many.flags(0));
+    println!("visitors that return: {}", load::VISITORS);
+    upswing.load(&load(Case::Assign, 64, load::VISITORS));
+    versus((&floor, &upswing), &load(Case::Assign, 64, 200_000));
+    many.load(&load(Case::Flags, 64, load::VISITORS));
+    println!("{EXPERIMENTS} flags of a visitor that returns:");
+    versus((&floor, &many), &load(Case::Flags, 64, 100_000));
+    let bare = floor.load(&load(Case::Reward, 256, 100_000));
+    let single = upswing.load(&load(Case::Reward, 256, 100_000));
+    println!("durable single rewards, 256 connections: {single} (floor {bare})");
+    for (case, what) in [
+        (Case::Batch, "batches of 100"),
+        (Case::Segment, "gzipped batches of 100 by the tracking API"),
+    ] {
+        let batch = upswing.load(&load(case, 64, 4_000));
+        let events = batch.per_second * 100.0;
+        println!("durable {what}: {batch}, {events:.0} events/s");
+    }
+    let fresh = upswing.load(&load(Case::Fresh, 64, 50_000));
+    println!("new visitors, durable before the answer: {fresh}");
+}
+
+fn load(case: Case, connections: usize, requests: usize) -> Load {
+    Load {
         case,
         connections,
         requests,
-    };
-    println!("visitors that return: {}", load::VISITORS);
-    upswing.load(&load(Case::Assign, 64, load::VISITORS));
+    }
+}
+
+/// Rounds of the same load against the floor and ours, one after the other.
+fn versus((floor, upswing): (&Process, &Process), load: &Load) {
     let mut ratios = Vec::new();
     for round in 0..ROUNDS {
-        let base = floor.load(&load(Case::Assign, 64, 200_000));
-        let ours = upswing.load(&load(Case::Assign, 64, 200_000));
+        let (base, ours) = (floor.load(load), upswing.load(load));
         println!("round {round}: floor {base}, upswing {ours}");
         ratios.push((
             ours.cpu_micros / base.cpu_micros,
@@ -49,19 +75,7 @@ fn compare() {
     }
     let cpu = median(ratios.iter().map(|(cpu, _)| *cpu).collect());
     let throughput = median(ratios.iter().map(|(_, throughput)| *throughput).collect());
-    println!(
-        "returning assignment: {cpu:.2} × the floor's CPU per request, {throughput:.2} × its throughput"
-    );
-    let bare = floor.load(&load(Case::Reward, 256, 100_000));
-    let single = upswing.load(&load(Case::Reward, 256, 100_000));
-    println!("durable single rewards, 256 connections: {single} (floor {bare})");
-    let batch = upswing.load(&load(Case::Batch, 64, 4_000));
-    println!(
-        "durable batches of 100: {batch}, {:.0} events/s",
-        batch.per_second * 100.0
-    );
-    let fresh = upswing.load(&load(Case::Fresh, 64, 50_000));
-    println!("new visitors, durable before the answer: {fresh}");
+    println!("{cpu:.2} × the floor's CPU per request, {throughput:.2} × its throughput");
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 
-use super::load::Load;
+use super::load::{self, Load};
 
 /// A server under load.
 pub(crate) struct Process {
@@ -38,18 +38,27 @@ metrics = [
 "#;
 
 impl Process {
-    /// The bare actix handler.
-    pub(crate) fn floor() -> Self {
+    /// The bare actix handler, which answers these flags.
+    pub(crate) fn floor(flags: &str) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        Self::start(command.arg("floor"), None)
+        Self::start(command.args(["floor", flags]), None)
     }
 
-    /// Upswing with one experiment of four variants.
-    pub(crate) fn upswing() -> Self {
+    /// Upswing with so many experiments of four variants.
+    pub(crate) fn upswing(experiments: usize) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let experiments = directory.path().join("experiments");
-        std::fs::create_dir(&experiments).unwrap();
-        std::fs::write(experiments.join("bench.toml"), EXPERIMENT).unwrap();
+        let folder = directory.path().join("experiments");
+        std::fs::create_dir(&folder).unwrap();
+        for number in 0..experiments {
+            let key = if number == 0 {
+                "bench".to_owned()
+            } else {
+                format!("flag-{number:02}")
+            };
+            let definition = EXPERIMENT.replace("\"bench\"", &format!("\"{key}\""));
+            std::fs::write(folder.join(format!("{key}.toml")), definition).unwrap();
+        }
+        let experiments = folder;
         let mut command = Command::new(env!("CARGO_BIN_EXE_upswing"));
         command
             .arg("serve")
@@ -74,6 +83,15 @@ impl Process {
             address,
             _directory: directory,
         }
+    }
+
+    /// What it answers to a visitor who asks for all flags.
+    pub(crate) fn flags(&self, visitor: usize) -> String {
+        let url = format!("http://{}/ofrep/v1/evaluate/flags", self.address);
+        let answer = ureq::post(&url)
+            .content_type("application/json")
+            .send(load::flags(visitor));
+        answer.unwrap().body_mut().read_to_string().unwrap()
     }
 
     /// Loads the server from another process.
