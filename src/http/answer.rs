@@ -145,11 +145,15 @@ impl ToSchema for Batch {
 
 fn write_answer(out: &mut Vec<u8>, answer: &Answer<'_>) {
     out.extend_from_slice(b"{\"experiment\":");
-    text(out, &answer.key);
-    let Some((entry, decision)) = &answer.decided else {
-        out.extend_from_slice(b",\"variant\":null,\"payload\":null,\"reason\":\"not_found\",\"epoch\":null,\"propensity\":null,\"holdout\":false,\"sticky\":false}");
-        return;
+    let (entry, decision) = match answer {
+        Answer::Decided(entry, decision) => (entry, decision),
+        Answer::Unknown(key) => {
+            text(out, key);
+            out.extend_from_slice(b",\"variant\":null,\"payload\":null,\"reason\":\"not_found\",\"epoch\":null,\"propensity\":null,\"holdout\":false,\"sticky\":false}");
+            return;
+        }
     };
+    text(out, entry.experiment.key.as_str());
     let variant = entry.experiment.variant(decision.arm);
     out.extend_from_slice(b",\"variant\":");
     text(out, variant.map_or("", |variant| variant.key.as_str()));

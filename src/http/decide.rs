@@ -66,11 +66,21 @@ fn native() -> Source {
 }
 
 /// One experiment's answer.
-pub(super) struct Answer<'a> {
-    /// The experiment's key as asked for.
-    pub key: std::borrow::Cow<'a, str>,
-    /// The experiment and what was decided; `None` if there is no such experiment.
-    pub decided: Option<(Arc<Entry>, Decision)>,
+pub(super) enum Answer<'a> {
+    /// The experiment and what was decided.
+    Decided(Arc<Entry>, Decision),
+    /// There is no experiment of this key.
+    Unknown(std::borrow::Cow<'a, str>),
+}
+
+impl Answer<'_> {
+    /// The experiment and what was decided.
+    pub(super) fn decided(&self) -> Option<(&Entry, &Decision)> {
+        match self {
+            Self::Decided(entry, decision) => Some((entry, decision)),
+            Self::Unknown(_) => None,
+        }
+    }
 }
 
 /// A visitor's answers, and the events to record before they are given.
@@ -111,23 +121,22 @@ pub(super) fn decide<'a>(
     let bot = wire.complete(user_agent);
     let context = Context::new(server, snapshot, &wire, bot)?;
     let mut events: Vec<Event> = context.enrolment().into_iter().collect();
-    let mut answer = |key, entry: Option<&Arc<Entry>>| Answer {
-        key,
-        decided: entry.map(|entry| (Arc::clone(entry), context.decide(entry, &mut events))),
-    };
+    let mut decided =
+        |entry: &Arc<Entry>| Answer::Decided(Arc::clone(entry), context.decide(entry, &mut events));
     let catalog = &snapshot.catalog;
     let list = if let Some(keys) = keys {
         let asked = keys.into_iter().map(|key| {
             let entry = catalog.get(&key).filter(|entry| !entry.lifecycle.archived);
-            answer(key, entry)
+            entry.map_or_else(|| Answer::Unknown(key), &mut decided)
         });
         asked.collect()
     } else {
-        let all = catalog
-            .iter()
-            .filter(|entry| entry.is_listed() && wire.wants(entry));
-        all.map(|entry| answer(entry.experiment.key.to_string().into(), Some(entry)))
-            .collect()
+        // Nearly all of them, so there is room for all.
+        let mut list = Vec::with_capacity(catalog.iter().count());
+        let all = catalog.iter();
+        let wanted = all.filter(|entry| entry.is_listed() && wire.wants(entry));
+        list.extend(wanted.map(decided));
+        list
     };
     Ok(Answers {
         visitor: wire.visitor,

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::Server;
-use super::decide::Answers;
+use super::decide::{Answer, Answers};
 use super::error::Problem;
 use crate::assign::decision::Decision;
 use crate::catalog::Entry;
@@ -25,7 +25,7 @@ pub(super) fn expose(server: &Server, answers: &mut Answers<'_>) -> Result<(), P
     let visitor = VisitorKey::of(server.engine.snapshot().seed, &answers.visitor);
     let sticky = server.engine.sticky(visitor)?.unwrap_or_default();
     let now = server.engine.clock().now();
-    let decided = answers.list.iter().filter_map(|of| of.decided.as_ref());
+    let decided = answers.list.iter().filter_map(Answer::decided);
     let first = decided.filter(|(entry, decision)| is_first(&sticky, entry, decision));
     let exposures = first.filter_map(|(entry, decision)| {
         event(&answers.visitor, (entry, decision), now).map(Event::Tracked)

@@ -17,7 +17,7 @@ use super::Server;
 use super::access::Caller;
 use super::assignments::{agent, record, respond};
 use super::body::{self, Body};
-use super::decide::{self, Answers};
+use super::decide::{self, Answer, Answers};
 use super::error::Problem;
 use super::exposure::expose;
 use crate::assign::decision::{Decision, Reason, Trace};
@@ -112,7 +112,7 @@ async fn evaluate_one(
         expose(server, &mut answers)?;
     }
     record(server, std::slice::from_mut(&mut answers)).await?;
-    if let Some((entry, decision)) = answers.list.first().and_then(|of| of.decided.as_ref()) {
+    if let Some((entry, decision)) = answers.list.first().and_then(Answer::decided) {
         flag::write(&mut out, entry, decision, Some(&answers.visitor));
     }
     Ok(respond(out))
@@ -130,7 +130,7 @@ pub(super) fn refused(problem: Problem) -> HttpResponse {
 
 /// The flags of a visitor.
 fn all(answers: &Answers<'_>) -> Vec<u8> {
-    let decided = answers.list.iter().filter_map(|of| of.decided.as_ref());
+    let decided = answers.list.iter().filter_map(Answer::decided);
     let mut out = Vec::with_capacity(32 + 224 * answers.list.len());
     flag::list(&mut out, decided, |out, (entry, decision)| {
         flag::write(out, entry, decision, None);

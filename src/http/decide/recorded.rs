@@ -37,13 +37,13 @@ pub(in crate::http) fn settle(
         let (Event::Assigned(assigned), Outcome::Standing(kept)) = (event, outcome) else {
             continue;
         };
-        let key = assigned.experiment.as_str();
-        let stands = answers
-            .iter_mut()
-            .filter(|answer| answer.key == key)
-            .find_map(|answer| answer.decided.as_mut());
-        if let Some((entry, decision)) = stands {
-            *decision = sticky(entry, standing(&kept));
+        for answer in &mut *answers {
+            match answer {
+                Answer::Decided(entry, decision) if entry.experiment.key == assigned.experiment => {
+                    *decision = sticky(entry, standing(&kept));
+                }
+                Answer::Decided(..) | Answer::Unknown(_) => {}
+            }
         }
     }
 }
