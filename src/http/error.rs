@@ -160,8 +160,7 @@ impl Code {
             | Self::TimestampOutOfRange
             | Self::InvalidAmount
             | Self::InvalidEncoding
-            | Self::IdRequired
-            | Self::TooManyAliases => StatusCode::BAD_REQUEST,
+            | Self::IdRequired => StatusCode::BAD_REQUEST,
             Self::BodyTooLarge | Self::BatchTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::InvalidDefinition
             | Self::PlanIncomplete
@@ -189,6 +188,7 @@ impl Code {
             | Self::AdminKeyRequired
             | Self::Irreversible
             | Self::MetricsWithData
+            | Self::TooManyAliases
             | Self::ClockMovesForward => StatusCode::CONFLICT,
             Self::VersionConflict => StatusCode::PRECONDITION_FAILED,
             Self::Overloaded | Self::Unavailable | Self::TooManyStreams => {

@@ -203,7 +203,7 @@ fn too_many_ids_are_refused_and_lose_nothing() {
     );
     assert_eq!(refused["rejected"][0]["index"], 1);
     let native = app.post("/api/v1/visitors/a63/alias", &json!({ "to": "anna" }));
-    native.problem(400, "too_many_aliases");
+    native.problem(409, "too_many_aliases");
     let items = json!({ "batch": [
         { "type": "identify", "userId": "anna", "anonymousId": "a63" },
         { "type": "page", "userId": "anna", "messageId": "p1" },
