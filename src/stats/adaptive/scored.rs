@@ -48,6 +48,9 @@ use crate::posterior::normal::Pair;
 /// How often an edge is searched for; it is found long before.
 const MAX_STEPS: usize = 64;
 
+/// Least share of the variance at what was seen: a hypothesis so far away that nothing would vary is rejected all the same.
+const LEAST: f64 = 0.01;
+
 /// Two means whose variances go with them.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Scored {
@@ -115,7 +118,7 @@ impl Scored {
     pub(in crate::stats) fn variance(&self, ratio: f64, difference: f64) -> f64 {
         let (plain, slope) = self.line(ratio);
         let deviation = self.deviation(ratio, difference);
-        (plain + slope * deviation).max(0.0)
+        (plain + slope * deviation).max(LEAST * plain)
     }
 
     /// V₀, and what V grows by per unit of D.

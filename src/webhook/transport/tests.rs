@@ -1,6 +1,6 @@
 //! Attempts against targets that answer, refuse, trickle or stay silent.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 
 use serde_json::json;
@@ -17,12 +17,17 @@ fn target(answer: impl FnOnce(&mut TcpStream) + Send + 'static) -> Target {
     let url = format!("http://{}/", listener.local_addr().unwrap());
     std::thread::spawn(move || {
         let (mut socket, _) = listener.accept().unwrap();
-        let lines = BufReader::new(socket.try_clone().unwrap()).lines();
-        // The body is small enough to wait in the socket.
-        lines
-            .map(Result::unwrap)
-            .take_while(|line| !line.is_empty())
-            .for_each(drop);
+        let mut request = BufReader::new(socket.try_clone().unwrap());
+        let (mut line, mut length) = (String::new(), 0);
+        while request.read_line(&mut line).unwrap() > 2 {
+            let name = "content-length: ";
+            if line.to_lowercase().starts_with(name) {
+                length = line[name.len()..].trim().parse().unwrap();
+            }
+            line.clear();
+        }
+        // A socket that is closed with something unread takes its answer back.
+        request.read_exact(&mut vec![0; length]).unwrap();
         answer(&mut socket);
     });
     Target {

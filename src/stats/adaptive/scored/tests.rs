@@ -61,6 +61,21 @@ fn what_is_not_positive_keeps_its_variance() {
     assert!(Scored::new(pair(-1.0, 0.0), [1.0, 1.0]).is_plain());
 }
 
+#[test]
+fn a_hypothesis_under_which_nothing_varies_is_rejected() {
+    let far = Scored {
+        means: Pair {
+            treatment: 6.9,
+            treatment_variance: 0.004_75,
+            control: 0.1,
+            control_variance: 0.000_43,
+            covariance: 0.000_66,
+        },
+        growth: [0.0, 0.144],
+    };
+    assert!(far.z().unwrap() > 100.0);
+}
+
 fn pairs() -> impl Strategy<Value = Scored> {
     let errors = (0.01..0.4_f64, 0.01..0.4_f64, -0.5..0.5_f64);
     (
