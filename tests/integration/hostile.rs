@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use crate::client::Answer;
 use crate::harness::TestApp;
-use crate::model::{fixed, near, order};
+use crate::input::ready;
+use crate::model::{near, order};
 use crate::slow::connect;
 
 /// Everything that takes JSON, and whether it may come packed.
@@ -29,13 +30,6 @@ const ROUTES: [(&str, &str, bool); 15] = [
     ("POST", "/api/v1/plan", false),
     ("POST", "/api/v1/keys", false),
 ];
-
-fn ready() -> TestApp {
-    let app = TestApp::start();
-    app.put_experiment(&fixed("hero"));
-    app.assign("anna", "hero");
-    app
-}
 
 /// A visitor's order counts, and nothing else does.
 #[track_caller]

@@ -11,7 +11,7 @@ const EVENTS: &str = "/api/v1/events";
 const ASSIGNMENTS: &str = "/api/v1/assignments";
 
 /// A server with an assigned visitor, to see that good events still count.
-fn ready() -> TestApp {
+pub(crate) fn ready() -> TestApp {
     let app = TestApp::start();
     app.put_experiment(&fixed("hero"));
     app.assign("anna", "hero");
