@@ -17,7 +17,7 @@ use super::cohort::{self, Cohort, Cohorts};
 use super::mixture::Mixture;
 
 /// The shapes of the gamma distribution of a level, whose variance is their reciprocal.
-const SHAPES: [f64; 2] = [4.0, 25.0];
+pub(super) const SHAPES: [f64; 2] = [4.0, 25.0];
 /// Most blocks; more epochs are put together.
 const MAX_BLOCKS: usize = 256;
 /// What has less probability than this is left out of a mixture.
@@ -52,9 +52,9 @@ pub fn posterior(arms: usize, contexts: &[Cohorts]) -> Levelled {
 
 /// Conversions of a block, and how many a level that stays would have brought.
 #[derive(Debug, Clone, Copy, Default)]
-struct Count {
-    seen: f64,
-    expected: f64,
+pub(super) struct Count {
+    pub(super) seen: f64,
+    pub(super) expected: f64,
 }
 
 impl Count {
@@ -66,7 +66,7 @@ impl Count {
     }
 
     /// The log Bayes factor of a gamma distributed level of this shape.
-    fn log_factor(self, shape: f64) -> f64 {
+    pub(super) fn log_factor(self, shape: f64) -> f64 {
         let seen = self.seen + shape;
         ln_gamma(seen)
             - ln_gamma(shape)

@@ -8,6 +8,10 @@
 //! narrow, so Laplace's approximation is within a thousandth of it up to ten times λ₀ and down to a tenth (Tierney and
 //! Kadane 1986). That prior weighs the laws alone and draws no rate to the others.
 //!
+//! Where levels stay, the shares of the conversions that came from younger and from older visitors tell of the law too:
+//! given x, they are multinomial with `E_lc / E_l`. Where levels move they tell nothing, so this counts only as far as it
+//! explains the counts better than gamma distributed levels do ([`level`]).
+//!
 //! A law is with the probability `ALIKE` the common one, else of any scale and of about the common shape. The common law
 //! and λ₀ are on a grid; given both the variants are independent. What follows of all that is the mixture over the laws
 //! of all variants, not one normal of its moments: a few scenarios stand for it, found by a lattice as a Monte Carlo
@@ -15,6 +19,7 @@
 
 use std::collections::BTreeMap;
 
+use super::super::level::{self, Count};
 use super::{ByAge, Curve, LAW, SCALES, SHAPES, Sample, dot, laws, near, weights};
 
 /// Standard deviation of the logarithm of the variants' rates.
@@ -93,7 +98,10 @@ fn curves(samples: &[Sample], picked: &[usize], (laws, window): (&[ByAge], f64))
 fn parts(samples: &[Sample], laws: &[ByAge]) -> Vec<Part> {
     let likelihoods: Vec<Vec<f64>> = samples
         .iter()
-        .map(|sample| laws.iter().map(|law| sample.log_likelihood(law)).collect())
+        .map(|sample| {
+            let likelihood = |law| sample.log_likelihood(law) + log_shares(sample, law);
+            laws.iter().map(likelihood).collect()
+        })
         .collect();
     let exposures: Vec<Vec<f64>> = samples
         .iter()
@@ -147,6 +155,26 @@ fn relative(scores: &[f64]) -> (f64, Vec<f64>) {
 fn exposure(sample: &Sample, law: &ByAge) -> f64 {
     let cohorts = sample.cohorts.iter();
     cohorts.map(|of| of.visitors * dot(law, &of.followed)).sum()
+}
+
+/// The log likelihood of how many of the conversions came from each cohort, up to what no law changes: the mean of that
+/// under a level that stays, and under those that move.
+fn log_shares(sample: &Sample, law: &ByAge) -> f64 {
+    let all = sample.cohorts.iter().map(|of| of.converted).sum::<f64>();
+    let level = all / exposure(sample, law).max(f64::MIN_POSITIVE);
+    let counts: Vec<Count> = (sample.cohorts.iter())
+        .map(|of| Count {
+            seen: of.converted,
+            expected: level * of.visitors * dot(law, &of.followed),
+        })
+        .collect();
+    let stays = |of: &Count| of.seen * of.expected.max(f64::MIN_POSITIVE).ln();
+    let moves = level::SHAPES.map(|shape| {
+        let factors = counts.iter().map(|count| count.log_factor(shape));
+        factors.sum::<f64>().exp()
+    });
+    let moves = moves.iter().sum::<f64>() / moves.len() as f64;
+    counts.iter().map(stays).sum::<f64>() + f64::midpoint(1.0, moves).ln()
 }
 
 /// The logarithm of `∫ Poisson(x; λ·E) N(ln λ; ln λ₀, RATE_SD²) d ln λ` by Laplace, less what depends on x alone.
