@@ -30,6 +30,7 @@ mod keys;
 mod ofrep;
 mod openapi;
 mod operations;
+mod pages;
 mod plan;
 mod report;
 mod segment;
@@ -53,7 +54,7 @@ use tracing_actix_web::TracingLogger;
 use crate::engine::Engine;
 use crate::key::Scope::{Admin, Assign, Events, Read, Write};
 pub use access::Limits;
-use access::{Gate, needs, needs_or_body, needs_or_path, needs_or_token};
+use access::{Gate, needs, needs_or_body, needs_or_path, needs_or_session, needs_or_token};
 pub use connection::Connections;
 pub use cors::cors;
 use error::{Code, Problem};
@@ -161,6 +162,7 @@ fn traced(has_manual_clock: bool) -> Vec<Paths> {
     paths.extend(of_keys());
     paths.extend(of_webhooks());
     paths.extend(operated());
+    paths.extend(dashboard());
     if has_manual_clock {
         let clock = at("/api/v1/clock")
             .get(needs(Read), clock::get, openapi::operations::clock)
@@ -272,7 +274,22 @@ fn operated() -> Vec<Paths> {
         at("/api/docs/").get(Gate::Open, openapi::page, openapi::operations::page),
         at("/api/docs/{file}").get(Gate::Open, openapi::part, openapi::operations::part),
         at("/demo/{file}").get(Gate::Open, demo::part, openapi::operations::shop),
-        at("/").get(needs(Read), operations::home, openapi::operations::home),
+    ]
+}
+
+/// Pages, for people.
+fn dashboard() -> Vec<Paths> {
+    use pages::{acts, experiments, session};
+    vec![
+        at("/").page(needs_or_session(Read), experiments::list),
+        at("/experiments/{key}").page(needs_or_session(Read), experiments::page),
+        at("/experiments/{key}/start").form(needs_or_session(Write), acts::start),
+        at("/experiments/{key}/pause").form(needs_or_session(Write), acts::pause),
+        at("/login")
+            .page(Gate::Open, session::form)
+            .form(Gate::Open, session::begin),
+        at("/logout").form(Gate::Open, session::end),
+        at(crate::dashboard::style_path()).page(Gate::Open, pages::style),
     ]
 }
 

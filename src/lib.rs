@@ -10,7 +10,7 @@
 //!         │                                                     ▼
 //!    reallocate ◄──── Cells ◄───── fold ◄──────────────── event log ◄── Tracked (rewards) ◄── the shop
 //!                       │
-//!                       └────────► report ──► API · CLI (one Report value, computed once)
+//!                       └────────► report ──► API · dashboard · CLI (one Report value, computed once)
 //! ```
 //!
 //! - [`assign::assign`]: forced → schedule → bot → holdouts → sticky → layer → audience → ramp → variant.
@@ -74,6 +74,8 @@ pub mod evaluate;
 pub mod plan;
 
 pub mod simulation;
+
+pub mod dashboard;
 
 // The shell.
 pub mod clock;

@@ -6,6 +6,7 @@
 
 mod limits;
 mod refusal;
+pub(super) mod session;
 
 use std::future::{Ready, ready};
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use futures_util::future::Either;
 use super::Server;
 use super::error::{Code, Problem};
 use crate::key::secret::Presented;
+use crate::key::token::Purpose;
 use crate::key::{Key, KeyId, Scope};
 pub use limits::Limits;
 pub(super) use refusal::Refusal;
@@ -57,6 +59,12 @@ pub(super) fn needs_or_token(scope: Scope) -> Gate {
     Gate::Key(Guard { scope, place })
 }
 
+/// The same for a page, where a session stands for a key; whoever has none is led to where one begins.
+pub(super) fn needs_or_session(scope: Scope) -> Gate {
+    let place = Place::HeadersOrSession;
+    Gate::Key(Guard { scope, place })
+}
+
 /// The same, where the key may also be the path's `write_key`.
 pub(super) fn needs_or_path(scope: Scope) -> Gate {
     let place = Place::HeadersOrPath;
@@ -77,6 +85,8 @@ pub(super) enum Place {
     Headers,
     /// There, or a token in the query.
     HeadersOrToken,
+    /// There, or behind the session that the cookie is of.
+    HeadersOrSession,
     /// There, or in the path.
     HeadersOrPath,
     /// There, or in the body.
@@ -161,9 +171,11 @@ impl Guard {
                 }
                 Place::HeadersOrToken => {
                     let token = token(request.query_string()).ok_or_else(Refusal::missing)?;
-                    let key = snapshot.keys.behind(token, server.engine.clock().now());
+                    let now = server.engine.clock().now();
+                    let key = snapshot.keys.behind(token, Purpose::Stream, now);
                     key.ok_or_else(Refusal::ended)
                 }
+                Place::HeadersOrSession => session::key(server, &snapshot.keys, request),
             },
         }?;
         admitted(server, request, key, self.scope)
@@ -200,7 +212,11 @@ pub(super) fn in_body(
     admitted(server, request, key, Scope::Events)
 }
 
-fn opened_by<'a>(
+/// The key that a secret opens.
+///
+/// # Errors
+/// [`Refusal`].
+pub(super) fn opened_by<'a>(
     keys: &'a crate::key::ring::Keyring,
     secret: &[u8],
 ) -> Result<&'a Arc<Key>, Refusal> {
@@ -236,8 +252,8 @@ fn admitted(
 /// Whether a page comes from the server itself, as the demonstration shop does: its scheme, host and port are the request's own.
 ///
 /// The host is whatever name the browser believes, so a page that points its own name at this server (DNS rebinding) counts
-/// as the server's, too. It gains nothing: no cookie or address opens anything here, only a secret that the page must
-/// hold, and whoever holds it asks without naming a page at all from a program of their own. Origins of a key keep honest
+/// as the server's, too. It gains nothing: no address opens anything here, and a session's cookie is of the name it was made
+/// under, only a secret that the page must hold, and whoever holds it asks without naming a page at all from a program of their own. Origins of a key keep honest
 /// browsers from using it on other pages; they are no second secret. What proxies say of scheme and host is believed, since
 /// no page of another origin can send it: CORS lets it name few headers, and none of these.
 fn is_own(request: &HttpRequest, origin: &[u8]) -> bool {

@@ -249,7 +249,11 @@ pub(super) async fn revert(
     .await
 }
 
-fn key(path: &str) -> Result<ExperimentKey, Problem> {
+/// The key that a path has.
+///
+/// # Errors
+/// [`Code::UnknownExperiment`].
+pub(super) fn key(path: &str) -> Result<ExperimentKey, Problem> {
     let parsed = ExperimentKey::parse(path);
     parsed.map_err(|error| Problem::at(Code::UnknownExperiment, "key", error.to_string()))
 }

@@ -1,4 +1,4 @@
-//! Health, metrics, and a word of welcome.
+//! Health and metrics.
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;
@@ -14,27 +14,6 @@ use crate::telemetry;
 pub(super) struct Standing {
     /// `live` or `ready`.
     status: &'static str,
-}
-
-/// Where to go.
-#[derive(Serialize, ToSchema)]
-pub(super) struct Welcome {
-    /// The server's name.
-    name: &'static str,
-    /// Its version.
-    version: &'static str,
-    /// All experiments.
-    experiments: &'static str,
-    /// What one of them shows.
-    report: &'static str,
-    /// The description of the API for machines.
-    openapi: &'static str,
-    /// The same for people.
-    docs: &'static str,
-    /// Whether it can write.
-    health: &'static str,
-    /// What was counted.
-    metrics: &'static str,
 }
 
 /// The process runs.
@@ -61,18 +40,4 @@ pub(super) async fn metrics(server: Data<Server>) -> Result<HttpResponse, Proble
     Ok(HttpResponse::Ok()
         .content_type("text/plain; version=0.0.4")
         .body(server.metrics.render()))
-}
-
-/// A word of welcome.
-pub(super) async fn home() -> HttpResponse {
-    HttpResponse::Ok().json(Welcome {
-        name: "upswing",
-        version: env!("CARGO_PKG_VERSION"),
-        experiments: "/api/v1/experiments",
-        report: "/api/v1/experiments/{key}/report",
-        openapi: "/api/openapi.json",
-        docs: "/api/docs/",
-        health: "/health/ready",
-        metrics: "/metrics",
-    })
 }

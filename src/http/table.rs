@@ -84,6 +84,26 @@ impl Paths {
         self.on(Method::POST, gate, web::post().to(handler), describe())
     }
 
+    /// Serves GET with a page: for people, so the API's description does not have it.
+    pub(super) fn page<F, Args>(self, gate: Gate, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.on(Method::GET, gate, web::get().to(handler), Vec::new())
+    }
+
+    /// Serves POST of a page's form, which is no more described than the page.
+    pub(super) fn form<F, Args>(self, gate: Gate, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.on(Method::POST, gate, web::post().to(handler), Vec::new())
+    }
+
     fn one(self, method: Method, gate: Gate, route: Route, operation: Operation) -> Self {
         let path = self.pattern.to_owned();
         self.on(method, gate, route, vec![(path, operation)])

@@ -2,6 +2,7 @@
 
 use super::ring::Keyring;
 use super::secret::{Presented, Secret};
+use super::token::Purpose;
 use super::*;
 use crate::time::Timestamp;
 use proptest::prelude::*;
@@ -107,11 +108,17 @@ fn a_revoked_key_opens_nothing_and_leaves_the_ring_closed() {
     let presented = Presented::parse(secret.as_bytes()).unwrap();
     let token = key.token(at("2026-01-01T00:00:00Z")).to_string();
     assert!(ring.opened_by(&presented).is_some());
-    assert!(ring.behind(&token, at("2026-01-01T00:00:00Z")).is_some());
+    assert!(
+        ring.behind(&token, Purpose::Stream, at("2026-01-01T00:00:00Z"))
+            .is_some()
+    );
     key.revoked_at = Some(at("2026-01-02T00:00:00Z"));
     ring.put(key);
     assert!(ring.opened_by(&presented).is_none());
-    assert!(ring.behind(&token, at("2026-01-01T00:00:00Z")).is_none());
+    assert!(
+        ring.behind(&token, Purpose::Stream, at("2026-01-01T00:00:00Z"))
+            .is_none()
+    );
     assert!(!ring.is_empty());
     assert_eq!(ring.live().count(), 0);
 }
@@ -127,21 +134,38 @@ fn a_token_ends_with_its_time_and_can_not_be_made_longer() {
     assert_eq!(token, first.token(at("2026-01-01T10:00:00Z")).to_string());
     assert_ne!(token, first.token(at("2026-01-01T11:00:00Z")).to_string());
     assert_eq!(
-        ring.behind(&token, at("2026-01-01T11:59:59.999Z"))
+        ring.behind(&token, Purpose::Stream, at("2026-01-01T11:59:59.999Z"))
             .unwrap()
             .id,
         KeyId(1)
     );
-    assert!(ring.behind(&token, at("2026-01-01T12:00:00Z")).is_none());
+    assert!(
+        ring.behind(&token, Purpose::Stream, at("2026-01-01T12:00:00Z"))
+            .is_none()
+    );
     let now = at("2026-01-01T10:00:00Z");
     for (place, digit) in [(15, "2"), (20, "f"), (40, "x"), (95, "Z")] {
         let mut forged = token.clone();
         forged.replace_range(place..=place, digit);
-        assert!(ring.behind(&forged, now).is_none(), "{forged}");
+        assert!(
+            ring.behind(&forged, Purpose::Stream, now).is_none(),
+            "{forged}"
+        );
     }
-    assert!(ring.behind(&token[..95], now).is_none());
-    assert!(ring.behind("", now).is_none());
-    assert!(ring.behind(&"é".repeat(60), now).is_none());
+    let session = first.session(now).to_string();
+    assert!(ring.behind(&session, Purpose::Stream, now).is_none());
+    assert!(ring.behind(&token, Purpose::Session, now).is_none());
+    assert!(
+        ring.behind(&session, Purpose::Session, at("2026-01-01T21:59:59Z"))
+            .is_some()
+    );
+    assert!(
+        ring.behind(&session, Purpose::Session, at("2026-01-01T22:00:00Z"))
+            .is_none()
+    );
+    assert!(ring.behind(&token[..95], Purpose::Stream, now).is_none());
+    assert!(ring.behind("", Purpose::Stream, now).is_none());
+    assert!(ring.behind(&"é".repeat(60), Purpose::Stream, now).is_none());
 }
 
 proptest! {
@@ -162,6 +186,6 @@ proptest! {
     #[test]
     fn any_bytes_are_read_or_refused(text: Vec<u8>) {
         let _ = Presented::parse(&text);
-        let _ = Keyring::default().behind(&String::from_utf8_lossy(&text), at("2026-01-01T00:00:00Z"));
+        let _ = Keyring::default().behind(&String::from_utf8_lossy(&text), Purpose::Stream, at("2026-01-01T00:00:00Z"));
     }
 }

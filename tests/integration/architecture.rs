@@ -22,6 +22,7 @@ const ORDER: &[&[&str]] = &[
     &["report"],
     &["evaluate", "plan"],
     &["simulation"],
+    &["dashboard"],
     // From here on the shell.
     &["clock", "telemetry"],
     &["config"],

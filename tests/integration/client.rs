@@ -56,6 +56,8 @@ impl Client {
     pub(crate) fn new(url: String) -> Self {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
             .timeout_global(Some(Duration::from_mins(2)))
             // Small requests must not wait for the answers before them.
             .no_delay(true)

@@ -43,6 +43,7 @@ mod linear;
 #[path = "loop.rs"]
 mod loop_;
 mod operations;
+mod pages;
 mod plan;
 mod policies;
 mod pressure;

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::super::clock::Now;
 use super::super::error::Code;
-use super::super::operations::{Standing, Welcome};
+use super::super::operations::Standing;
 use super::{Document, OPERATING, Operation};
 
 const TAG: &str = OPERATING.0;
@@ -29,15 +29,6 @@ pub(in crate::http) fn metrics() -> Operation {
     Operation::new("getMetrics", TAG, "What was counted, for Prometheus.")
         .answers_text(&["text/plain"], "Prometheus' text format.", example)
         .reads()
-}
-
-pub(in crate::http) fn home() -> Operation {
-    let welcome = json!({
-        "name": "upswing", "version": "0.1.0", "experiments": "/api/v1/experiments",
-        "report": "/api/v1/experiments/{key}/report", "openapi": "/api/openapi.json", "docs": "/api/docs/",
-        "health": "/health/ready", "metrics": "/metrics",
-    });
-    Operation::new("welcome", TAG, "Where to go.").answers::<Welcome>(200, "Addresses.", welcome)
 }
 
 pub(in crate::http) fn clock() -> Operation {

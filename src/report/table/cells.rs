@@ -93,6 +93,32 @@ pub(crate) fn signed_percent(change: f64) -> String {
     format!("{percent:+.decimals$} %")
 }
 
+/// A number without decimals: -12,345
+pub(crate) fn whole(value: f64) -> String {
+    let sign = if value < 0.0 { "-" } else { "" };
+    format!("{sign}{}", grouped(rounded(value.abs())))
+}
+
+/// An amount with its sign: cents below a hundred.
+pub(crate) fn signed_amount(amount: f64) -> String {
+    let sign = if amount < 0.0 { "-" } else { "+" };
+    let size = amount.abs();
+    if size < 100.0 {
+        format!("{sign}{size:.2}")
+    } else {
+        format!("{sign}{}", grouped(rounded(size)))
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "not negative, and a cast saturates"
+)]
+fn rounded(size: f64) -> u64 {
+    size.round() as u64
+}
+
 /// A mean with four significant digits or more, down to 0.001.
 pub(crate) fn decimal(value: f64) -> String {
     let decimals = match value.abs() {

@@ -3,7 +3,7 @@
 use super::case::Case;
 use super::{Decision, Reason, ReasonCode, Rival, Verdict};
 use crate::catalog::metric::MetricKind;
-use crate::report::table::cells::{grouped, label, percent, signed_percent};
+use crate::report::table::cells::{grouped, label, percent, signed_amount, signed_percent};
 use crate::report::{
     Arriving, ComparisonReport, DriftReport, Effect, Freshness, MetricReport, VariantTraffic,
 };
@@ -84,17 +84,11 @@ impl Case<'_> {
     fn money_amount(&self, amount: f64) -> String {
         let spec = &self.facts.question.entry.experiment.spec;
         let currency = spec.currency.as_deref().map(label);
-        let sign = if amount < 0.0 { "-" } else { "+" };
-        let size = amount.abs();
-        let number = if size < 100.0 {
-            format!("{size:.2}")
-        } else {
-            grouped(rounded(size))
-        };
-        currency.map_or_else(
-            || format!("{sign}{number}"),
-            |currency| format!("{sign}{number} {currency}"),
-        )
+        let number = signed_amount(amount);
+        match currency {
+            Some(currency) => format!("{number} {currency}"),
+            None => number,
+        }
     }
 
     /// What the lead's effect on money comes to, where the goal itself is not money.
@@ -292,15 +286,6 @@ fn days(days: u32) -> String {
         1 => "1 day".to_owned(),
         days => format!("{} days", grouped(u64::from(days))),
     }
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "not negative, and a cast saturates"
-)]
-fn rounded(size: f64) -> u64 {
-    size.round() as u64
 }
 
 /// A variant's key at the start of a sentence.

@@ -19,7 +19,7 @@ impl Operation {
     fn guarded(mut self, Guard { scope, place }: Guard, path: &str) -> Self {
         let headers = ["bearer", "key", "basic"];
         let (token, also) = match place {
-            Place::Headers => (None, ""),
+            Place::Headers | Place::HeadersOrSession => (None, ""),
             Place::HeadersOrToken => (Some("token"), ""),
             Place::HeadersOrPath => (None, ", which the path may have, too"),
             Place::HeadersOrBody => (None, ", which the body may have, too, as its `writeKey`"),

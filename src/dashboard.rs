@@ -1,0 +1,91 @@
+//! The dashboard: pages for marketers, from the same [`Report`](crate::report::Report) that the API answers.
+//!
+//! Pure functions from values to HTML; the templates stand beside them. A page needs no script, and nothing but the one
+//! stylesheet. Every number is an element with its exact value, so a test can hold pages against reports.
+
+pub mod experiment;
+pub mod list;
+pub mod login;
+pub mod refused;
+
+mod badge;
+mod health;
+mod number;
+
+use std::sync::LazyLock;
+
+/// The stylesheet.
+pub const STYLE: &str = include_str!("dashboard/style.css");
+
+/// A name of the stylesheet that changes with it, so that browsers may keep it for good.
+pub fn style_path() -> &'static str {
+    static PATH: LazyLock<String> = LazyLock::new(|| {
+        let hash = blake3::hash(STYLE.as_bytes()).to_hex();
+        format!("/style-{}.css", hash.get(..12).unwrap_or_default())
+    });
+    &PATH
+}
+
+/// A page of the bar on top.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// All experiments.
+    Experiments,
+}
+
+impl Place {
+    const ALL: [Self; 1] = [Self::Experiments];
+
+    /// Its address.
+    fn path(self) -> &'static str {
+        match self {
+            Self::Experiments => "/",
+        }
+    }
+
+    /// What it is called.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Experiments => "Experiments",
+        }
+    }
+}
+
+/// What is around every page.
+#[derive(Debug, Clone, Default)]
+pub struct Frame {
+    /// Which place of the bar it belongs to.
+    pub place: Option<Place>,
+    /// The name of the key that its reader signed in with.
+    pub key: Option<String>,
+    /// Whether the reader may change experiments.
+    pub may_write: bool,
+    /// What came of the reader's last act.
+    pub note: Option<String>,
+}
+
+impl Frame {
+    fn tabs(&self) -> [Tab; Place::ALL.len()] {
+        Place::ALL.map(|place| Tab {
+            word: place.name().to_owned(),
+            value: place.path().to_owned(),
+            is_current: self.place == Some(place),
+        })
+    }
+}
+
+/// One of several to choose from.
+struct Tab {
+    /// What it is called.
+    word: String,
+    /// Its address, or its value in a form.
+    value: String,
+    /// Whether it is the one that is shown.
+    is_current: bool,
+}
+
+/// Renders a template.
+fn render(page: &impl askama::Template) -> String {
+    // Writing into memory fails only if a value's Display does, and none here does.
+    page.render().unwrap_or_default()
+}

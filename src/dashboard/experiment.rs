@@ -1,0 +1,148 @@
+//! The page of an experiment: the verdict, whether to believe it, the figures to read first, every metric, how it went on,
+//! and what was set.
+
+mod cards;
+pub mod metrics;
+mod settings;
+
+use askama::Template;
+
+use super::badge::{self, Badge};
+use super::health::{self, Alarm};
+use super::{Frame, Tab, render};
+use crate::catalog::Entry;
+use crate::catalog::experiment::Status;
+use crate::report::{BreakdownValue, MetricReport, Report};
+use cards::{Card, Value};
+use metrics::{Difference, Group};
+use settings::Share;
+
+/// What is shown of an experiment.
+#[derive(Clone, Copy)]
+pub struct Subject<'a> {
+    /// The experiment.
+    pub entry: &'a Entry,
+    /// Its report, with the breakdowns and days that are to be shown.
+    pub report: &'a Report,
+    /// How differences are shown.
+    pub difference: Difference,
+    /// The dimension of the breakdown that is shown.
+    pub dimension: Option<&'a str>,
+    /// The dimensions there are.
+    pub dimensions: &'a [&'a str],
+}
+
+#[derive(Template)]
+#[template(path = "dashboard/experiment.html", config = "src/askama.toml")]
+struct Page<'a> {
+    frame: &'a Frame,
+    subject: Subject<'a>,
+    badge: Badge,
+    alarms: Vec<Alarm>,
+    cards: Vec<Card>,
+    groups: Vec<Group>,
+    shares: Vec<Share>,
+    facts: Vec<(&'static str, String)>,
+    /// The ways of showing differences.
+    differences: [Tab; 3],
+    /// The dimensions, after none.
+    dimensions: Vec<Tab>,
+}
+
+/// Metrics of the visitors with one value of a dimension.
+struct Facet<'a> {
+    value: &'a str,
+    groups: Vec<Group>,
+}
+
+/// The page.
+pub fn page(frame: &Frame, subject: Subject<'_>) -> String {
+    let (entry, report) = (subject.entry, subject.report);
+    render(&Page {
+        frame,
+        subject,
+        badge: badge::verdict(report),
+        alarms: health::alarms(entry, report),
+        cards: cards::cards(report),
+        groups: groups(subject, &report.metrics),
+        shares: settings::shares(report),
+        facts: settings::facts(entry),
+        differences: Difference::ALL.map(|difference| Tab {
+            word: difference.word().to_owned(),
+            value: subject.address(difference, subject.dimension) + "#metrics",
+            is_current: subject.difference == difference,
+        }),
+        dimensions: dimensions(subject),
+    })
+}
+
+fn dimensions(subject: Subject<'_>) -> Vec<Tab> {
+    let known = subject.dimensions.iter().copied().map(Some);
+    let all = if subject.dimensions.is_empty() {
+        None
+    } else {
+        Some(None)
+    };
+    let tab = |dimension: Option<&str>| Tab {
+        word: dimension.unwrap_or("None").to_owned(),
+        value: subject.address(subject.difference, dimension) + "#breakdown",
+        is_current: subject.dimension == dimension,
+    };
+    all.into_iter().chain(known).map(tab).collect()
+}
+
+impl Subject<'_> {
+    /// The page, with differences shown in this way, broken down by a dimension.
+    fn address(&self, difference: Difference, dimension: Option<&str>) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.append_pair("show", difference.name());
+        if let Some(dimension) = dimension {
+            query.append_pair("by", dimension);
+        }
+        let key = &self.entry.experiment.key;
+        format!("/experiments/{key}?{}", query.finish())
+    }
+}
+
+fn groups(subject: Subject<'_>, of: &[MetricReport]) -> Vec<Group> {
+    metrics::groups(subject.report, of, subject.difference)
+}
+
+impl Page<'_> {
+    fn key(&self) -> &str {
+        &self.subject.report.experiment.key
+    }
+
+    fn status(&self) -> &'static str {
+        let lifecycle = &self.subject.entry.lifecycle;
+        badge::status(lifecycle.status, lifecycle.archived)
+    }
+
+    fn version(&self) -> u32 {
+        self.subject.entry.experiment.version
+    }
+
+    fn can_start(&self) -> bool {
+        match self.subject.entry.lifecycle.status {
+            Status::Draft | Status::Paused => !self.subject.entry.lifecycle.archived,
+            Status::Running | Status::Concluded => false,
+        }
+    }
+
+    fn can_pause(&self) -> bool {
+        self.subject.entry.is_running()
+    }
+
+    fn facet<'v>(&self, value: &'v BreakdownValue) -> Facet<'v> {
+        Facet {
+            value: &value.value,
+            groups: groups(self.subject, &value.metrics),
+        }
+    }
+
+    fn facets(&self) -> Vec<Facet<'_>> {
+        let breakdowns = self.subject.report.breakdowns.iter();
+        let values = breakdowns.flat_map(|breakdown| &breakdown.values);
+        values.map(|value| self.facet(value)).collect()
+    }
+}

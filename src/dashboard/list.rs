@@ -1,0 +1,189 @@
+//! The list of experiments: what needs somebody first, then what runs, then the rest.
+
+use askama::Template;
+
+use super::badge::{self, Badge, Tone};
+use super::number::{Number, Spanned};
+use super::{Frame, Tab, render};
+use crate::catalog::Entry;
+use crate::catalog::experiment::Status;
+use crate::catalog::metric::Role;
+use crate::report::{ComparisonReport, Report};
+use crate::time::{DAY_MS, Timestamp};
+
+/// Which experiments are asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Words that all must occur in what the definition says.
+    pub words: String,
+    /// The status, by its name in a query.
+    pub status: Option<Shown>,
+}
+
+/// The experiments of a status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// Those that stand there and are not archived.
+    Standing(Status),
+    /// Those that were put away.
+    Archived,
+}
+
+impl Shown {
+    const ALL: [Self; 5] = [
+        Self::Standing(Status::Running),
+        Self::Standing(Status::Draft),
+        Self::Standing(Status::Paused),
+        Self::Standing(Status::Concluded),
+        Self::Archived,
+    ];
+
+    /// The one of this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|shown| shown.name() == name)
+    }
+
+    fn name(self) -> String {
+        self.word().to_lowercase()
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Standing(status) => badge::status(status, false),
+            Self::Archived => badge::status(Status::Concluded, true),
+        }
+    }
+}
+
+impl Filter {
+    /// Whether an experiment is among those asked for; archived ones are only if they are.
+    pub fn fits(&self, entry: &Entry) -> bool {
+        let (archived, status) = (entry.lifecycle.archived, entry.lifecycle.status);
+        let stands = match self.status {
+            None => !archived,
+            Some(Shown::Archived) => archived,
+            Some(Shown::Standing(asked)) => !archived && status == asked,
+        };
+        stands && self.is_about(entry)
+    }
+
+    fn is_about(&self, entry: &Entry) -> bool {
+        let spec = &entry.experiment.spec;
+        let texts = [&spec.name, &spec.owner, &spec.hypothesis, &spec.touchpoint];
+        let texts = texts.into_iter().flatten().map(String::as_str);
+        let texts: Vec<&str> = texts.chain([spec.key.as_str()]).collect();
+        let all = texts.join("\n").to_lowercase();
+        let words = self.words.to_lowercase();
+        words.split_whitespace().all(|word| all.contains(word))
+    }
+}
+
+/// An experiment in the list.
+pub struct Row {
+    key: String,
+    name: String,
+    owner: Option<String>,
+    status: &'static str,
+    stands: Status,
+    badge: Badge,
+    visitors: Number,
+    days: Option<Number>,
+    lead: Option<Lead>,
+}
+
+/// The goal's lift of the variant that matters most.
+struct Lead {
+    variant: String,
+    metric: String,
+    lift: Spanned,
+}
+
+impl Row {
+    /// An experiment, its report, and the time.
+    pub fn new(entry: &Entry, report: &Report, now: Timestamp) -> Self {
+        let lifecycle = &entry.lifecycle;
+        let end = match lifecycle.status {
+            Status::Concluded => lifecycle.since,
+            Status::Draft | Status::Running | Status::Paused => now,
+        };
+        let days = lifecycle.started_at.map(|start| {
+            let over = (end.millis() - start.millis()) / DAY_MS;
+            Number::count(u64::try_from(over).unwrap_or(0))
+        });
+        Self {
+            key: report.experiment.key.clone(),
+            name: report.experiment.name.clone(),
+            owner: entry.experiment.spec.owner.clone(),
+            status: badge::status(lifecycle.status, lifecycle.archived),
+            stands: lifecycle.status,
+            badge: badge::verdict(report),
+            visitors: Number::count(report.visitors),
+            days,
+            lead: lead(report),
+        }
+    }
+
+    /// What needs somebody first: unhealthy ones, then decisions to take, then the rest by where they stand.
+    fn order(&self) -> (bool, Tone, u8, String) {
+        let stands = match self.stands {
+            Status::Running => 0,
+            Status::Paused => 1,
+            Status::Draft => 2,
+            Status::Concluded => 3,
+        };
+        let is_open = stands < 2;
+        (!is_open, self.badge.tone, stands, self.name.to_lowercase())
+    }
+}
+
+/// The variant that the verdict is about, else the one likely to be best.
+pub(super) fn leading(report: &Report) -> Option<(&str, &ComparisonReport)> {
+    let goal = report.metrics.iter();
+    let goal = goal.into_iter().find(|metric| metric.role == Role::Goal)?;
+    let champion = report.champion.as_ref().map(|champion| &champion.variant);
+    let about = report.verdict.variant.as_ref();
+    let named = |name: &String| {
+        let mut comparisons = goal.comparisons.iter();
+        comparisons.find(|with| with.variant == *name)
+    };
+    let with = about.and_then(named).or(champion.and_then(named));
+    let with = with.or_else(|| goal.comparisons.first())?;
+    Some((&goal.key, with))
+}
+
+fn lead(report: &Report) -> Option<Lead> {
+    let (metric, with) = leading(report)?;
+    let headline = with.headline.and_then(|headline| headline.relative);
+    let lift = headline.or(with.relative)?;
+    Some(Lead {
+        variant: with.variant.clone(),
+        metric: metric.to_owned(),
+        lift: Spanned::new(lift, Number::change),
+    })
+}
+
+#[derive(Template)]
+#[template(path = "dashboard/list.html", config = "src/askama.toml")]
+struct Page<'a> {
+    frame: &'a Frame,
+    filter: &'a Filter,
+    statuses: [Tab; 5],
+    is_filtered: bool,
+    rows: Vec<Row>,
+}
+
+/// The page.
+pub fn page(frame: &Frame, filter: &Filter, mut rows: Vec<Row>) -> String {
+    rows.sort_by_cached_key(Row::order);
+    render(&Page {
+        frame,
+        filter,
+        statuses: Shown::ALL.map(|shown| Tab {
+            word: shown.word().to_owned(),
+            value: shown.name(),
+            is_current: filter.status == Some(shown),
+        }),
+        is_filtered: filter.status.is_some() || !filter.words.trim().is_empty(),
+        rows,
+    })
+}

@@ -1,0 +1,111 @@
+//! The dashboard over HTTP: decode what is asked, take values from the engine, hand them to [`crate::dashboard`].
+//!
+//! Whoever has no session is led to where one begins. An act is a form, and leads back to a page that says what came of it.
+
+pub(super) mod acts;
+pub(super) mod experiments;
+mod form;
+pub(super) mod session;
+
+use actix_web::body::BoxBody;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, LOCATION, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
+
+use super::access::Caller;
+use super::error::Problem;
+use crate::dashboard::refused::{self, Refused};
+use crate::dashboard::{Frame, Place, STYLE};
+use crate::key::Scope;
+
+/// A page has one stylesheet, posts to its own server, and runs no script.
+const ONLY_OWN: &str = "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'self'; \
+    frame-ancestors 'none'";
+
+/// What every page says of itself.
+const HEADERS: [(HeaderName, &str); 4] = [
+    (CONTENT_SECURITY_POLICY, ONLY_OWN),
+    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (REFERRER_POLICY, "same-origin"),
+    (CACHE_CONTROL, "no-store"),
+];
+
+/// Whether what is under a path is a page, for people.
+pub(super) fn speaks(path: &str) -> bool {
+    let others = ["/api/", "/v1/", "/ofrep/", "/health/", "/metrics", "/demo/"];
+    !others.iter().any(|other| path.starts_with(other))
+}
+
+/// A problem, told on a page.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct PageProblem(Problem);
+
+impl From<Problem> for PageProblem {
+    fn from(problem: Problem) -> Self {
+        Self(problem)
+    }
+}
+
+impl ResponseError for PageProblem {
+    fn status_code(&self) -> StatusCode {
+        self.0.code.status()
+    }
+
+    fn error_response(&self) -> HttpResponse<BoxBody> {
+        told(&self.0)
+    }
+}
+
+/// The page that tells of a problem.
+pub(super) fn told(problem: &Problem) -> HttpResponse {
+    let places = problem.errors.iter();
+    let refused = Refused {
+        title: problem.code.title().to_owned(),
+        detail: problem.detail.clone(),
+        code: problem.code.name(),
+        places: places
+            .map(|at| (at.path.clone(), at.detail.clone()))
+            .collect(),
+    };
+    let page = refused::page(&Frame::default(), &refused, "/");
+    html(HttpResponse::build(problem.code.status()), page)
+}
+
+/// A page.
+fn html(mut response: HttpResponseBuilder, page: String) -> HttpResponse {
+    for header in HEADERS {
+        response.insert_header(header);
+    }
+    response.content_type("text/html; charset=utf-8").body(page)
+}
+
+/// Leads to another page.
+fn to(path: &str) -> HttpResponse {
+    HttpResponse::SeeOther()
+        .insert_header((LOCATION, path))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .finish()
+}
+
+/// What is around a page for this caller.
+fn frame(caller: &Caller, place: Option<Place>) -> Frame {
+    Frame {
+        place,
+        key: caller.key().map(|key| key.name.as_str().to_owned()),
+        may_write: caller.may(Scope::Write).is_ok(),
+        note: None,
+    }
+}
+
+/// The stylesheet, whose name changes with it.
+pub(super) async fn style() -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("text/css; charset=utf-8")
+        .insert_header((CACHE_CONTROL, "public, max-age=31536000, immutable"))
+        .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .body(STYLE)
+}
