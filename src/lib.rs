@@ -75,6 +75,8 @@ pub mod plan;
 
 pub mod simulation;
 
+pub mod chart;
+
 pub mod dashboard;
 
 // The shell.

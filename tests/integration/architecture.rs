@@ -22,6 +22,7 @@ const ORDER: &[&[&str]] = &[
     &["report"],
     &["evaluate", "plan"],
     &["simulation"],
+    &["chart"],
     &["dashboard"],
     // From here on the shell.
     &["clock", "telemetry"],
