@@ -110,6 +110,11 @@ impl Client {
         }
     }
 
+    /// Where the server is.
+    pub(super) fn server(&self) -> &str {
+        &self.server
+    }
+
     /// What stands at a path.
     ///
     /// # Errors

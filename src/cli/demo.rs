@@ -1,5 +1,6 @@
 //! `upswing demo`: a shop's traffic against a running server, and what the bandit made of it.
 
+mod gallery;
 mod play;
 mod shop;
 
@@ -17,9 +18,12 @@ use play::{Scene, Tally, play};
 /// What is played.
 #[derive(Debug, Args)]
 pub(super) struct DemoArgs {
-    /// How many visitors come
-    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
-    visitors: u32,
+    /// Play two months with experiments in every state instead, for a dashboard to look at; needs `serve --clock manual`
+    #[arg(long, conflicts_with = "experiment")]
+    gallery: bool,
+    /// How many visitors come [default: 20000, in the gallery 60000]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    visitors: Option<u32>,
     /// Over how many connections
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     connections: u32,
@@ -30,6 +34,9 @@ pub(super) struct DemoArgs {
     #[arg(long, default_value_t = 1)]
     seed: u64,
 }
+
+/// Visitors, unless another number is asked for.
+const SHOPPERS: u32 = 20_000;
 
 /// What of the definition matters here.
 #[derive(Deserialize)]
@@ -61,8 +68,11 @@ struct Now {
 /// # Errors
 /// As the server refuses, or can not be reached.
 pub(super) fn run(client: &Client, args: &DemoArgs) -> Result<(), Failure> {
+    if args.gallery {
+        return gallery::run(client, args);
+    }
     let scene = scene(client, args)?;
-    let bar = progress(Some(u64::from(args.visitors)), "visitors");
+    let bar = progress(Some(u64::from(scene.shoppers)), "visitors");
     let tally = play(&scene, &bar)?;
     bar.finish_and_clear();
     report::print(client, &args.experiment)?;
@@ -78,11 +88,6 @@ fn scene(client: &Client, args: &DemoArgs) -> Result<Scene, Failure> {
             "{experiment} is not running, so nobody would enter it"
         )));
     }
-    let manual = match client.get::<Now>("/api/v1/clock") {
-        Ok(clock) => Some(clock.now),
-        Err(ClientError::Refused(refusal)) if refusal.status == 404 => None,
-        Err(error) => return Err(error.into()),
-    };
     let goal = definition.metrics.into_iter();
     let mut goal = goal.filter(|metric| metric.role == Role::Goal);
     let goal = goal.find_map(|metric| metric.event);
@@ -98,11 +103,20 @@ fn scene(client: &Client, args: &DemoArgs) -> Result<Scene, Failure> {
         goal: goal.unwrap_or_else(|| shop::ORDERED.to_owned()),
         base: rates.get(control).copied().unwrap_or_default(),
         rates: keys.into_iter().zip(rates).collect(),
-        shoppers: args.visitors,
+        shoppers: args.visitors.unwrap_or(SHOPPERS),
         seed: args.seed,
         connections: args.connections,
-        manual,
+        manual: manual(client)?,
     })
+}
+
+/// The server's time if its clock is moved by hand.
+fn manual(client: &Client) -> Result<Option<Timestamp>, ClientError> {
+    match client.get::<Now>("/api/v1/clock") {
+        Ok(clock) => Ok(Some(clock.now)),
+        Err(ClientError::Refused(refusal)) if refusal.status == 404 => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// What the bandit was worth, in a sentence or two.

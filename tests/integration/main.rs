@@ -30,6 +30,7 @@ mod durability;
 mod evaluate;
 mod evaluate_experiment;
 mod exposures;
+mod gallery;
 mod guardrails;
 mod hillstrom;
 mod holdout;

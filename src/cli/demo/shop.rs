@@ -37,7 +37,7 @@ const EFFECTS: [(&str, &str, &str, f64); 5] = [
     ("checkout-steps", "one-page", ORDERED, 1.08),
 ];
 /// Countries and their shares.
-const COUNTRIES: [(&str, f64); 5] = [
+pub(super) const COUNTRIES: [(&str, f64); 5] = [
     ("DE", 0.45),
     ("AT", 0.15),
     ("CH", 0.10),
@@ -45,7 +45,7 @@ const COUNTRIES: [(&str, f64); 5] = [
     ("NL", 0.15),
 ];
 /// Devices, their shares, and how readily people order with them (1 on average).
-const DEVICES: [(&str, f64, f64); 2] = [("mobile", 0.6, 0.8), ("desktop", 0.4, 1.3)];
+pub(super) const DEVICES: [(&str, f64, f64); 2] = [("mobile", 0.6, 0.8), ("desktop", 0.4, 1.3)];
 /// Median of the revenue of an order, and the spread of its logarithm.
 const MEDIAN: f64 = 45.0;
 const SPREAD: f64 = 0.9;
@@ -151,7 +151,7 @@ fn lift(event: &str, variants: &Variants) -> f64 {
         .product()
 }
 
-fn pick<T>(draw: f64, shares: impl Iterator<Item = (T, f64)>) -> Option<T> {
+pub(super) fn pick<T>(draw: f64, shares: impl Iterator<Item = (T, f64)>) -> Option<T> {
     let mut left = draw;
     let mut picked = None;
     for (value, share) in shares {
