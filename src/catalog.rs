@@ -6,9 +6,11 @@
 
 pub mod audience;
 pub mod experiment;
+pub mod history;
 pub mod metric;
 pub mod mistake;
 pub mod spec;
+pub mod told;
 
 mod compile;
 pub(crate) mod document;
@@ -20,7 +22,7 @@ mod tests;
 
 pub use compile::Edit;
 pub use holdout::{GLOBAL_HOLDOUT, global_holdout};
-pub use lifecycle::{Conclusion, Frozen, Lifecycle, Scope, Trip};
+pub use lifecycle::{Conclusion, Frozen, Lifecycle, Scope, Transition, Trip};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -33,6 +35,7 @@ use crate::id::{EventName, ExperimentKey};
 use crate::time::Window;
 use document::Document;
 use experiment::{Experiment, Status};
+use history::History;
 use metric::MetricKind;
 use mistake::{Code, Mistake, Mistakes};
 use spec::Spec;
@@ -51,7 +54,7 @@ pub struct Catalog {
     signals: BTreeMap<EventName, BTreeSet<String>>,
 }
 
-/// One experiment: what it is, where it stands, and the epochs it has lived through.
+/// One experiment: what it is, where it stands, and what it has lived through.
 #[derive(Debug, Clone)]
 pub struct Entry {
     /// Its serial.
@@ -62,6 +65,8 @@ pub struct Entry {
     pub lifecycle: Lifecycle,
     /// Its epochs.
     pub epochs: Arc<Epochs>,
+    /// Its changes.
+    pub history: Arc<History>,
 }
 
 /// Where a definition comes from.

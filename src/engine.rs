@@ -27,12 +27,12 @@ use quick_cache::sync::Cache;
 use tokio::sync::{broadcast, oneshot};
 use tracing::{Level, Span};
 
+use crate::catalog::history::Author;
 use crate::catalog::{Catalog, Serial};
 use crate::cell::Cells;
 use crate::clock::Clock;
 use crate::event::{Event, Founded};
 use crate::fold::Outcome;
-use crate::key::KeyId;
 use crate::key::ring::Keyring;
 use crate::log::FrameError;
 use crate::store::{Store, StoreError};
@@ -220,14 +220,14 @@ impl Engine {
         Ok(answered)
     }
 
-    /// Hands a command to the writer, and whose key asks for it; the answer comes once it is durable.
+    /// Hands a command to the writer, and who asks for it (`None`: nobody, it happens by itself); the answer comes once it is durable.
     ///
     /// # Errors
     /// [`Refused`] when the queue is full or the writer has stopped.
     pub fn command(
         &self,
         command: Command,
-        by: Option<KeyId>,
+        by: Option<Author>,
     ) -> Result<oneshot::Receiver<Result<Done, CommandError>>, Refused> {
         let (answer, answered) = oneshot::channel();
         self.queue.send(Message::Command(command, by, answer))?;

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::allocation::{Allocation, Arm, Propensity};
 use crate::bandit::tick::Next;
-use crate::catalog::{Conclusion, Source, Trip};
+use crate::catalog::history::Author;
+use crate::catalog::{Source, Transition, Trip};
 use crate::epoch::linear::Drawn;
 use crate::epoch::{Epoch, EpochNumber};
 use crate::id::{EventId, EventName, ExperimentKey, SessionId, VisitorId};
@@ -56,9 +57,9 @@ pub enum Event {
         /// When.
         at: Timestamp,
     },
-    /// Who holds this key asked for the events of people (definitions, transitions, epochs, keys) that follow, to the
-    /// next of these or the end of the frame. What stands behind none happened by itself, by a file, or without keys.
-    Asked(KeyId),
+    /// Who asked for the definitions, transitions, epochs and keys that follow, to the next of these or the end of the
+    /// frame. What stands behind none happened by itself.
+    Asked(Author),
 }
 
 /// What is fixed for the life of a log.
@@ -92,19 +93,6 @@ pub struct Transitioned {
     pub transition: Transition,
     /// When.
     pub at: Timestamp,
-}
-
-/// What can be done to an experiment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Transition {
-    /// Started or resumed.
-    Start,
-    /// Paused by hand; sticky visitors keep their variant.
-    Pause,
-    /// Decided.
-    Conclude(Conclusion),
-    /// Put away: no longer served, kept for reports.
-    Archive,
 }
 
 /// An assignment made by this server.

@@ -6,6 +6,7 @@
 mod alias;
 pub mod control;
 mod exposed;
+mod history;
 mod import;
 mod keys;
 mod known;
@@ -15,6 +16,7 @@ pub(crate) mod tests;
 
 use crate::allocation::Propensity;
 use crate::amount::Amount;
+use crate::catalog::history::Author;
 use crate::catalog::{Catalog, Entry, Serial};
 use crate::cell::{Cells, OTHER};
 use crate::event::{Assigned, Event, Founded, Tracked};
@@ -46,6 +48,8 @@ pub trait View {
     fn person(&self, visitor: VisitorKey) -> Result<(VisitorKey, Record), Self::Error>;
     /// The API keys.
     fn keys(&self) -> &Keyring;
+    /// Who asked for the event; `None`: it happened by itself.
+    fn author(&self) -> Option<&Author>;
     /// Whether an event id that left the visitor's list was seen.
     fn remembers(&self, visitor: VisitorKey, id: u64) -> Result<bool, Self::Error>;
 }
@@ -112,10 +116,10 @@ pub fn fold<V: View>(view: &V, event: &Event, now: Timestamp) -> Result<Delta, V
             founded: Some(founded.clone()),
             ..Delta::default()
         }),
-        Event::Defined(defined) => Ok(control::define(view.catalog(), defined)),
-        Event::Transitioned(transitioned) => Ok(control::transition(view.catalog(), transitioned)),
-        Event::Opened { experiment, epoch } => Ok(control::open(view.catalog(), experiment, epoch)),
-        Event::Tripped { experiment, trip } => Ok(control::trip(view.catalog(), experiment, trip)),
+        Event::Defined(defined) => Ok(history::define(view, defined)),
+        Event::Transitioned(transitioned) => Ok(history::transition(view, transitioned)),
+        Event::Opened { experiment, epoch } => Ok(history::open(view, experiment, epoch)),
+        Event::Tripped { experiment, trip } => Ok(history::trip(view, experiment, trip)),
         Event::KeyCreated(key) => Ok(keys::create(view.keys(), key)),
         Event::KeyRevoked { id, at } => Ok(keys::revoke(view.keys(), *id, *at)),
         Event::Asked(_) => Ok(Delta::default()),

@@ -24,6 +24,7 @@ mod events;
 mod experiments;
 mod explain;
 mod exposure;
+mod history;
 mod import;
 mod incoming;
 mod keys;
@@ -222,6 +223,11 @@ fn about_experiments() -> Vec<Paths> {
             needs(Read),
             allocation::epochs,
             traffic::epochs,
+        ),
+        at("/api/v1/experiments/{key}/history").get(
+            needs(Read),
+            history::history,
+            traffic::history,
         ),
         at("/api/v1/experiments/{key}/explain").get(
             needs(Read),

@@ -139,6 +139,19 @@ impl Lifecycle {
     }
 }
 
+/// What can be done to an experiment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Transition {
+    /// Started or resumed.
+    Start,
+    /// Paused by hand; sticky visitors keep their variant.
+    Pause,
+    /// Decided.
+    Conclude(Conclusion),
+    /// Put away: no longer served, kept for reports.
+    Archive,
+}
+
 /// How an experiment was concluded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conclusion {

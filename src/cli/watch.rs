@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::catalog::Source;
 use crate::catalog::experiment::Status;
+use crate::catalog::history::Author;
 use crate::catalog::spec::Spec;
 use crate::engine::Engine;
 use crate::engine::command::{Command, CommandError, Done};
@@ -56,7 +57,7 @@ impl Watch {
     /// # Errors
     /// The writer does not answer.
     pub(super) async fn hold_out(&self, holdout: Option<Spec>) -> Result<(), String> {
-        self.command(Command::HoldOut(holdout.map(Box::new)))
+        self.command(Command::HoldOut(holdout.map(Box::new)), Author::Settings)
             .await
             .map(drop)
     }
@@ -70,16 +71,13 @@ impl Watch {
             files.mistakes.iter().map(ToString::to_string).collect();
         for (file, spec) in files::changes(files, &self.engine.snapshot().catalog) {
             let (key, source) = (spec.key.clone(), Source::File(file.clone()));
-            let spec = Box::new(spec);
-            match self
-                .command(Command::Define {
-                    spec,
-                    source,
-                    cosmetic: false,
-                    expected: None,
-                })
-                .await?
-            {
+            let define = Command::Define {
+                spec: Box::new(spec),
+                source,
+                cosmetic: false,
+                expected: None,
+            };
+            match self.command(define, Author::File(file.clone())).await? {
                 Ok(_) => tracing::info!(experiment.key = key, "defined as its file says"),
                 Err(CommandError::Invalid(mistakes)) => {
                     complaints.extend(mistakes.iter().map(|mistake| format!("{file}: {mistake}")));
@@ -100,22 +98,28 @@ impl Watch {
             let key = ExperimentKey::parse(&spec.key);
             if let (true, Status::Running, Ok(key)) = (self.gone.remove(file), spec.status, key) {
                 tracing::info!(experiment.key = %key, "started: the file {file} is back");
-                drop(self.command(Command::Start(key)).await?);
+                let by = Author::File(file.clone());
+                drop(self.command(Command::Start(key), by).await?);
             }
         }
         for (file, key) in files::orphans(files, &self.engine.snapshot().catalog) {
             if self.gone.insert(file.clone()) {
                 tracing::warn!(experiment.key = %key, "paused: the file {file} is gone");
-                drop(self.command(Command::Pause(key)).await?);
+                let by = Author::File(file);
+                drop(self.command(Command::Pause(key), by).await?);
             }
         }
         Ok(())
     }
 
-    async fn command(&self, command: Command) -> Result<Result<Done, CommandError>, String> {
+    async fn command(
+        &self,
+        command: Command,
+        by: Author,
+    ) -> Result<Result<Done, CommandError>, String> {
         let answered = self
             .engine
-            .command(command, None)
+            .command(command, Some(by))
             .map_err(|refused| refused.to_string())?;
         answered
             .await

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::EngineError;
+use crate::catalog::history::Author;
 use crate::catalog::{Catalog, Entry, Serial};
 use crate::cell::Cells;
 use crate::event::{Event, Founded};
@@ -144,6 +145,8 @@ struct Work<'a> {
     state: State<'a>,
     catalog: Arc<Catalog>,
     keys: Arc<Keyring>,
+    /// Who asked for what comes next.
+    author: Option<Author>,
     records: HashMap<VisitorKey, Held>,
     /// The visitors whose assignments changed.
     moved: BTreeSet<VisitorKey>,
@@ -177,6 +180,7 @@ impl<'a> Work<'a> {
             state,
             catalog: Arc::clone(&ledger.catalog),
             keys: Arc::clone(&ledger.keys),
+            author: None,
             records: HashMap::new(),
             moved: BTreeSet::new(),
             long: RefCell::default(),
@@ -201,6 +205,9 @@ impl<'a> Work<'a> {
     }
 
     fn absorb(&mut self, event: &Event, delta: Delta) -> Result<(), EngineError> {
+        if let Event::Asked(author) = event {
+            self.author = Some(author.clone());
+        }
         if let Some((visitor, record)) = delta.record {
             if let Some(alias) = delta.joined {
                 self.records.insert(alias, Held::Joined(visitor));
@@ -235,7 +242,7 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    /// An experiment's lifecycle and new epochs.
+    /// An experiment's lifecycle, new epochs and changes.
     fn write_entry(&mut self, entry: &Entry) -> Result<(), EngineError> {
         let known = self.catalog.by_serial(entry.serial);
         let lifecycle = key::lifecycle(entry.serial);
@@ -251,6 +258,27 @@ impl<'a> Work<'a> {
                 key::epoch(entry.serial, epoch.number),
                 encode(epoch)?,
             ));
+        }
+        self.write_history(entry)
+    }
+
+    /// An experiment's new changes; those that are not kept any more are removed.
+    fn write_history(&mut self, entry: &Entry) -> Result<(), EngineError> {
+        let known = self.catalog.by_serial(entry.serial);
+        let already = known.map_or(0, |known| known.history.last_number());
+        for (number, change) in entry.history.iter().filter(|(of, _)| *of > already) {
+            let place = key::change(entry.serial, *number);
+            self.writes.push(Write::put(place, encode(change)?));
+        }
+        let kept = known.into_iter().flat_map(|known| known.history.iter());
+        for (number, _) in kept.filter(|(of, _)| !entry.history.keeps(*of)) {
+            let place = key::change(entry.serial, *number);
+            let replaced = self.state.store.get(&place)?.map_or(0, |old| old.len());
+            self.writes.push(Write {
+                key: place,
+                value: None,
+                replaced,
+            });
         }
         Ok(())
     }

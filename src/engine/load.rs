@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::EngineError;
 use super::ledger::{Books, Ledger};
-use crate::catalog::{Catalog, Lifecycle};
+use crate::catalog::history::History;
+use crate::catalog::{Catalog, Lifecycle, Serial};
 use crate::epoch::{Epoch, Epochs};
 use crate::event::{Defined, Founded};
 use crate::fold::control::defined_entry;
@@ -53,7 +54,7 @@ pub fn load(store: &Store) -> Result<Option<(Ledger, Books)>, EngineError> {
     Ok(Some((ledger, books)))
 }
 
-/// Every version of every definition in order, then the epochs, then where each experiment stands.
+/// Every version of every definition in order, then the epochs and changes, then where each experiment stands.
 fn catalog(store: &Store) -> Result<Catalog, EngineError> {
     let mut catalog = Catalog::default();
     for item in store.scan(key::DEFINITIONS) {
@@ -74,9 +75,21 @@ fn catalog(store: &Store) -> Result<Catalog, EngineError> {
         let mut entry = crate::catalog::Entry::clone(entry);
         entry.lifecycle = lifecycle;
         entry.epochs = Arc::new(epochs);
+        entry.history = Arc::new(history(store, serial)?);
         catalog.put(entry);
     }
     Ok(catalog)
+}
+
+fn history(store: &Store, serial: Serial) -> Result<History, EngineError> {
+    let mut changes = Vec::new();
+    for item in store.scan(&[key::CHANGES, &serial.0.to_be_bytes()].concat()) {
+        let (place, value) = item?;
+        let (_, number) = parse_numbered(&place).ok_or_else(|| damaged(&place))?;
+        let number = number.ok_or_else(|| damaged(&place))?;
+        changes.push((number, decode(&place, &value)?));
+    }
+    Ok(History::new(changes))
 }
 
 fn keys(store: &Store) -> Result<Keyring, EngineError> {

@@ -10,18 +10,18 @@ use tracing::Span;
 
 use super::Refused;
 use super::command::{Command, CommandError, Done};
+use crate::catalog::history::Author;
 use crate::event::Event;
 use crate::fold::Outcome;
-use crate::key::KeyId;
 
 /// What waits in the queue.
 pub(super) enum Message {
     /// Events to record, and the span of whoever asks.
     Record(Vec<Event>, oneshot::Sender<Vec<Outcome>>, Span),
-    /// Something to do with an experiment, and whose key asks for it.
+    /// Something to do with an experiment, and who asks for it, if anybody does.
     Command(
         Command,
-        Option<KeyId>,
+        Option<Author>,
         oneshot::Sender<Result<Done, CommandError>>,
     ),
     /// Drain, and stop.

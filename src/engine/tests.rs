@@ -1,4 +1,4 @@
-//! The log names whose key asked.
+//! The log names who asked.
 
 use super::*;
 use crate::catalog::{Source, read_json};
@@ -38,7 +38,7 @@ fn logged(engine: &Engine) -> Vec<Vec<Event>> {
 fn what_was_asked_for_with_a_key_says_so() {
     let (engine, writer) = start();
     let tell = |command, by| {
-        let answered = engine.command(command, by).unwrap();
+        let answered = engine.command(command, Some(by)).unwrap();
         answered.blocking_recv().unwrap().unwrap()
     };
     let define = Command::Define {
@@ -47,15 +47,17 @@ fn what_was_asked_for_with_a_key_says_so() {
         cosmetic: false,
         expected: None,
     };
-    tell(define.clone(), Some(KeyId(7)));
+    tell(define.clone(), Author::Key(KeyId(7)));
     // Nothing changes, nothing is logged.
-    tell(define, Some(KeyId(8)));
-    tell(Command::Start(ExperimentKey::parse("hero").unwrap()), None);
+    tell(define, Author::Key(KeyId(8)));
+    let hero = ExperimentKey::parse("hero").unwrap();
+    tell(Command::Start(hero), Author::Anybody);
     engine.stop();
     writer.join().unwrap();
     let logged = logged(&engine);
     assert_eq!(logged.len(), 3, "{logged:?}");
-    assert_eq!(logged[1][0], Event::Asked(KeyId(7)));
+    assert_eq!(logged[1][0], Event::Asked(Author::Key(KeyId(7))));
     assert!(matches!(logged[1][1], Event::Defined(_)), "{logged:?}");
-    assert!(matches!(logged[2][0], Event::Transitioned(_)), "{logged:?}");
+    assert_eq!(logged[2][0], Event::Asked(Author::Anybody));
+    assert!(matches!(logged[2][1], Event::Transitioned(_)), "{logged:?}");
 }

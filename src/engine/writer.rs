@@ -14,9 +14,9 @@ use super::ledger::{Ledger, State, Step};
 use super::notice::notices;
 use super::queue::{Message, Messages};
 use super::{EngineError, Shared, Snapshot, Sticky};
+use crate::catalog::history::Author;
 use crate::event::Event;
 use crate::fold::Outcome;
-use crate::key::KeyId;
 use crate::store::Write;
 use crate::telemetry::{self, figure};
 use crate::time::Timestamp;
@@ -229,7 +229,7 @@ impl Writing<'_> {
     fn command(
         &mut self,
         command: &Command,
-        by: Option<KeyId>,
+        by: Option<Author>,
     ) -> Result<Result<command::Done, command::CommandError>, EngineError> {
         let decided = {
             let books = self

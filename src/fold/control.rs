@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::{Delta, Outcome};
 use crate::catalog::experiment::{Experiment, Status};
 use crate::catalog::spec::Spec;
-use crate::catalog::{Catalog, Edit, Entry, Lifecycle, Trip};
+use crate::catalog::{Catalog, Edit, Entry, Lifecycle, Transition, Trip};
 use crate::epoch::{Epoch, Epochs};
-use crate::event::{Defined, Transition, Transitioned};
+use crate::event::{Defined, Transitioned};
 use crate::id::ExperimentKey;
 
 /// Why a transition is not possible.
@@ -95,6 +95,7 @@ pub fn defined_entry(catalog: &Catalog, defined: &Defined) -> Option<Entry> {
             || Arc::new(Epochs::default()),
             |entry| Arc::clone(&entry.epochs),
         ),
+        history: previous.map_or_else(Arc::default, |entry| Arc::clone(&entry.history)),
     })
 }
 

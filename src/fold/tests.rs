@@ -31,6 +31,7 @@ pub(crate) struct World {
     records: HashMap<VisitorKey, Record>,
     joined: HashMap<VisitorKey, VisitorKey>,
     keys: Keyring,
+    author: Option<Author>,
     remembered: BTreeSet<(VisitorKey, u64)>,
     pub(crate) cells: Cells,
 }
@@ -60,6 +61,10 @@ impl View for World {
 
     fn keys(&self) -> &Keyring {
         &self.keys
+    }
+
+    fn author(&self) -> Option<&Author> {
+        self.author.as_ref()
     }
 
     fn remembers(&self, visitor: VisitorKey, id: u64) -> Result<bool, Self::Error> {
@@ -124,6 +129,7 @@ impl World {
             records: HashMap::new(),
             joined: HashMap::new(),
             keys: Keyring::default(),
+            author: None,
             remembered: BTreeSet::new(),
             cells: Cells::default(),
         };

@@ -8,8 +8,7 @@ use utoipa::ToSchema;
 use super::Server;
 use super::body::{self, Body};
 use super::error::{Code, Problem};
-use super::experiments::run;
-use crate::engine::command::Command;
+use super::experiments::tick;
 use crate::time::Timestamp;
 
 /// The present.
@@ -39,6 +38,6 @@ pub(super) async fn put(server: Data<Server>, body: Body) -> Result<HttpResponse
             format!("It is {} already.", clock.now()),
         )
     })?;
-    run(&server, Command::Tick, None).await?;
+    tick(&server).await?;
     Ok(HttpResponse::Ok().json(Now { now: clock.now() }))
 }

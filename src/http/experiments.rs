@@ -13,6 +13,7 @@ use super::access::Caller;
 use super::allocation;
 use super::body::{self, Body};
 use super::error::{At, Code, Problem};
+use crate::catalog::history::Author;
 use crate::catalog::mistake::Mistake;
 use crate::catalog::{Entry, Scope, Source, read_json};
 use crate::engine::command::{Command, Done};
@@ -274,7 +275,7 @@ async fn done(
         .json(shown))
 }
 
-/// Runs a command, asked for with a key; the answer comes once it is durable.
+/// Runs a command, asked for with a key or while there is none; the answer comes once it is durable.
 ///
 /// # Errors
 /// What the command was refused for.
@@ -283,6 +284,18 @@ pub(super) async fn run(
     command: Command,
     by: Option<KeyId>,
 ) -> Result<Done, Problem> {
+    decided(server, command, Some(by.into())).await
+}
+
+/// Asks the policies by their own rules.
+///
+/// # Errors
+/// As the writer fails.
+pub(super) async fn tick(server: &Server) -> Result<Done, Problem> {
+    decided(server, Command::Tick, None).await
+}
+
+async fn decided(server: &Server, command: Command, by: Option<Author>) -> Result<Done, Problem> {
     let answered = server.engine.command(command, by)?;
     let stopped = |_| {
         Problem::new(

@@ -99,7 +99,6 @@ async fn record(
     caller: &Caller,
     event: Event,
 ) -> Result<Option<Outcome>, Problem> {
-    let asked = caller.id().map(Event::Asked).into_iter();
-    let events = asked.chain([event]).collect();
+    let events = vec![Event::Asked(caller.id().into()), event];
     Ok(durable(server.engine.record(events)).await?.pop())
 }

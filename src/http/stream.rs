@@ -29,8 +29,8 @@ const RETRY: &str = "retry: 2000\n\n";
 pub(super) async fn happenings(server: Data<Server>, request: HttpRequest) -> HttpResponse {
     respond(server, &request, |notice| match notice {
         Notice::Changed(entry) => Some(named("experiment", &changed(entry))),
-        Notice::Tripped(entry) => Some(named("guardrail", &tripped(entry))),
-        Notice::Opened(entry) => Some(named("epoch", &opened(entry))),
+        Notice::Tripped(entry) => Some(named("guardrail", &tripped(entry)?)),
+        Notice::Opened(entry) => Some(named("epoch", &opened(entry)?)),
         Notice::Closing => None,
     })
 }
@@ -58,25 +58,14 @@ fn changed(entry: &Entry) -> Value {
     })
 }
 
-fn tripped(entry: &Entry) -> Value {
-    let trip = entry.lifecycle.trips.last();
-    json!({
-        "experiment": entry.experiment.key,
-        "metric": trip.map(|trip| &trip.metric),
-        "receipt": trip.map(|trip| &trip.receipt),
-        "at": trip.map(|trip| trip.at),
-    })
+fn tripped(entry: &Entry) -> Option<Value> {
+    let trip = entry.lifecycle.trips.last()?;
+    Some(json!(entry.happening(entry.tripped(trip), trip.at)))
 }
 
-fn opened(entry: &Entry) -> Value {
-    let epoch = entry.epochs.iter().next_back();
-    json!({
-        "experiment": entry.experiment.key,
-        "epoch": epoch.map(|epoch| epoch.number),
-        "weights": epoch.map(|epoch| entry.experiment.weights(&epoch.allocation)),
-        "receipt": epoch.map(|epoch| &epoch.receipt.sentence),
-        "at": epoch.map(|epoch| epoch.opened_at),
-    })
+fn opened(entry: &Entry) -> Option<Value> {
+    let epoch = entry.epochs.iter().next_back()?;
+    Some(json!(entry.happening(entry.opened(epoch), epoch.opened_at)))
 }
 
 /// A stream of what the caller hears, until the server stops or the caller's key is revoked; refused where too many are open.

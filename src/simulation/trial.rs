@@ -21,6 +21,7 @@ use crate::bandit::tick::{self, Asked, News, Next};
 use crate::bandit::{self, Proposal, Urgency};
 use crate::catalog::audience::Attributes;
 use crate::catalog::experiment::Experiment;
+use crate::catalog::history::Author;
 use crate::catalog::{Catalog, Entry, Serial};
 use crate::cell::Cells;
 use crate::epoch::Epoch;
@@ -79,6 +80,10 @@ impl View for State {
 
     fn keys(&self) -> &Keyring {
         &self.keys
+    }
+
+    fn author(&self) -> Option<&Author> {
+        None
     }
 
     fn remembers(&self, _: VisitorKey, _: u64) -> Result<bool, Infallible> {

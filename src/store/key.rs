@@ -2,7 +2,7 @@
 //! by number. All keys of a kind have the same length, so no key is a prefix of another.
 //!
 //! `l` frame · `v` visitor's record, or whose id it is · `d` remembered event id · `a` cell · `e` epoch · `c` definition ·
-//! `s` lifecycle · `k` API key · `m` what is fixed or counted once.
+//! `h` change ·  `s` lifecycle · `k` API key · `m` what is fixed or counted once.
 
 use crate::age::AgeBucket;
 use crate::allocation::Arm;
@@ -26,6 +26,8 @@ pub const CELLS: &[u8] = b"a";
 pub const EPOCHS: &[u8] = b"e";
 /// Prefix of definitions.
 pub const DEFINITIONS: &[u8] = b"c";
+/// Prefix of changes.
+pub const CHANGES: &[u8] = b"h";
 /// Prefix of lifecycles.
 pub const LIFECYCLES: &[u8] = b"s";
 /// Prefix of API keys.
@@ -87,6 +89,11 @@ pub fn definition(serial: Serial, version: u32) -> Vec<u8> {
 /// Key of an epoch.
 pub fn epoch(serial: Serial, number: EpochNumber) -> Vec<u8> {
     [b"e", &serial.0.to_be_bytes()[..], &number.0.to_be_bytes()].concat()
+}
+
+/// Key of a change of an experiment, numbered from 1.
+pub fn change(serial: Serial, number: u32) -> Vec<u8> {
+    [b"h", &serial.0.to_be_bytes()[..], &number.to_be_bytes()].concat()
 }
 
 /// Key of a lifecycle.
@@ -191,7 +198,7 @@ pub fn parse_cell(bytes: &[u8]) -> Option<(Serial, CellKey)> {
     Some((serial, key))
 }
 
-/// The serial and number at the end of a definition's, epoch's or lifecycle's key.
+/// The serial and number at the end of a definition's, epoch's, change's or lifecycle's key.
 pub fn parse_numbered(bytes: &[u8]) -> Option<(Serial, Option<u32>)> {
     let mut fields = Fields(bytes.get(1..)?);
     Some((Serial(fields.u32()?), fields.u32()))

@@ -11,7 +11,7 @@ use super::verdicts::Known;
 use crate::catalog::{Entry, Trip};
 use crate::engine::Snapshot;
 use crate::epoch::Epoch;
-use crate::event::{Defined, Event, Transition, Transitioned};
+use crate::event::{Defined, Event, Transitioned};
 use crate::log::Frame;
 use crate::report::Verdict;
 use crate::time::Timestamp;
@@ -149,54 +149,23 @@ impl News<'_> {
     /// In the words of a message.
     fn told(&self, entry: &Entry) -> (Kind, Value) {
         match self {
-            Self::Defined(defined) => (Kind::Changed, changed(entry, "defined", defined.at)),
-            Self::Transitioned(done) => (Kind::Changed, transitioned(entry, done)),
-            Self::Opened(epoch) => (Kind::Opened, opened(entry, epoch)),
-            Self::Tripped(trip) => (Kind::Tripped, tripped(entry, trip)),
+            Self::Defined(defined) => {
+                let key = &entry.experiment.key;
+                let told = json!({ "experiment": key, "change": "defined", "at": defined.at });
+                (Kind::Changed, told)
+            }
+            Self::Transitioned(done) => {
+                let what = entry.transitioned(&done.transition);
+                (Kind::Changed, json!(entry.happening(what, done.at)))
+            }
+            Self::Opened(epoch) => {
+                let what = entry.opened(epoch);
+                (Kind::Opened, json!(entry.happening(what, epoch.opened_at)))
+            }
+            Self::Tripped(trip) => {
+                let what = entry.tripped(trip);
+                (Kind::Tripped, json!(entry.happening(what, trip.at)))
+            }
         }
     }
-}
-
-fn changed(entry: &Entry, change: &str, at: Timestamp) -> Value {
-    json!({ "experiment": entry.experiment.key, "change": change, "at": at })
-}
-
-fn transitioned(entry: &Entry, done: &Transitioned) -> Value {
-    match &done.transition {
-        Transition::Start => changed(entry, "started", done.at),
-        Transition::Pause => changed(entry, "paused", done.at),
-        Transition::Archive => changed(entry, "archived", done.at),
-        Transition::Conclude(conclusion) => {
-            let winner = conclusion.winner;
-            let mut data = changed(entry, "concluded", done.at);
-            data["winner"] = json!(winner.and_then(|arm| entry.experiment.label(arm)));
-            data["scope"] = json!(conclusion.scope);
-            data["reason"] = json!(conclusion.reason);
-            data
-        }
-    }
-}
-
-fn opened(entry: &Entry, epoch: &Epoch) -> Value {
-    json!({
-        "experiment": entry.experiment.key,
-        "epoch": epoch.number,
-        "cause": epoch.cause,
-        "weights": entry.experiment.weights(&epoch.allocation),
-        "receipt": epoch.receipt.sentence,
-        "at": epoch.opened_at,
-    })
-}
-
-fn tripped(entry: &Entry, trip: &Trip) -> Value {
-    json!({
-        "experiment": entry.experiment.key,
-        "metric": trip.metric,
-        "variant": entry.experiment.label(trip.arm),
-        "harm": trip.harm,
-        "low": trip.low,
-        "action": trip.action,
-        "receipt": trip.receipt,
-        "at": trip.at,
-    })
 }

@@ -1,6 +1,7 @@
 //! API keys over HTTP: who may do what, how keys come and go, and what strangers are told.
 
 mod faces;
+mod history;
 mod hostile;
 mod lifecycle;
 
@@ -136,6 +137,7 @@ const ROUTES: &[(&str, &str, &str, Option<&str>)] = &[
     ),
     ("GET", "/api/v1/experiments/hero/allocation", "read", None),
     ("GET", "/api/v1/experiments/hero/epochs", "read", None),
+    ("GET", "/api/v1/experiments/hero/history", "read", None),
     (
         "GET",
         "/api/v1/experiments/hero/explain?visitor=anna",

@@ -348,6 +348,7 @@ fn the_catalog_refuses_overlapping_slots() {
         experiment,
         lifecycle,
         epochs: Arc::new(Epochs::default()),
+        history: Arc::default(),
     };
     catalog.put(entry.clone());
     assert_eq!(

@@ -174,6 +174,7 @@ pub(super) fn entry(
             caps: counted.caps.clone(),
             ..epoch(allocation, as_of)
         }])),
+        history: Arc::default(),
     })
 }
 

@@ -3,6 +3,7 @@
 use super::super::EngineError;
 use super::Work;
 use crate::catalog::Catalog;
+use crate::catalog::history::Author;
 use crate::fold::View;
 use crate::key::ring::Keyring;
 use crate::store::key;
@@ -38,6 +39,10 @@ impl View for Work<'_> {
 
     fn keys(&self) -> &Keyring {
         &self.keys
+    }
+
+    fn author(&self) -> Option<&Author> {
+        self.author.as_ref()
     }
 
     fn remembers(&self, visitor: VisitorKey, id: u64) -> Result<bool, EngineError> {

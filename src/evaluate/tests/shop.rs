@@ -66,6 +66,7 @@ impl Shop {
             },
             experiment: Experiment::compile(spec, None).unwrap(),
             epochs: Arc::default(),
+            history: Arc::default(),
         };
         Self {
             entry,

@@ -297,6 +297,7 @@ proptest! {
                 records: apart.records.clone(),
                 joined: HashMap::new(),
                 keys: apart.keys.clone(),
+                author: None,
                 remembered: BTreeSet::new(),
                 cells: apart.cells.clone(),
             };

@@ -110,7 +110,7 @@ fn other_experiments_and_concluded_ones_are_not_touched() {
     assert_eq!(sum(&world.cells.exposed(None)), 0);
     world.apply(&Event::Transitioned(crate::event::Transitioned {
         experiment: key(),
-        transition: crate::event::Transition::Conclude(crate::catalog::Conclusion {
+        transition: crate::catalog::Transition::Conclude(crate::catalog::Conclusion {
             winner: None,
             scope: crate::catalog::Scope::New,
             reason: None,

@@ -2,10 +2,11 @@
 
 use super::*;
 use crate::allocation::Arm;
+use crate::catalog::Transition;
 use crate::catalog::experiment::Status;
 use crate::catalog::metric::OnTrip;
 use crate::catalog::{Frozen, Lifecycle, Trip};
-use crate::event::{Transition, Transitioned};
+use crate::event::Transitioned;
 use crate::id::MetricKey;
 
 fn trip(low: f64, action: OnTrip, hours: i64) -> Event {

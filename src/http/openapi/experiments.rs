@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::super::allocation::{Current, Epochs, From, Proposed};
 use super::super::error::Code;
 use super::super::experiments::{Conclusion, List, PutOptions, ReallocateOptions, Revert, Shown};
+use super::super::history::Changes;
 use super::Operation;
 use crate::catalog::spec::Spec;
 
@@ -183,6 +184,32 @@ pub(in crate::http) fn epochs() -> Operation {
             }] }),
         )
         .refuses(&[Code::InvalidQuery])
+}
+
+pub(in crate::http) fn history() -> Operation {
+    let (at, later) = ("2026-03-01T00:00:00.000Z", "2026-03-15T09:30:00.000Z");
+    of_one("getHistory", TAG, "Every change of an experiment: what, who by the name of the key, and when.")
+        .about(
+            "Epochs that open by themselves are under `/epochs`. Of very many changes the first 50 and the last 450 are kept.",
+        )
+        .answers::<Changes<'_>>(
+            200,
+            "Newest first.",
+            json!({ "dropped": 0, "changes": [
+                {
+                    "number": 2, "at": later,
+                    "by": { "kind": "key", "id": "00c0ffee00c0ffee", "name": "anna", "revoked": false },
+                    "what": { "change": "concluded", "winner": "free-shipping", "scope": "everyone", "reason": null },
+                },
+                {
+                    "number": 1, "at": at, "by": { "kind": "file", "file": "experiments/cart-nudge.toml" },
+                    "what": {
+                        "change": "defined", "version": 1, "cosmetic": false,
+                        "source": { "file": "experiments/cart-nudge.toml" }, "status": "running", "fields": [],
+                    },
+                },
+            ] }),
+        )
 }
 
 pub(in crate::http) fn happenings() -> Operation {

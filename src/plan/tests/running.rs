@@ -49,6 +49,7 @@ fn running(days: &[(i32, [(i64, i64); 3])]) -> (Entry, Cells) {
         experiment,
         lifecycle,
         epochs: Arc::new(Epochs::new(vec![epoch])),
+        history: Arc::default(),
     };
     let mut cells = Cells::default();
     let rows = [(0, false), (1, false), (0, true)];

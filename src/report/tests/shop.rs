@@ -77,6 +77,7 @@ impl Shop {
             },
             experiment,
             epochs: Arc::default(),
+            history: Arc::default(),
         };
         Self {
             entry,
