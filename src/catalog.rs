@@ -151,6 +151,11 @@ impl Catalog {
         self.signals.get(event)
     }
 
+    /// Every event that a metric ever read, with the properties that were read of it.
+    pub fn signals(&self) -> impl Iterator<Item = (&EventName, &BTreeSet<String>)> {
+        self.signals.iter()
+    }
+
     /// The longest time over which an experiment looks at events: forward from an assignment (its attribution windows) or
     /// back (its covariates); at least the default.
     pub fn longest_window(&self) -> Window {

@@ -13,8 +13,9 @@ use crate::catalog::history::Author;
 use crate::catalog::{Source, Transition, Trip};
 use crate::epoch::linear::Drawn;
 use crate::epoch::{Epoch, EpochNumber};
-use crate::id::{EventId, EventName, ExperimentKey, SessionId, VisitorId};
+use crate::id::{EventId, EventName, ExperimentKey, GroupId, SessionId, VisitorId};
 use crate::key::{Key, KeyId};
+use crate::profile::Told;
 use crate::time::Timestamp;
 
 /// Everything that can happen.
@@ -60,6 +61,8 @@ pub enum Event {
     /// Who asked for the definitions, transitions, epochs and keys that follow, to the next of these or the end of the
     /// frame. What stands behind none happened by itself.
     Asked(Author),
+    /// The shop told who a visitor is.
+    Profiled(Profiled),
 }
 
 /// What is fixed for the life of a log.
@@ -156,6 +159,23 @@ pub struct Tracked {
     pub source: crate::source::Source,
 }
 
+/// What is known of a visitor, or of a group the visitor belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Profiled {
+    /// The visitor.
+    pub visitor: VisitorId,
+    /// Its id, unique per visitor and kind.
+    pub id: EventId,
+    /// The group that the traits are of; `None`: the visitor.
+    pub group: Option<GroupId>,
+    /// The traits.
+    pub traits: Told,
+    /// When they were so.
+    pub at: Timestamp,
+    /// By which way it came in.
+    pub source: crate::source::Source,
+}
+
 /// Two ids of one person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Aliased {
@@ -178,7 +198,9 @@ impl Event {
             | Self::Imported(_)
             | Self::Aliased(_)
             | Self::Tripped { .. } => true,
-            Self::KeyCreated(_) | Self::KeyRevoked { .. } | Self::Asked(_) => false,
+            Self::KeyCreated(_) | Self::KeyRevoked { .. } | Self::Asked(_) | Self::Profiled(_) => {
+                false
+            }
         }
     }
 

@@ -10,6 +10,7 @@ mod history;
 mod import;
 mod keys;
 mod known;
+mod profiled;
 mod seen;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -23,6 +24,7 @@ use crate::event::{Assigned, Event, Founded, Tracked};
 use crate::id::SessionId;
 use crate::key::Key;
 use crate::key::ring::Keyring;
+use crate::profile::Profile;
 use crate::time::{Timestamp, Zone};
 use crate::visitor::attribution::AMOUNT;
 use crate::visitor::contribution::{Booking, Reach, change, contribution};
@@ -46,6 +48,8 @@ pub trait View {
     /// Whom a visitor's id belongs to: the key and the record of the person. A visitor who was never seen is a person
     /// with an empty record.
     fn person(&self, visitor: VisitorKey) -> Result<(VisitorKey, Record), Self::Error>;
+    /// What is known of a person, by the key of the record.
+    fn profile(&self, person: VisitorKey) -> Result<Profile, Self::Error>;
     /// The API keys.
     fn keys(&self) -> &Keyring;
     /// Who asked for the event; `None`: it happened by itself.
@@ -61,7 +65,9 @@ pub struct Delta {
     pub outcome: Outcome,
     /// A visitor's new record.
     pub record: Option<(VisitorKey, Record)>,
-    /// A visitor who has no record any more and belongs to that one; whoever belonged to that visitor does so, too.
+    /// A visitor's new profile.
+    pub profile: Option<(VisitorKey, Profile)>,
+    /// A visitor who has no record or profile any more and belongs to that one; whoever belonged to that visitor does so, too.
     pub joined: Option<VisitorKey>,
     /// Event ids to remember beside the visitor's record.
     pub forgotten: Vec<u64>,
@@ -87,6 +93,8 @@ pub enum Outcome {
     Standing(Box<Assignment>),
     /// The person would have more than [`crate::visitor::join::MAX_IDS`] ids: it changes nothing.
     TooManyAliases,
+    /// The profile would have more than [`crate::profile::MAX_TRAITS`] traits, or be too long: it changes nothing.
+    TooManyTraits,
     /// It can not apply (an unknown experiment, a repeated epoch): it changes nothing.
     Void,
 }
@@ -127,6 +135,7 @@ pub fn fold<V: View>(view: &V, event: &Event, now: Timestamp) -> Result<Delta, V
         Event::Imported(imported) => import::import(view, imported, now),
         Event::Tracked(tracked) => track(view, tracked, now),
         Event::Aliased(aliased) => alias::alias(view, aliased, now),
+        Event::Profiled(profiled) => profiled::profile(view, profiled, now),
     }
 }
 

@@ -135,10 +135,11 @@ fn traced(has_manual_clock: bool) -> Vec<Paths> {
             openapi::decisions::batch,
         ),
         at("/api/v1/import").post(needs(Write), import::import, openapi::events::import),
+        at("/api/v1/visitors/{id}").get(needs(Read), visitors::get, openapi::visitors::get),
         at("/api/v1/visitors/{id}/alias").post(
             needs(Events),
             visitors::alias,
-            openapi::events::alias,
+            openapi::visitors::alias,
         ),
         at("/api/v1/holdout/report").get(needs(Read), report::holdout, openapi::reports::holdout),
         at("/api/v1/plan").post(needs(Read), plan::plan, openapi::reports::plan),

@@ -195,6 +195,10 @@ identifier!(
     VisitorId, opaque, opaque_shape
 );
 identifier!(
+    /// Id of a group of visitors, such as a company: 1–256 bytes.
+    GroupId, opaque, opaque_shape
+);
+identifier!(
     /// Id of a session, the unit of experiments with `sticky = "session"`: 1–256 bytes.
     SessionId, opaque, opaque_shape
 );

@@ -62,6 +62,7 @@ pub mod linear;
 // The pure core.
 pub mod assign;
 pub mod bandit;
+pub mod profile;
 pub mod stats;
 
 pub mod event;

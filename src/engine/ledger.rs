@@ -17,6 +17,7 @@ use crate::event::{Event, Founded};
 use crate::fold::{Delta, Outcome, fold};
 use crate::key::ring::Keyring;
 use crate::log::{self, Frame};
+use crate::profile::Profile;
 use crate::store::key::{self, CellKey};
 use crate::store::{Store, StoreError, Write};
 use crate::time::{Timestamp, Zone};
@@ -148,16 +149,18 @@ struct Work<'a> {
     /// Who asked for what comes next.
     author: Option<Author>,
     records: HashMap<VisitorKey, Held>,
+    /// Profiles that changed; `None` where there is none any more.
+    profiles: HashMap<VisitorKey, Option<Profile>>,
     /// The visitors whose assignments changed.
     moved: BTreeSet<VisitorKey>,
-    /// Encoded length of stored records that span several chunks.
-    long: RefCell<HashMap<VisitorKey, usize>>,
+    /// Encoded length of stored records and profiles that span several chunks, by their keys.
+    long: RefCell<HashMap<Vec<u8>, usize>>,
     remembered: BTreeSet<(VisitorKey, u64)>,
     cells: Books,
     writes: Vec<Write>,
 }
 
-/// Records longer than this may span chunks.
+/// Records and profiles longer than this may span chunks.
 const LONG: usize = 2_000;
 
 /// Reads what is stored under a visitor's key.
@@ -167,6 +170,15 @@ const LONG: usize = 2_000;
 pub(super) fn decode_held(visitor: VisitorKey, bytes: &[u8]) -> Result<Held, StoreError> {
     Held::decode(bytes)
         .map_err(|error| StoreError::Damaged(format!("visitor {:032x}: {error}", visitor.0)))
+}
+
+/// Reads what is stored as a visitor's profile.
+///
+/// # Errors
+/// [`StoreError::Damaged`].
+pub(super) fn decode_profile(visitor: VisitorKey, bytes: &[u8]) -> Result<Profile, StoreError> {
+    Profile::decode(bytes)
+        .map_err(|error| StoreError::Damaged(format!("profile {:032x}: {error}", visitor.0)))
 }
 
 fn encode<T: serde::Serialize>(value: &T) -> Result<Vec<u8>, EngineError> {
@@ -182,6 +194,7 @@ impl<'a> Work<'a> {
             keys: Arc::clone(&ledger.keys),
             author: None,
             records: HashMap::new(),
+            profiles: HashMap::new(),
             moved: BTreeSet::new(),
             long: RefCell::default(),
             remembered: BTreeSet::new(),
@@ -195,13 +208,18 @@ impl<'a> Work<'a> {
         if let Some(held) = self.records.get(&visitor) {
             return Ok(Some(held.clone()));
         }
-        let Some(bytes) = self.state.store.get(&key::visitor(visitor))? else {
-            return Ok(None);
-        };
-        if bytes.len() > LONG {
-            self.long.borrow_mut().insert(visitor, bytes.len());
+        let bytes = self.stored(key::visitor(visitor))?;
+        let held = bytes.map(|bytes| decode_held(visitor, &bytes));
+        Ok(held.transpose()?)
+    }
+
+    /// What is stored under a key whose value may be long.
+    fn stored(&self, key: Vec<u8>) -> Result<Option<Vec<u8>>, StoreError> {
+        let bytes = self.state.store.get(&key)?;
+        if let Some(bytes) = bytes.as_ref().filter(|bytes| bytes.len() > LONG) {
+            self.long.borrow_mut().insert(key, bytes.len());
         }
-        Ok(Some(decode_held(visitor, &bytes)?))
+        Ok(bytes)
     }
 
     fn absorb(&mut self, event: &Event, delta: Delta) -> Result<(), EngineError> {
@@ -211,6 +229,7 @@ impl<'a> Work<'a> {
         if let Some((visitor, record)) = delta.record {
             if let Some(alias) = delta.joined {
                 self.records.insert(alias, Held::Joined(visitor));
+                self.profiles.insert(alias, None);
             }
             self.remembered
                 .extend(delta.forgotten.into_iter().map(|id| (visitor, id)));
@@ -218,6 +237,9 @@ impl<'a> Work<'a> {
                 self.moved.insert(visitor);
             }
             self.records.insert(visitor, Held::Record(record));
+        }
+        if let Some((visitor, profile)) = delta.profile {
+            self.profiles.insert(visitor, Some(profile));
         }
         for (serial, change) in &delta.cells {
             self.cells.entry(*serial).or_default().merge(change);
@@ -331,18 +353,24 @@ impl<'a> Work<'a> {
         })
     }
 
-    /// Every changed record, and the ids to remember beside them.
+    /// Every changed record and profile, and the ids to remember beside them.
     fn write_records(&mut self, received: Timestamp) -> Result<(), EngineError> {
+        let long = self.long.borrow();
+        let write = |key: Vec<u8>, value: Option<Result<Vec<u8>, postcard::Error>>| {
+            let value = value.transpose();
+            Ok::<_, EngineError>(Write {
+                value: value.map_err(|error| EngineError::Encoding(error.to_string()))?,
+                replaced: long.get(&key).copied().unwrap_or(0),
+                key,
+            })
+        };
         for (visitor, held) in &self.records {
-            let replaced = self.long.borrow().get(visitor).copied().unwrap_or(0);
-            let value = held
-                .encode()
-                .map_err(|error| EngineError::Encoding(error.to_string()))?;
-            self.writes.push(Write {
-                key: key::visitor(*visitor),
-                value: Some(value),
-                replaced,
-            });
+            let write = write(key::visitor(*visitor), Some(held.encode()))?;
+            self.writes.push(write);
+        }
+        for (visitor, profile) in &self.profiles {
+            let encoded = profile.as_ref().map(Profile::encode);
+            self.writes.push(write(key::profile(*visitor), encoded)?);
         }
         let hour = encode(&crate::visitor::hour(received))?;
         for (visitor, id) in &self.remembered {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::event::{Aliased, Event, Tracked};
+use crate::event::{Aliased, Event, Profiled, Tracked};
 use crate::fold::Outcome;
 use crate::id::VisitorId;
 use crate::source::Source;
@@ -75,6 +75,8 @@ pub enum Arrived {
     Duplicate(Tracked),
     /// Two ids that are one person's, and whether that is new.
     Joined(Aliased, bool),
+    /// What is known of a visitor or a group, and whether it had not come before.
+    Profiled(Profiled, bool),
     /// Something that counts for nothing.
     Acknowledged,
     /// Something that is no event.
@@ -106,6 +108,7 @@ impl Arrival {
         match &self.what {
             Arrived::Kept(event) | Arrived::Duplicate(event) => Some(event.visitor.as_str()),
             Arrived::Joined(aliased, _) => Some(aliased.to.as_str()),
+            Arrived::Profiled(told, _) => Some(told.visitor.as_str()),
             Arrived::Acknowledged => {
                 let sent = self.sent.as_ref()?;
                 sent.user.as_deref().or(sent.anonymous.as_deref())
@@ -118,6 +121,7 @@ impl Arrival {
     pub fn id(&self) -> Option<&str> {
         match &self.what {
             Arrived::Kept(event) | Arrived::Duplicate(event) => Some(event.id.as_str()),
+            Arrived::Profiled(told, _) => Some(told.id.as_str()),
             Arrived::Joined(..) | Arrived::Acknowledged => None,
             Arrived::Rejected(rejected) => rejected.id.as_deref(),
         }
@@ -129,6 +133,7 @@ impl Arrival {
         traits.map_or(0, String::len)
             + match &self.what {
                 Arrived::Kept(event) | Arrived::Duplicate(event) => event.properties.len(),
+                Arrived::Profiled(told, _) => told.traits.bytes(),
                 Arrived::Joined(..) | Arrived::Acknowledged => 0,
                 Arrived::Rejected(rejected) => rejected.detail.len(),
             }
@@ -189,8 +194,9 @@ impl Recent {
     pub(super) fn committed(&self, events: &[Event], outcomes: &[Outcome], received: Timestamp) {
         let mut expected = std::mem::take(&mut self.ring().expected);
         let arrivals = events.iter().zip(outcomes).filter_map(|(event, outcome)| {
-            let (what, key) = arrived(event, outcome)?;
-            let sent = (!expected.is_empty()).then(|| expected.remove(&key()));
+            let what = arrived(event, outcome)?;
+            let known = |expected: &mut HashMap<_, _>| expected.remove(&self::expected(event)?);
+            let sent = (!expected.is_empty()).then(|| known(&mut expected));
             Some(Arrival {
                 received,
                 sent: sent.flatten(),
@@ -205,13 +211,31 @@ impl Recent {
     }
 }
 
-/// What an event arrived as, and by which key it is expected.
-fn arrived<'a>(
-    event: &'a Event,
-    outcome: &Outcome,
-) -> Option<(Arrived, impl Fn() -> (VisitorId, String) + use<'a>)> {
-    let (what, visitor, id) = match (event, outcome) {
-        (_, Outcome::TooManyAliases)
+/// By which key it is expected how an event was sent. One call may become several events.
+pub fn expected(event: &Event) -> Option<(VisitorId, String)> {
+    let (visitor, id) = match event {
+        Event::Tracked(event) => (&event.visitor, event.id.to_string()),
+        Event::Profiled(told) => (&told.visitor, format!("traits {}", told.id)),
+        Event::Aliased(of) => (&of.visitor, of.to.to_string()),
+        Event::Founded(_)
+        | Event::Defined(_)
+        | Event::Transitioned(_)
+        | Event::Opened { .. }
+        | Event::Assigned(_)
+        | Event::Imported(_)
+        | Event::Tripped { .. }
+        | Event::KeyCreated(_)
+        | Event::KeyRevoked { .. }
+        | Event::Asked(_) => return None,
+    };
+    Some((visitor.clone(), id))
+}
+
+/// What an event arrived as.
+fn arrived(event: &Event, outcome: &Outcome) -> Option<Arrived> {
+    let is_new = *outcome == Outcome::Accepted;
+    match (event, outcome) {
+        (_, Outcome::TooManyAliases | Outcome::TooManyTraits)
         | (
             Event::Founded(_)
             | Event::Defined(_)
@@ -224,27 +248,14 @@ fn arrived<'a>(
             | Event::KeyRevoked { .. }
             | Event::Asked(_),
             _,
-        ) => return None,
-        (Event::Tracked(event), Outcome::Duplicate) => (
-            Arrived::Duplicate(event.clone()),
-            &event.visitor,
-            event.id.as_str(),
-        ),
-        (Event::Tracked(event), Outcome::Accepted | Outcome::Standing(_) | Outcome::Void) => (
-            Arrived::Kept(event.clone()),
-            &event.visitor,
-            event.id.as_str(),
-        ),
-        (Event::Aliased(of), outcome) => {
-            let is_new = *outcome == Outcome::Accepted;
-            (
-                Arrived::Joined(of.clone(), is_new),
-                &of.visitor,
-                of.to.as_str(),
-            )
+        ) => None,
+        (Event::Tracked(event), Outcome::Duplicate) => Some(Arrived::Duplicate(event.clone())),
+        (Event::Tracked(event), Outcome::Accepted | Outcome::Standing(_) | Outcome::Void) => {
+            Some(Arrived::Kept(event.clone()))
         }
-    };
-    Some((what, move || (visitor.clone(), id.to_owned())))
+        (Event::Aliased(of), _) => Some(Arrived::Joined(of.clone(), is_new)),
+        (Event::Profiled(told), _) => Some(Arrived::Profiled(told.clone(), is_new)),
+    }
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ pub struct Replayed {
 pub const MAX_DIFFERENCES: usize = 20;
 
 /// First bytes of the keys that make up the state; frames are its source, not a part of it.
-const STATE: [&[u8]; 9] = [b"a", b"c", b"d", b"e", b"h", b"k", b"m", b"s", b"v"];
+const STATE: [&[u8]; 10] = [b"a", b"c", b"d", b"e", b"h", b"k", b"m", b"p", b"s", b"v"];
 
 /// Replays a store's log into memory. `progress` is told the number of events so far.
 ///

@@ -6,7 +6,8 @@ use quick_cache::sync::GuardResult;
 
 use super::{Engine, ledger};
 use crate::id::VisitorId;
-use crate::store::StoreError;
+use crate::profile::Profile;
+use crate::store::{self, StoreError};
 use crate::visitor::join::Held;
 use crate::visitor::{Assignment, Exposure, Record, VisitorKey};
 
@@ -67,13 +68,35 @@ impl Engine {
     /// # Errors
     /// As the store fails.
     pub fn record_of(&self, visitor: VisitorKey) -> Result<Option<Record>, StoreError> {
+        let person = self.person_of(visitor)?;
+        Ok(person.map(|(_, record)| record))
+    }
+
+    /// The same, with the key it lies under.
+    ///
+    /// # Errors
+    /// As the store fails.
+    pub fn person_of(
+        &self,
+        visitor: VisitorKey,
+    ) -> Result<Option<(VisitorKey, Record)>, StoreError> {
         let mut key = visitor;
-        while let Some(bytes) = self.shared.store.get(&crate::store::key::visitor(key))? {
+        while let Some(bytes) = self.shared.store.get(&store::key::visitor(key))? {
             match ledger::decode_held(key, &bytes)? {
-                Held::Record(record) => return Ok(Some(record)),
+                Held::Record(record) => return Ok(Some((key, record))),
                 Held::Joined(person) => key = person,
             }
         }
         Ok(None)
+    }
+
+    /// What is known of a person, by the key of the record. Decisions do not ask.
+    ///
+    /// # Errors
+    /// As the store fails.
+    pub fn profile_of(&self, person: VisitorKey) -> Result<Profile, StoreError> {
+        let bytes = self.shared.store.get(&store::key::profile(person))?;
+        let profile = bytes.map(|bytes| ledger::decode_profile(person, &bytes));
+        Ok(profile.transpose()?.unwrap_or_default())
     }
 }

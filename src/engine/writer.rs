@@ -276,6 +276,7 @@ fn commit_length(events: &[Event]) -> usize {
     let fits = |event: &&Event| {
         bytes += match event {
             Event::Tracked(tracked) => tracked.properties.len(),
+            Event::Profiled(profiled) => profiled.traits.bytes(),
             Event::Founded(_)
             | Event::Defined(_)
             | Event::Transitioned(_)

@@ -37,6 +37,12 @@ pub(super) fn alias<V: View>(
         .collect();
     let news = (news(view, &own, &other)?, news(view, &other, &own)?);
     (own.1.events, other.1.events) = news;
+    let mut profile = view.profile(own.0)?;
+    profile.join(view.profile(other.0)?);
+    profile
+        .ids
+        .extend([aliased.to.clone(), aliased.visitor.clone()]);
+    let profile = Some((own.0, profile));
     let joined = Some(other.0);
     let (key, mut record) = own;
     record.join(other, &aliased.to, (view.catalog(), view.zone()));
@@ -52,6 +58,7 @@ pub(super) fn alias<V: View>(
     Ok(Delta {
         cells: delta.cells.into_iter().filter_map(net).collect(),
         joined,
+        profile,
         ..delta
     })
 }

@@ -29,6 +29,7 @@ pub(crate) struct World {
     pub(crate) catalog: Catalog,
     zone: Zone,
     records: HashMap<VisitorKey, Record>,
+    profiles: HashMap<VisitorKey, Profile>,
     joined: HashMap<VisitorKey, VisitorKey>,
     keys: Keyring,
     author: Option<Author>,
@@ -57,6 +58,10 @@ impl View for World {
             key = *person;
         }
         Ok((key, self.records.get(&key).cloned().unwrap_or_default()))
+    }
+
+    fn profile(&self, person: VisitorKey) -> Result<Profile, Self::Error> {
+        Ok(self.profiles.get(&person).cloned().unwrap_or_default())
     }
 
     fn keys(&self) -> &Keyring {
@@ -127,6 +132,7 @@ impl World {
             catalog: Catalog::default(),
             zone: Zone::utc(),
             records: HashMap::new(),
+            profiles: HashMap::new(),
             joined: HashMap::new(),
             keys: Keyring::default(),
             author: None,
@@ -150,9 +156,11 @@ impl World {
             self.records.insert(visitor, record);
             if let Some(alias) = delta.joined {
                 self.records.remove(&alias);
+                self.profiles.remove(&alias);
                 self.joined.insert(alias, visitor);
             }
         }
+        self.profiles.extend(delta.profile);
         for (_, change) in &delta.cells {
             self.cells.merge(change);
         }

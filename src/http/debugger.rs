@@ -9,8 +9,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use utoipa::IntoParams;
 
-pub(super) use told::RecentEvents;
-use told::{ExposureFate, Fate, MetricFate, ToldEvent};
+use told::{ExposureFate, Fate, ToldEvent};
+pub(super) use told::{MetricFate, RecentEvents};
 
 use super::Server;
 use super::error::{Code, Problem};
@@ -77,7 +77,10 @@ fn told<'a>(
     let (event, fate) = match &arrival.what {
         Arrived::Rejected(rejected) => return Ok(ToldEvent::rejected(arrival, rejected)),
         Arrived::Joined(_, true) => return Ok(ToldEvent::other(arrival, Fate::Joined {})),
-        Arrived::Joined(_, false) => return Ok(ToldEvent::other(arrival, Fate::Duplicate {})),
+        Arrived::Profiled(_, true) => return Ok(ToldEvent::other(arrival, Fate::Stored {})),
+        Arrived::Joined(_, false) | Arrived::Profiled(_, false) => {
+            return Ok(ToldEvent::other(arrival, Fate::Duplicate {}));
+        }
         Arrived::Acknowledged => return Ok(ToldEvent::other(arrival, Fate::Acknowledged {})),
         Arrived::Duplicate(event) => (event, Fate::Duplicate {}),
         Arrived::Kept(event) => {
@@ -106,7 +109,8 @@ fn fate(snapshot: &Snapshot, record: &Record, event: &Tracked) -> Fate {
     }
 }
 
-fn metric(snapshot: &Snapshot, of: Counted) -> Option<MetricFate> {
+/// What a metric makes of an event.
+pub(super) fn metric(snapshot: &Snapshot, of: Counted) -> Option<MetricFate> {
     let experiment = &snapshot.catalog.by_serial(of.experiment)?.experiment;
     Some(MetricFate {
         experiment: experiment.key.to_string(),

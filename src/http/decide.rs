@@ -30,8 +30,7 @@ use crate::telemetry;
 use crate::time::Timestamp;
 use crate::visitor::{VisitorKey, find};
 
-use recorded::standing;
-pub(super) use recorded::{durable, settle};
+pub(super) use recorded::{durable, settle, standing};
 
 /// Who asks, and what for.
 #[derive(Debug, Deserialize, ToSchema)]

@@ -65,6 +65,10 @@ pub enum Code {
     IdRequired,
     /// The person would have too many ids.
     TooManyAliases,
+    /// The profile would have too many traits, or be too long.
+    TooManyTraits,
+    /// Nothing is held about the visitor.
+    UnknownVisitor,
     /// No key came, or none that is in force.
     Unauthorized,
     /// The key may not do this.
@@ -105,7 +109,7 @@ pub enum Code {
 
 impl Code {
     /// Every code.
-    pub(super) const ALL: [Self; 44] = [
+    pub(super) const ALL: [Self; 46] = [
         Self::InvalidBody,
         Self::InvalidField,
         Self::InvalidQuery,
@@ -132,6 +136,8 @@ impl Code {
         Self::NoHoldout,
         Self::IdRequired,
         Self::TooManyAliases,
+        Self::TooManyTraits,
+        Self::UnknownVisitor,
         Self::Unauthorized,
         Self::Forbidden,
         Self::OriginForbidden,
@@ -180,6 +186,7 @@ impl Code {
             | Self::UnknownVariant
             | Self::UnknownEpoch
             | Self::UnknownKey
+            | Self::UnknownVisitor
             | Self::NoHoldout
             | Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -189,6 +196,7 @@ impl Code {
             | Self::Irreversible
             | Self::MetricsWithData
             | Self::TooManyAliases
+            | Self::TooManyTraits
             | Self::ClockMovesForward => StatusCode::CONFLICT,
             Self::VersionConflict => StatusCode::PRECONDITION_FAILED,
             Self::Overloaded | Self::Unavailable | Self::TooManyStreams => {
@@ -227,6 +235,8 @@ impl Code {
             Self::NoHoldout => "Nobody is held out",
             Self::IdRequired => "The row needs an id",
             Self::TooManyAliases => "The person would have too many ids",
+            Self::TooManyTraits => "The profile would have too many traits",
+            Self::UnknownVisitor => "Unknown visitor",
             Self::Unauthorized => "The request needs an API key",
             Self::Forbidden => "The API key may not do this",
             Self::OriginForbidden => "Pages of this origin may not ask this",

@@ -113,7 +113,8 @@ pub(super) async fn track(
     }
     if !events.is_empty() {
         let outcomes = durable(server.engine.record(events)).await?;
-        counts.count(&outcomes);
+        let places: Vec<usize> = (0..outcomes.len()).collect();
+        counts.count(&places, &outcomes);
     }
     let all_rejected = counts.accepted + counts.duplicates == 0 && !counts.rejected.is_empty();
     let status = if all_rejected {

@@ -306,8 +306,8 @@ impl<'a> Importing<'a> {
                 other @ (Ok(_) | Err(Refused::Stopped)) => break durable(other).await?,
             }
         };
-        self.counts.count(&outcomes);
         let places = std::mem::take(&mut self.places);
+        self.counts.count(&places, &outcomes);
         for rejection in incoming::refused(&places, &outcomes) {
             self.reject(rejection);
         }

@@ -14,6 +14,7 @@ use crate::catalog::Catalog;
 use crate::event::{REFUND, Tracked};
 use crate::fold::{Outcome, amount};
 use crate::id::{EventId, EventName, VisitorId};
+use crate::profile::TraitsError;
 use crate::source::Source;
 use crate::time::{DAY_MS, TimeError, Timestamp, Window};
 use crate::visitor::attribution::AMOUNT;
@@ -82,28 +83,45 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    /// Adds what became of events.
-    pub(super) fn count(&mut self, outcomes: &[Outcome]) {
-        let count = |wanted: fn(&Outcome) -> bool| outcomes.iter().filter(|of| wanted(of)).count();
-        let accepted = count(|of| *of == Outcome::Accepted);
-        let refused = count(|of| *of == Outcome::TooManyAliases);
-        let duplicates = outcomes.len() - accepted - refused;
-        self.accepted += accepted;
-        self.duplicates += duplicates;
+    /// Adds what became of items, whose events have their places in the request.
+    pub(super) fn count(&mut self, places: &[usize], outcomes: &[Outcome]) {
+        let of: Vec<(&usize, &Outcome)> = places.iter().zip(outcomes).collect();
+        for item in of.chunk_by(|one, other| one.0 == other.0) {
+            let some = |wanted: fn(&Outcome) -> bool| item.iter().any(|(_, of)| wanted(of));
+            if some(|of| *of == Outcome::Accepted) {
+                self.accepted += 1;
+            } else if some(|of| refusal(of).is_none()) {
+                self.duplicates += 1;
+            }
+        }
     }
 }
 
-/// The rejections of aliases, by their places in the request, that would have made a person of too many ids.
+/// The rejections of items, by their places in the request, of which the engine refused something.
 pub(super) fn refused(places: &[usize], outcomes: &[Outcome]) -> impl Iterator<Item = Rejection> {
     let of = places.iter().zip(outcomes);
-    let refused = of.filter(|(_, outcome)| **outcome == Outcome::TooManyAliases);
-    refused.map(|(place, _)| Rejection::of(*place, too_many_aliases()))
+    of.filter_map(|(place, outcome)| Some(Rejection::of(*place, refusal(outcome)?)))
 }
 
-/// The problem of a person with too many ids.
-pub(super) fn too_many_aliases() -> Problem {
-    let detail = format!("A person may have at most {MAX_IDS} ids.");
-    Problem::new(Code::TooManyAliases, detail)
+/// The problem of an event that the engine refused.
+pub(super) fn refusal(outcome: &Outcome) -> Option<Problem> {
+    match outcome {
+        Outcome::TooManyAliases => {
+            let detail = format!("A person may have at most {MAX_IDS} ids.");
+            Some(Problem::new(Code::TooManyAliases, detail))
+        }
+        Outcome::TooManyTraits => Some(traits_problem(TraitsError::TooMany, "traits")),
+        Outcome::Accepted | Outcome::Duplicate | Outcome::Standing(_) | Outcome::Void => None,
+    }
+}
+
+/// The problem of traits that can not be kept.
+pub(super) fn traits_problem(error: TraitsError, path: &str) -> Problem {
+    let code = match error {
+        TraitsError::NoObject => Code::InvalidField,
+        TraitsError::TooMany => Code::TooManyTraits,
+    };
+    Problem::at(code, path, error.to_string())
 }
 
 /// When a request's events arrived, and when the client says it sent them.

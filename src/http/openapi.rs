@@ -12,6 +12,7 @@ pub(super) mod operations;
 pub(super) mod reports;
 mod schemas;
 pub(super) mod tracking;
+pub(super) mod visitors;
 pub(super) mod webhooks;
 
 use std::borrow::Cow;
@@ -32,9 +33,10 @@ pub(super) use operation::Operation;
 use schemas::Schemas;
 
 /// The tags, and what each is about.
-const TAGS: [(&str, &str); 7] = [
+const TAGS: [(&str, &str); 8] = [
     ("decisions", "Which variant a visitor gets."),
     ("events", "What visitors did: rewards, and history."),
+    ("visitors", "Who visitors are, and what is held about them."),
     (
         "experiments",
         "Definitions, their lifecycle and their traffic.",

@@ -4,8 +4,8 @@
 //! answered 200 and keeps the good ones; who integrates asks with `X-Strict-Mode: 1` and is told the reasons by 400. Content
 //! types mean nothing here: browsers send JSON as `text/plain`, others gzip as a form.
 //!
-//! `track`, `page` and `screen` become events; `identify` with both ids and `alias` join two visitors; `group` is
-//! acknowledged.
+//! `track`, `page` and `screen` become events; `identify` with both ids and `alias` join two visitors; the traits of
+//! `identify`, `group` and of any call's context go into the visitor's profile.
 
 mod item;
 
@@ -26,12 +26,13 @@ use super::debugger::{acknowledge, reject};
 use super::decide::durable;
 use super::error::{Code, Problem};
 use super::incoming::{self, Counts, Received, Rejection};
-use crate::engine::recent::Sent;
+use crate::engine::recent::{Sent, expected};
 use crate::event::Event;
 use crate::id::VisitorId;
 use crate::source::Source;
+use crate::time::Timestamp;
 pub(super) use item::Wire as Item;
-use item::{Call, Read};
+use item::{Call, Shared};
 
 /// Longest item, in bytes.
 const MAX_ITEM: usize = 32 << 10;
@@ -41,13 +42,17 @@ const MAX_ITEM: usize = 32 << 10;
 #[schema(as = SegmentBatch)]
 pub(super) struct Batch<'a> {
     /// Each is read on its own.
-    #[serde(borrow)]
+    #[serde(borrow, rename = "batch")]
     #[schema(value_type = Vec<Item<'a>>, max_items = 1000)]
-    batch: Vec<&'a RawValue>,
+    items: Vec<&'a RawValue>,
     /// When the client sent them, by its clock.
     #[serde(borrow, default, rename = "sentAt")]
     #[schema(value_type = serde_json::Value)]
     sent_at: Option<&'a RawValue>,
+    /// For calls that have no traits in theirs.
+    #[serde(borrow, default)]
+    #[schema(value_type = serde_json::Value)]
+    context: Option<&'a RawValue>,
 }
 
 /// All is well.
@@ -172,35 +177,24 @@ async fn received(
     let now = server.engine.clock().now();
     let mut taken = Taken::default();
     {
-        let (items, sent_at): (Vec<&str>, _) = match call {
-            Call::Batch => {
-                let batch: Batch<'_> = body::json(&body)?;
-                if batch.batch.len() > MAX_BATCH {
-                    let detail = format!("A batch may have at most {MAX_BATCH} items.");
-                    return Err(Problem::new(Code::BatchTooLarge, detail).into());
-                }
-                let items = batch.batch.iter().map(|item| item.get());
-                let sent_at = batch
-                    .sent_at
-                    .and_then(|at| incoming::timestamp(at, "sentAt").ok());
-                (items.collect(), sent_at)
-            }
-            Call::One(_) | Call::Metrics => {
-                let text = std::str::from_utf8(&body)
-                    .map_err(|error| Problem::new(Code::InvalidBody, error.to_string()))?;
-                (vec![text], None)
-            }
-        };
+        let (items, sent_at, context) = items(call, &body)?;
         let snapshot = server.engine.snapshot();
         let received = Received {
             source: Source::Segment,
             now,
             sent_at,
         };
+        let shared = Shared {
+            catalog: &snapshot.catalog,
+            received,
+            context,
+        };
         for (index, text) in items.into_iter().enumerate() {
-            let read = item::read(text, call, &snapshot.catalog, received);
+            let read = item::read(text, call, shared);
             match &read {
-                Ok((Read::Acknowledged, Some(sent))) => acknowledge(&server.engine, sent.clone()),
+                Ok((events, Some(sent))) if events.is_empty() => {
+                    acknowledge(&server.engine, sent.clone());
+                }
                 Ok(_) => {}
                 Err(problem) => reject(&server.engine, received.source, text, problem),
             }
@@ -208,6 +202,31 @@ async fn received(
         }
     }
     Ok(answer(request, &taken.record(server).await?))
+}
+
+/// The calls of a body, when they were sent, and their common context.
+type Items<'a> = (Vec<&'a str>, Option<Timestamp>, Option<&'a RawValue>);
+
+fn items(call: Call, body: &[u8]) -> Result<Items<'_>, Problem> {
+    match call {
+        Call::Batch => {
+            let batch: Batch<'_> = body::json(body)?;
+            if batch.items.len() > MAX_BATCH {
+                let detail = format!("A batch may have at most {MAX_BATCH} items.");
+                return Err(Problem::new(Code::BatchTooLarge, detail));
+            }
+            let items = batch.items.iter().map(|item| item.get());
+            let sent_at = batch
+                .sent_at
+                .and_then(|at| incoming::timestamp(at, "sentAt").ok());
+            Ok((items.collect(), sent_at, batch.context))
+        }
+        Call::One(_) | Call::Metrics => {
+            let text = std::str::from_utf8(body)
+                .map_err(|error| Problem::new(Code::InvalidBody, error.to_string()))?;
+            Ok((vec![text], None, None))
+        }
+    }
 }
 
 /// What a request's items come to.
@@ -223,28 +242,23 @@ struct Taken {
 
 impl Taken {
     fn take(&mut self, index: usize, read: Result<item::Taken, Problem>) {
-        let event = match read {
-            Ok((Read::Event(event), sent)) => {
-                let key = (event.visitor.clone(), event.id.as_str().to_owned());
-                self.sent.extend(sent.map(|sent| (key, sent)));
-                Event::Tracked(event)
-            }
-            Ok((Read::Aliased(aliased), sent)) => {
-                let key = (aliased.visitor.clone(), aliased.to.as_str().to_owned());
-                self.sent.extend(sent.map(|sent| (key, sent)));
-                Event::Aliased(aliased)
-            }
-            Ok((Read::Acknowledged, _)) => {
-                self.counts.accepted += 1;
-                return;
-            }
+        let (events, sent) = match read {
+            Ok(read) => read,
             Err(problem) => {
                 self.counts.rejected.push(Rejection::of(index, problem));
                 return;
             }
         };
-        self.events.push(event);
-        self.places.push(index);
+        if events.is_empty() {
+            self.counts.accepted += 1;
+        }
+        let keys = events.iter().filter_map(expected);
+        self.sent.extend(
+            keys.zip(std::iter::repeat(sent))
+                .filter_map(|(key, sent)| Some((key, sent?))),
+        );
+        self.places.extend(events.iter().map(|_| index));
+        self.events.extend(events);
     }
 
     /// Makes the events durable; what became of all.
@@ -253,7 +267,7 @@ impl Taken {
         if !self.events.is_empty() {
             server.engine.recent().expect(self.sent);
             let outcomes = durable(server.engine.record(self.events)).await?;
-            counts.count(&outcomes);
+            counts.count(&self.places, &outcomes);
             counts
                 .rejected
                 .extend(incoming::refused(&self.places, &outcomes));

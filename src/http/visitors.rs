@@ -1,6 +1,9 @@
-//! `/api/v1/visitors/{id}/…`: who visitors are.
+//! `/api/v1/visitors/{id}…`: who visitors are, and what is held about them.
+
+mod held;
 
 use actix_web::HttpResponse;
+use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::{Data, Path};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -13,6 +16,29 @@ use super::incoming;
 use crate::event::{Aliased, Event};
 use crate::fold::Outcome;
 use crate::id::VisitorId;
+use crate::visitor::VisitorKey;
+pub(super) use held::Held;
+
+/// `GET …`: everything held about a visitor, in one answer.
+pub(super) async fn get(server: Data<Server>, path: Path<String>) -> Result<HttpResponse, Problem> {
+    let visitor = visitor(&path)?;
+    let snapshot = server.engine.snapshot();
+    let key = VisitorKey::of(snapshot.seed, &visitor);
+    let (person, record) = server.engine.person_of(key)?.ok_or_else(|| {
+        let detail = format!("Nothing is held about {:?}.", visitor.as_str());
+        Problem::new(Code::UnknownVisitor, detail)
+    })?;
+    let profile = server.engine.profile_of(person)?;
+    let mut response = HttpResponse::Ok();
+    response.insert_header((CACHE_CONTROL, "no-store"));
+    Ok(response.json(Held::of(&snapshot, &visitor, &record, &profile)))
+}
+
+/// The visitor of a path.
+fn visitor(path: &str) -> Result<VisitorId, Problem> {
+    VisitorId::parse(path)
+        .map_err(|error| Problem::at(Code::InvalidField, "visitor", error.to_string()))
+}
 
 /// Whose the id is, too.
 #[derive(Deserialize, ToSchema)]
@@ -41,14 +67,13 @@ pub(super) async fn alias(
     path: Path<String>,
     body: Body,
 ) -> Result<HttpResponse, Problem> {
-    let visitor = VisitorId::parse(&path)
-        .map_err(|error| Problem::at(Code::InvalidField, "visitor", error.to_string()))?;
+    let visitor = visitor(&path)?;
     let Wire { to } = body::json(&body::bytes(body).await?)?;
     let aliased = Aliased { visitor, to };
     let event = Event::Aliased(aliased.clone());
     let outcomes = durable(server.engine.record(vec![event])).await?;
-    if outcomes.contains(&Outcome::TooManyAliases) {
-        return Err(incoming::too_many_aliases());
+    if let Some(problem) = outcomes.iter().find_map(incoming::refusal) {
+        return Err(problem);
     }
     Ok(HttpResponse::Ok().json(Person {
         visitor: aliased.visitor,

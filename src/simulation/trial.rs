@@ -31,6 +31,7 @@ use crate::fold::{Delta, View, fold};
 use crate::id::EventId;
 use crate::key::ring::Keyring;
 use crate::linear;
+use crate::profile::Profile;
 use crate::report::is_mismatched;
 use crate::source::Source;
 use crate::time::{Timestamp, Zone};
@@ -76,6 +77,10 @@ impl View for State {
     fn person(&self, visitor: VisitorKey) -> Result<(VisitorKey, Record), Infallible> {
         let record = self.records.get(&visitor).cloned();
         Ok((visitor, record.unwrap_or_default()))
+    }
+
+    fn profile(&self, _: VisitorKey) -> Result<Profile, Infallible> {
+        Ok(Profile::default())
     }
 
     fn keys(&self) -> &Keyring {

@@ -1,8 +1,8 @@
 //! The layout of the one tree. The first byte names what a key is about; integers are big-endian, so that keys sort
 //! by number. All keys of a kind have the same length, so no key is a prefix of another.
 //!
-//! `l` frame · `v` visitor's record, or whose id it is · `d` remembered event id · `a` cell · `e` epoch · `c` definition ·
-//! `h` change ·  `s` lifecycle · `k` API key · `m` what is fixed or counted once.
+//! `l` frame · `v` visitor's record, or whose id it is · `p` visitor's profile · `d` remembered event id · `a` cell ·
+//! `e` epoch · `c` definition · `h` change · `s` lifecycle · `k` API key · `m` what is fixed or counted once.
 
 use crate::age::AgeBucket;
 use crate::allocation::Arm;
@@ -74,6 +74,11 @@ pub fn frame(sequence: u64) -> Vec<u8> {
 /// Key of a visitor's record, or of a pointer to the person's.
 pub fn visitor(visitor: VisitorKey) -> Vec<u8> {
     [b"v", &visitor.0.to_be_bytes()[..]].concat()
+}
+
+/// Key of a visitor's profile.
+pub fn profile(visitor: VisitorKey) -> Vec<u8> {
+    [b"p", &visitor.0.to_be_bytes()[..]].concat()
 }
 
 /// Key of a remembered event id.

@@ -117,7 +117,7 @@ impl Fate {
         match outcome {
             Outcome::Accepted => Self::Accepted,
             Outcome::Duplicate | Outcome::Standing(_) | Outcome::Void => Self::Duplicate,
-            Outcome::TooManyAliases => Self::Rejected,
+            Outcome::TooManyAliases | Outcome::TooManyTraits => Self::Rejected,
         }
     }
 
@@ -235,6 +235,7 @@ pub fn recorded(events: &[Event], outcomes: &[Outcome]) {
         let fate = Fate::of(outcome);
         let counter = match event {
             Event::Tracked(tracked) => counts.events.get(&(tracked.source, fate)),
+            Event::Profiled(profiled) => counts.events.get(&(profiled.source, fate)),
             Event::Imported(_) => counts.events.get(&(Source::Import, fate)),
             Event::Aliased(_) => counts.aliases.get(&fate),
             Event::Founded(_)

@@ -128,6 +128,7 @@ fn news(event: &Event) -> Option<(String, News<'_>)> {
         | Event::Imported(_)
         | Event::Tracked(_)
         | Event::Aliased(_)
+        | Event::Profiled(_)
         | Event::Asked(_)
         | Event::KeyCreated(_)
         | Event::KeyRevoked { .. } => return None,

@@ -15,7 +15,7 @@ const ORDER: &[&[&str]] = &[
     &["catalog"],
     &["cell"],
     &["delay", "linear"],
-    &["assign", "bandit", "stats"],
+    &["assign", "bandit", "profile", "stats"],
     &["event"],
     &["visitor"],
     &["fold"],

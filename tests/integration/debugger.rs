@@ -130,13 +130,16 @@ fn events_are_told_as_they_were_sent() {
     let expected = [
         json!(["track", "7", null, null, null, "profile"]),
         json!(["alias", "7", "7", "a3", null, "joined"]),
+        json!(["identify", "7", "7", "a1", "pro", "stored"]),
         json!(["identify", "7", "7", "a1", "pro", "duplicate"]),
-        json!(["identify", "7", "7", null, "gold", "acknowledged"]),
+        json!(["identify", "7", "7", null, "gold", "stored"]),
         json!(["alias", "7", "7", null, null, "joined"]),
         json!(["exposure", "7", "7", null, null, "exposure"]),
         json!(["order", "7", "7", "a1", null, "profile"]),
+        json!(["identify", "7", "7", "a1", "pro", "stored"]),
         json!(["identify", "7", "7", "a1", "pro", "joined"]),
         json!(["screen", "7", "7", "a1", null, "rejected"]),
+        json!(["page", "a1", null, "a1", "free", "stored"]),
         json!(["page", "a1", null, "a1", "free", "profile"]),
     ];
     assert_eq!(told, expected);

@@ -48,6 +48,7 @@ mod pages;
 mod plan;
 mod policies;
 mod pressure;
+mod profiles;
 mod readme;
 mod revenue;
 mod rewards;

@@ -1,11 +1,12 @@
 //! The state as the fold sees it.
 
 use super::super::EngineError;
-use super::Work;
+use super::{Work, decode_profile};
 use crate::catalog::Catalog;
 use crate::catalog::history::Author;
 use crate::fold::View;
 use crate::key::ring::Keyring;
+use crate::profile::Profile;
 use crate::store::key;
 use crate::time::Zone;
 use crate::visitor::join::Held;
@@ -35,6 +36,15 @@ impl View for Work<'_> {
                 None => return Ok((key, Record::default())),
             }
         }
+    }
+
+    fn profile(&self, person: VisitorKey) -> Result<Profile, EngineError> {
+        if let Some(profile) = self.profiles.get(&person) {
+            return Ok(profile.clone().unwrap_or_default());
+        }
+        let bytes = self.stored(key::profile(person))?;
+        let profile = bytes.map(|bytes| decode_profile(person, &bytes));
+        Ok(profile.transpose()?.unwrap_or_default())
     }
 
     fn keys(&self) -> &Keyring {

@@ -295,6 +295,7 @@ proptest! {
                 catalog: apart.catalog.clone(),
                 zone: apart.zone.clone(),
                 records: apart.records.clone(),
+                profiles: HashMap::new(),
                 joined: HashMap::new(),
                 keys: apart.keys.clone(),
                 author: None,

@@ -70,6 +70,8 @@ pub(super) enum Fate {
     Settled {},
     /// Two ids are one person's from now on.
     Joined {},
+    /// It is in the visitor's profile, as far as nothing later is known.
+    Stored {},
     /// It counts for nothing.
     Acknowledged {},
     /// It had come before.
@@ -84,7 +86,7 @@ pub(super) enum Fate {
 
 /// What a metric makes of it.
 #[derive(Serialize, ToSchema)]
-pub(super) struct MetricFate {
+pub(in crate::http) struct MetricFate {
     pub(super) experiment: String,
     /// The visitor's variant.
     pub(super) variant: String,
@@ -152,7 +154,7 @@ impl<'a> ToldEvent<'a> {
         }
     }
 
-    /// One that is no event: two ids that were joined, or something that counts for nothing.
+    /// One that is no event: two ids that were joined, traits, or something that counts for nothing.
     pub(super) fn other(arrival: &'a Arrival, fate: Fate) -> Self {
         let told = Self::arrived(arrival, fate);
         match (&arrival.sent, &arrival.what) {
@@ -162,6 +164,24 @@ impl<'a> ToldEvent<'a> {
                 anonymous_id: Some(aliased.visitor.as_str()),
                 ..told
             },
+            (sent, Arrived::Profiled(profiled, _)) => {
+                let json = |value: Option<&str>| serde_json::from_str(value?).ok();
+                let own = profiled.traits.iter();
+                let own =
+                    own.map(|(name, value)| (name.to_owned(), json(value).unwrap_or_default()));
+                let kind = if profiled.group.is_some() {
+                    Kind::Group
+                } else {
+                    Kind::Identify
+                };
+                Self {
+                    r#type: sent.as_ref().map_or(kind, |sent| sent.kind),
+                    source: profiled.source,
+                    timestamp: Some(profiled.at),
+                    traits: Some(own.collect()),
+                    ..told
+                }
+            }
             // Only Segment's calls say how they were sent.
             (Some(_) | None, _) => Self {
                 source: Source::Segment,

@@ -49,7 +49,7 @@ pub(in crate::http) fn settle(
 }
 
 /// An assignment as the pipeline needs it.
-pub(super) fn standing(assignment: &Assignment) -> Standing<'_> {
+pub(in crate::http) fn standing(assignment: &Assignment) -> Standing<'_> {
     Standing {
         arm: assignment.arm,
         holdout: assignment.holdout,

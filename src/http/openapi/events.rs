@@ -7,9 +7,7 @@ use super::super::error::Code;
 use super::super::events::Bodies;
 use super::super::import::Answer;
 use super::super::incoming::Counts;
-use super::super::visitors::{Person, Wire};
 use super::Operation;
-use crate::id::VisitorId;
 
 const TAG: &str = "events";
 
@@ -63,20 +61,6 @@ pub(in crate::http) fn recent() -> Operation {
     .answers::<RecentEvents<'_>>(200, "The events.", json!({ "events": [told] }))
     .refuses(&[Code::InvalidQuery])
     .reads()
-}
-
-pub(in crate::http) fn alias() -> Operation {
-    Operation::new("aliasVisitor", TAG, "Joins two ids of one person.")
-        .about("As an event of an `alias` or `identify` call does. The earliest assignment stands.")
-        .path::<VisitorId>("id", "An id of the person.", "visitor-7")
-        .takes::<Wire>(json!({ "to": "anna" }))
-        .answers::<Person>(
-            200,
-            "Durable.",
-            json!({ "visitor": "visitor-7", "to": "anna", "joined": true }),
-        )
-        .refuses(&[Code::InvalidField, Code::TooManyAliases])
-        .writes()
 }
 
 const ROWS: &str = concat!(

@@ -12,8 +12,10 @@ use super::super::incoming::{self, Received};
 use super::MAX_ITEM;
 use crate::catalog::Catalog;
 use crate::engine::recent::{Kind, Sent};
-use crate::event::{Aliased, Tracked};
-use crate::id::{EventId, EventName, VisitorId};
+use crate::event::{Aliased, Event, Profiled, Tracked};
+use crate::id::{EventId, EventName, GroupId, IdError, VisitorId};
+use crate::profile::Told;
+use crate::time::Timestamp;
 
 /// What a route is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,19 +83,8 @@ impl From<Type> for Kind {
     }
 }
 
-/// What a call comes to.
-#[derive(Debug)]
-pub(super) enum Read {
-    /// Something that happened.
-    Event(Tracked),
-    /// Two ids of one person.
-    Aliased(Aliased),
-    /// Nothing that counts.
-    Acknowledged,
-}
-
-/// What a call comes to, and how it was sent.
-pub(super) type Taken = (Read, Option<Sent>);
+/// What a call comes to: events, or nothing that counts; and how it was sent.
+pub(super) type Taken = (Vec<Event>, Option<Sent>);
 
 /// A call; members that mean nothing here are passed over.
 #[derive(Deserialize, ToSchema)]
@@ -115,6 +106,9 @@ pub(in crate::http) struct Wire<'a> {
     /// What happened; for `track`.
     #[serde(borrow, default)]
     previous_id: Option<Id<'a>>,
+    /// The group that the visitor belongs to; for `group`.
+    #[serde(borrow, default)]
+    group_id: Option<Id<'a>>,
     #[serde(borrow, default)]
     event: Option<Cow<'a, str>>,
     /// What is known of it; those that metrics add up are amounts.
@@ -133,11 +127,11 @@ pub(in crate::http) struct Wire<'a> {
     #[serde(borrow, default)]
     #[schema(value_type = serde_json::Value)]
     sent_at: Option<&'a RawValue>,
-    /// What is known of the visitor.
+    /// What is known of the visitor; for `group`, of the group. Null takes a trait back.
     #[serde(borrow, default)]
     #[schema(value_type = serde_json::Value)]
     traits: Option<&'a RawValue>,
-    /// Where it happened; traits may be here, too.
+    /// Where it happened; the visitor's traits may be here, too.
     #[serde(borrow, default)]
     #[schema(value_type = serde_json::Value)]
     context: Option<&'a RawValue>,
@@ -170,32 +164,40 @@ impl Id<'_> {
         }
     }
 
-    fn parse(&self, path: &str) -> Result<Option<VisitorId>, Problem> {
-        let text = match self {
-            Self::Text(text) if text.is_empty() => return Ok(None),
-            Self::Text(text) => Cow::Borrowed(&**text),
-            Self::Number(number) => Cow::Owned(number.to_string()),
-        };
-        let id = VisitorId::parse(&text);
-        id.map(Some)
-            .map_err(|error| Problem::at(Code::InvalidField, path, error.to_string()))
+    /// What it says; `None` for an empty text.
+    fn whole(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Text(text) => (!text.is_empty()).then_some(Cow::Borrowed(&**text)),
+            Self::Number(number) => Some(Cow::Owned(number.to_string())),
+        }
     }
 }
 
-fn id(id: Option<&Id<'_>>, path: &str) -> Result<Option<VisitorId>, Problem> {
-    Ok(id.map(|id| id.parse(path)).transpose()?.flatten())
+fn id<T: TryFrom<String, Error = IdError>>(
+    id: Option<&Id<'_>>,
+    path: &str,
+) -> Result<Option<T>, Problem> {
+    let text = id.and_then(Id::whole);
+    let id = text.map(|text| T::try_from(text.into_owned())).transpose();
+    id.map_err(|error| Problem::at(Code::InvalidField, path, error.to_string()))
+}
+
+/// What all calls of a request have in common.
+#[derive(Clone, Copy)]
+pub(super) struct Shared<'a> {
+    /// The experiments.
+    pub catalog: &'a Catalog,
+    /// When the request arrived.
+    pub received: Received,
+    /// The context of a batch, for calls without traits in theirs.
+    pub context: Option<&'a RawValue>,
 }
 
 /// Reads one call.
 ///
 /// # Errors
 /// A problem with the offending path within the call.
-pub(super) fn read(
-    text: &str,
-    call: Call,
-    catalog: &Catalog,
-    received: Received,
-) -> Result<Taken, Problem> {
+pub(super) fn read(text: &str, call: Call, shared: Shared<'_>) -> Result<Taken, Problem> {
     if text.len() > MAX_ITEM {
         let detail = format!("A call may have at most {MAX_ITEM} bytes.");
         return Err(Problem::new(Code::BodyTooLarge, detail));
@@ -203,7 +205,7 @@ pub(super) fn read(
     let wire: Wire<'_> = body::json(text.as_bytes())?;
     let kind = match call {
         Call::One(kind) => kind,
-        Call::Metrics => return Ok((Read::Acknowledged, None)),
+        Call::Metrics => return Ok((Vec::new(), None)),
         Call::Batch => {
             let named = wire.kind.as_deref().and_then(Type::of);
             named.ok_or_else(|| {
@@ -212,33 +214,80 @@ pub(super) fn read(
             })?
         }
     };
-    Ok((wire.read(kind, catalog, received)?, Some(wire.sent(kind))))
+    let known = known(wire.context).or_else(|| known(shared.context));
+    Ok((
+        wire.read(kind, known, shared)?,
+        Some(wire.sent(kind, known)),
+    ))
 }
 
-impl<'a> Wire<'a> {
-    fn read(&self, kind: Type, catalog: &Catalog, received: Received) -> Result<Read, Problem> {
+/// The visitor's traits in a context.
+fn known(context: Option<&RawValue>) -> Option<&RawValue> {
+    let context: Context<'_> = serde_json::from_str(context?.get()).ok()?;
+    given(context.traits)
+}
+
+/// What is not null.
+fn given(raw: Option<&RawValue>) -> Option<&RawValue> {
+    raw.filter(|raw| raw.get() != "null")
+}
+
+/// Traits, where there are any.
+fn told(raw: Option<&RawValue>, path: &str) -> Result<Told, Problem> {
+    let told = given(raw).map(|raw| Told::parse(raw.get())).transpose();
+    let told = told.map_err(|error| incoming::traits_problem(error, path))?;
+    Ok(told.unwrap_or_default())
+}
+
+impl Wire<'_> {
+    /// The events of the call: ids that it joins, what happened, and what it tells of the visitor.
+    fn read(
+        &self,
+        kind: Type,
+        known: Option<&RawValue>,
+        shared: Shared<'_>,
+    ) -> Result<Vec<Event>, Problem> {
         let visitor = self.visitor()?;
-        let name = match kind {
-            Type::Track => self.event.as_deref().unwrap_or_default(),
-            Type::Page => "Page Viewed",
-            Type::Screen => "Screen Viewed",
-            Type::Identify => return self.identified(visitor),
-            Type::Alias => return self.aliased(visitor),
-            Type::Group => return Ok(Read::Acknowledged),
+        let mut own = told(known, "context.traits")?;
+        let traits = || told(self.traits, "traits");
+        let mut group = None;
+        let happened = match kind {
+            Type::Track => {
+                self.happened(&visitor, self.event.as_deref().unwrap_or_default(), shared)?
+            }
+            Type::Page => self.happened(&visitor, "Page Viewed", shared)?,
+            Type::Screen => self.happened(&visitor, "Screen Viewed", shared)?,
+            Type::Alias => self.aliased(&visitor)?,
+            Type::Identify => {
+                let path = if self.traits.is_some() {
+                    "traits"
+                } else {
+                    "context.traits"
+                };
+                let all = traits()?.or(own);
+                own = all.map_err(|error| incoming::traits_problem(error, path))?;
+                self.identified(&visitor)?
+            }
+            Type::Group => {
+                let id: Option<GroupId> = id(self.group_id.as_ref(), "groupId")?;
+                let missing = || Problem::at(Code::InvalidField, "groupId", "must be given");
+                group = Some((id.ok_or_else(missing)?, traits()?));
+                None
+            }
         };
-        let name = EventName::parse(name)
-            .map_err(|error| Problem::at(Code::InvalidField, "event", error.to_string()))?;
-        self.event(visitor, name, catalog, received)
-            .map(Read::Event)
+        let mut events: Vec<Event> = happened.into_iter().collect();
+        if !own.is_empty() {
+            events.push(self.profiled(&visitor, (None, own), shared.received)?);
+        }
+        if let Some((group, traits)) = group {
+            events.push(self.profiled(&visitor, (Some(group), traits), shared.received)?);
+        }
+        Ok(events)
     }
 
     /// How the call was sent, for whoever looks for it.
-    fn sent(&self, kind: Type) -> Sent {
-        let of_context = || {
-            let context: Context<'a> = serde_json::from_str(self.context?.get()).ok()?;
-            context.traits
-        };
-        let traits = self.traits.or_else(of_context);
+    fn sent(&self, kind: Type, known: Option<&RawValue>) -> Sent {
+        let traits = given(self.traits).or(known);
         Sent {
             kind: kind.into(),
             user: self.user_id.as_ref().map(Id::text),
@@ -264,29 +313,21 @@ impl<'a> Wire<'a> {
     }
 
     /// Whose the anonymous visitor turned out to be, where one is named.
-    fn identified(&self, to: VisitorId) -> Result<Read, Problem> {
-        let anonymous = self.anonymous()?.filter(|anonymous| *anonymous != to);
-        Ok(anonymous.map_or(Read::Acknowledged, |visitor| {
-            Read::Aliased(Aliased { visitor, to })
-        }))
+    fn identified(&self, to: &VisitorId) -> Result<Option<Event>, Problem> {
+        let anonymous = self.anonymous()?.filter(|anonymous| anonymous != to);
+        Ok(anonymous.map(|visitor| joined(visitor, to)))
     }
 
     /// The id that was used before, else the anonymous one, and the one used from now on.
-    fn aliased(&self, to: VisitorId) -> Result<Read, Problem> {
+    fn aliased(&self, to: &VisitorId) -> Result<Option<Event>, Problem> {
         match id(self.previous_id.as_ref(), "previousId")? {
-            Some(visitor) => Ok(Read::Aliased(Aliased { visitor, to })),
+            Some(visitor) => Ok(Some(joined(visitor, to))),
             None => self.identified(to),
         }
     }
 
-    fn event(
-        &self,
-        visitor: VisitorId,
-        name: EventName,
-        catalog: &Catalog,
-        received: Received,
-    ) -> Result<Tracked, Problem> {
-        let given = |raw: Option<&'a RawValue>| raw.filter(|raw| raw.get() != "null");
+    /// Under which id it counts once, and when it happened.
+    fn stamp(&self, received: Received) -> Result<(EventId, Timestamp), Problem> {
         let at = given(self.timestamp).or(given(self.original_timestamp));
         // A clock that can not be read is not corrected.
         let sent_at = given(self.sent_at)
@@ -296,21 +337,58 @@ impl<'a> Wire<'a> {
             sent_at: sent_at.filter(|_| at.is_some()),
             ..received
         };
-        let properties = given(self.properties).map_or("", RawValue::get);
-        incoming::check_properties(catalog, &name, properties)?;
         let id = match self.message_id.as_deref().filter(|id| !id.is_empty()) {
             Some(id) => EventId::parse(id)
                 .map_err(|error| Problem::at(Code::InvalidField, "messageId", error.to_string()))
                 .map(Some)?,
             None => incoming::fresh_id(received.now),
         };
-        Ok(Tracked {
-            visitor,
-            id: id.ok_or_else(|| Problem::at(Code::IdRequired, "messageId", "must be given"))?,
-            name,
-            at: incoming::at(at, "timestamp", received)?,
-            properties: properties.to_owned(),
-            source: received.source,
-        })
+        let missing = || Problem::at(Code::IdRequired, "messageId", "must be given");
+        let id = id.ok_or_else(missing)?;
+        Ok((id, incoming::at(at, "timestamp", received)?))
     }
+
+    fn happened(
+        &self,
+        visitor: &VisitorId,
+        name: &str,
+        shared: Shared<'_>,
+    ) -> Result<Option<Event>, Problem> {
+        let name = EventName::parse(name)
+            .map_err(|error| Problem::at(Code::InvalidField, "event", error.to_string()))?;
+        let properties = given(self.properties).map_or("", RawValue::get);
+        incoming::check_properties(shared.catalog, &name, properties)?;
+        let (id, at) = self.stamp(shared.received)?;
+        Ok(Some(Event::Tracked(Tracked {
+            visitor: visitor.clone(),
+            id,
+            name,
+            at,
+            properties: properties.to_owned(),
+            source: shared.received.source,
+        })))
+    }
+
+    /// What is told of the visitor, or of a group.
+    fn profiled(
+        &self,
+        visitor: &VisitorId,
+        (group, traits): (Option<GroupId>, Told),
+        received: Received,
+    ) -> Result<Event, Problem> {
+        let (id, at) = self.stamp(received)?;
+        Ok(Event::Profiled(Profiled {
+            visitor: visitor.clone(),
+            id,
+            group,
+            traits,
+            at,
+            source: received.source,
+        }))
+    }
+}
+
+fn joined(visitor: VisitorId, to: &VisitorId) -> Event {
+    let to = to.clone();
+    Event::Aliased(Aliased { visitor, to })
 }
