@@ -14,13 +14,19 @@ mod number;
 
 use std::sync::LazyLock;
 
-/// The stylesheet.
-pub const STYLE: &str = include_str!("dashboard/style.css");
+use crate::chart;
+
+/// The stylesheet of pages and charts.
+pub fn style() -> &'static str {
+    static STYLE: LazyLock<String> =
+        LazyLock::new(|| include_str!("dashboard/style.css").to_owned() + chart::STYLE);
+    &STYLE
+}
 
 /// A name of the stylesheet that changes with it, so that browsers may keep it for good.
 pub fn style_path() -> &'static str {
     static PATH: LazyLock<String> = LazyLock::new(|| {
-        let hash = blake3::hash(STYLE.as_bytes()).to_hex();
+        let hash = blake3::hash(style().as_bytes()).to_hex();
         format!("/style-{}.css", hash.get(..12).unwrap_or_default())
     });
     &PATH

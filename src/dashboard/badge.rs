@@ -50,7 +50,7 @@ pub(super) fn status(status: Status, archived: bool) -> &'static str {
     }
 }
 
-/// What to do.
+/// What to do; of a concluded experiment, what it ended with is said elsewhere.
 pub(super) fn verdict(report: &Report) -> Badge {
     let (word, tone) = match report.verdict.decision {
         Decision::Investigate => ("✕ Unhealthy".to_owned(), Tone::Bad),

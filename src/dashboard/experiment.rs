@@ -2,6 +2,7 @@
 //! and what was set.
 
 mod cards;
+mod charts;
 pub mod metrics;
 mod settings;
 
@@ -12,7 +13,9 @@ use super::health::{self, Alarm};
 use super::{Frame, Tab, render};
 use crate::catalog::Entry;
 use crate::catalog::experiment::Status;
+use crate::chart::Band;
 use crate::report::{BreakdownValue, MetricReport, Report};
+use crate::time::Zone;
 use cards::{Card, Value};
 use metrics::{Difference, Group};
 use settings::Share;
@@ -30,6 +33,8 @@ pub struct Subject<'a> {
     pub dimension: Option<&'a str>,
     /// The dimensions there are.
     pub dimensions: &'a [&'a str],
+    /// In which days are counted.
+    pub zone: &'a Zone,
 }
 
 #[derive(Template)]
@@ -41,6 +46,7 @@ struct Page<'a> {
     alarms: Vec<Alarm>,
     cards: Vec<Card>,
     groups: Vec<Group>,
+    lift: Option<Band>,
     shares: Vec<Share>,
     facts: Vec<(&'static str, String)>,
     /// The ways of showing differences.
@@ -65,6 +71,7 @@ pub fn page(frame: &Frame, subject: Subject<'_>) -> String {
         alarms: health::alarms(entry, report),
         cards: cards::cards(report),
         groups: groups(subject, &report.metrics),
+        lift: charts::lift(&subject),
         shares: settings::shares(report),
         facts: settings::facts(entry),
         differences: Difference::ALL.map(|difference| Tab {

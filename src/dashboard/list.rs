@@ -8,7 +8,7 @@ use super::{Frame, Tab, render};
 use crate::catalog::Entry;
 use crate::catalog::experiment::Status;
 use crate::catalog::metric::Role;
-use crate::report::{ComparisonReport, Report};
+use crate::report::{ComparisonReport, Decision, Report};
 use crate::time::{DAY_MS, Timestamp};
 
 /// Which experiments are asked for.
@@ -89,6 +89,8 @@ pub struct Row {
     visitors: Number,
     days: Option<Number>,
     lead: Option<Lead>,
+    /// Whether its figures may not be believed.
+    is_distrusted: bool,
 }
 
 /// The goal's lift of the variant that matters most.
@@ -120,11 +122,12 @@ impl Row {
             visitors: Number::count(report.visitors),
             days,
             lead: lead(report),
+            is_distrusted: report.verdict.decision == Decision::Investigate,
         }
     }
 
     /// What needs somebody first: unhealthy ones, then decisions to take, then the rest by where they stand.
-    fn order(&self) -> (bool, Tone, u8, String) {
+    fn order(&self) -> (bool, bool, Tone, u8, String) {
         let stands = match self.stands {
             Status::Running => 0,
             Status::Paused => 1,
@@ -132,7 +135,9 @@ impl Row {
             Status::Concluded => 3,
         };
         let is_open = stands < 2;
-        (!is_open, self.badge.tone, stands, self.name.to_lowercase())
+        let name = self.name.to_lowercase();
+        let is_sound = !self.is_distrusted;
+        (!is_open, is_sound, self.badge.tone, stands, name)
     }
 }
 

@@ -18,7 +18,7 @@ use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use super::access::Caller;
 use super::error::Problem;
 use crate::dashboard::refused::{self, Refused};
-use crate::dashboard::{Frame, Place, STYLE};
+use crate::dashboard::{self, Frame, Place};
 use crate::key::Scope;
 
 /// A page has one stylesheet, posts to its own server, and runs no script.
@@ -107,5 +107,5 @@ pub(super) async fn style() -> HttpResponse {
         .content_type("text/css; charset=utf-8")
         .insert_header((CACHE_CONTROL, "public, max-age=31536000, immutable"))
         .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .body(STYLE)
+        .body(dashboard::style())
 }

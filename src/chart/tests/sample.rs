@@ -64,7 +64,10 @@ pub(super) fn days(count: i32) -> Vec<Label> {
 /// A wave that looks like chance and is the same each time.
 pub(super) fn wave(place: usize, at: usize) -> f64 {
     let (place, at) = (place as f64, at as f64);
-    f64::midpoint((at * 0.7 + place * 1.9).sin(), (at * 1.3 + place * 0.6).cos())
+    f64::midpoint(
+        (at * 0.7 + place * 1.9).sin(),
+        (at * 1.3 + place * 0.6).cos(),
+    )
 }
 
 pub(super) fn band() -> Band {

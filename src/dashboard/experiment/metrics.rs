@@ -1,6 +1,8 @@
 //! The metrics of an experiment: a table each, one row per variant.
 
+use super::charts;
 use crate::catalog::metric::{Direction, Role};
+use crate::chart::Forest;
 use crate::dashboard::badge::{Badge, Tone};
 use crate::dashboard::number::{Number, Spanned};
 use crate::report::{
@@ -82,6 +84,8 @@ pub(super) struct Group {
     pub(super) title: &'static str,
     /// What is done with them, in a sentence.
     pub(super) about: &'static str,
+    /// All their lifts.
+    pub(super) forest: Option<Forest>,
     /// The metrics.
     pub(super) metrics: Vec<Metric>,
 }
@@ -135,11 +139,13 @@ pub(super) fn groups(
     ];
     let group = |(role, title, about)| {
         let own = metrics.iter().filter(|metric| metric.role == role);
-        let metrics: Vec<Metric> = own.map(|of| metric(report, of, difference)).collect();
-        (!metrics.is_empty()).then_some(Group {
+        let own: Vec<&MetricReport> = own.collect();
+        let metrics = own.iter().map(|of| metric(report, of, difference));
+        (!own.is_empty()).then(|| Group {
             title,
             about,
-            metrics,
+            forest: charts::forest(role, &own),
+            metrics: metrics.collect(),
         })
     };
     roles.into_iter().filter_map(group).collect()
@@ -247,14 +253,18 @@ fn judged(of: &MetricReport, with: &ComparisonReport) -> Badge {
     let Some(effect) = effect.filter(|_| headline.conclusive) else {
         return badge("Not clear yet", Tone::None);
     };
-    let is_better = match of.direction {
-        Direction::Increase => effect.estimate > 0.0,
-        Direction::Decrease => effect.estimate < 0.0,
-    };
-    if is_better {
+    if is_better(of.direction, effect) {
         badge("▲ Better", Tone::Good)
     } else {
         badge("▼ Worse", Tone::Bad)
+    }
+}
+
+/// Whether an effect goes the good way.
+pub(super) fn is_better(direction: Direction, effect: Effect) -> bool {
+    match direction {
+        Direction::Increase => effect.estimate > 0.0,
+        Direction::Decrease => effect.estimate < 0.0,
     }
 }
 

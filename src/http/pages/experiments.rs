@@ -76,6 +76,7 @@ pub(in crate::http) async fn page(
         difference: Difference::parse(&look.show).unwrap_or_default(),
         dimension,
         dimensions: &known,
+        zone: &server.engine.snapshot().zone,
     };
     Ok(html(HttpResponse::Ok(), experiment::page(&frame, subject)))
 }
