@@ -9,24 +9,40 @@
 //! `--good`, `--bad`, `--quiet`, `--ink`, `--line` and `--paper`; what they tell is also told by dashes, patterns, shapes
 //! and words. The page includes [`STYLE`] once.
 
+mod allocation;
 mod axis;
 mod band;
+mod counts;
 mod days;
+mod densities;
 mod ends;
 mod figure;
 mod forest;
+mod inline;
 mod label;
+mod lines;
 mod number;
 mod path;
+mod progress;
+mod rows;
 mod scale;
 mod series;
+mod sparkline;
+mod stack;
 mod unit;
 
+pub use allocation::{Allocation, Step};
 pub use band::{Band, Track};
+pub use counts::{Counts, Tally};
 pub use days::Mark;
+pub use densities::{Belief, Densities, Density, Shape};
 pub use forest::{Comparison, Forest, Status};
+pub use inline::{Inline, Reach};
 pub use label::{Heading, Label};
+pub use lines::{Curve, Lines, Series};
 pub use number::{Effect, Number};
+pub use progress::Progress;
+pub use sparkline::Sparkline;
 pub use unit::Unit;
 
 /// The stylesheet of all charts.

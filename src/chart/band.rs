@@ -13,7 +13,7 @@ use super::label::{Heading, Label};
 use super::number::{Effect, span};
 use super::path::{Coord, Path, WIDTH};
 use super::scale::Scale;
-use super::series;
+use super::series::{self, Look};
 use super::unit::Unit;
 
 /// Height of the picture, in pixels.
@@ -45,17 +45,12 @@ pub struct Band {
 
 impl fmt::Display for Band {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let keys = self.tracks.iter().zip(self.classes());
+        let keys = self.tracks.iter().zip(self.looks());
         let figure = Figure {
             heading: &self.heading,
             kind: "time",
             picture: self.picture(),
-            legend: keys
-                .map(|(track, class)| Key {
-                    class,
-                    label: &track.label,
-                })
-                .collect(),
+            legend: Key::of_lines(keys.map(|(track, look)| (&track.label, look))),
             table: self.table(),
         };
         figure.write(f)
@@ -73,29 +68,31 @@ impl Band {
         if known.is_empty() {
             return None;
         }
-        let [low, high] = span(&known);
+        let [low, high] = span(&known, Some(0.0));
         let scale = Scale::around(low, high, 5);
         let time = Span::of_points(self.days.len());
         let height = f64::from(HEIGHT);
         let place = Place { time, scale };
-        let classes = self.classes();
-        let lines = tracks().zip(&classes).filter_map(|(track, class)| {
+        let looks = self.looks();
+        let set_off = || tracks().zip(&looks).filter(|(_, look)| !look.is_quiet);
+        let lines = set_off().filter_map(|(track, look)| {
             let (_, last) = self.points(track).last()?;
             Some(Line {
                 y: height * (1.0 - scale.place(last.estimate())),
                 label: &track.label,
-                class: class.clone(),
+                class: look.class.clone(),
             })
         });
+        let drawn = |(track, look): (&Track, &Look)| place.drawn(self, track, &look.class);
+        // Those that are set off lie above the others.
+        let quiet = tracks().zip(&looks).filter(|(_, look)| look.is_quiet);
+        let drawn = quiet.map(drawn).chain(set_off().map(drawn));
         Some(Picture {
             heading: &self.heading,
             description: self.description(),
             zero: Coord(height * (1.0 - scale.place(0.0))),
             ends: ends(lines.collect(), height),
-            tracks: tracks()
-                .zip(&classes)
-                .map(|(track, class)| place.drawn(self, track, class))
-                .collect(),
+            tracks: drawn.collect(),
             axes: Axes {
                 height: HEIGHT,
                 down: Axes::down(&scale, &self.unit, "+", HEIGHT),
@@ -106,13 +103,13 @@ impl Band {
     }
 
     /// Colours of the variants. Of many, those are set off whose last day is the best.
-    fn classes(&self) -> Vec<String> {
+    fn looks(&self) -> Vec<Look> {
         let last = |track: &Track| {
             let last = self.points(track).last();
             last.map_or(f64::NEG_INFINITY, |(_, effect)| effect.estimate())
         };
         let values: Vec<f64> = self.tracks.iter().map(last).collect();
-        series::classes(&values)
+        series::looks(&values)
     }
 
     /// The days of a variant that are known.
@@ -158,6 +155,7 @@ impl Band {
         }
         Table {
             head: head.map(str::to_owned).to_vec(),
+            texts: 2,
             rows,
         }
     }

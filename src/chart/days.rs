@@ -5,8 +5,10 @@ use super::label::{Isolated, Label};
 use super::number::Number;
 use super::path::Coord;
 
-/// Days between two ticks.
-const STEPS: [usize; 10] = [1, 2, 7, 14, 28, 56, 112, 224, 364, 728];
+/// Hours between two ticks.
+const STEPS: [u32; 14] = [
+    1, 2, 3, 6, 12, 24, 48, 168, 336, 672, 1_344, 2_688, 5_376, 10_752,
+];
 /// Ticks at most.
 const TICKS: usize = 7;
 /// Columns of a label at a mark.
@@ -25,6 +27,42 @@ pub struct Mark {
     pub label: Label,
     /// The whole sentence.
     pub title: Label,
+}
+
+/// A time in days since the first of some days: the day where it begins, else its hour.
+fn time(days: &[Label], at: f64) -> String {
+    let minutes = minutes(at);
+    if minutes == 0 {
+        return day(days, at).short(12).to_string();
+    }
+    format!("{:02}:{:02}", minutes / 60, minutes % 60)
+}
+
+/// A time in full: the day, and the time of the day where it does not begin then.
+pub(super) fn moment(days: &[Label], at: f64) -> String {
+    let minutes = minutes(at);
+    let day = day(days, at);
+    if minutes == 0 {
+        return day.to_string();
+    }
+    format!("{day} {:02}:{:02}", minutes / 60, minutes % 60)
+}
+
+fn minutes(at: f64) -> u32 {
+    let minutes = (at.rem_euclid(1.0) * 1_440.0 + 0.5).floor();
+    // Of 1,440 minutes at most.
+    (0..1_440)
+        .rev()
+        .find(|minute| f64::from(*minute) <= minutes)
+        .unwrap_or(0)
+}
+
+fn day(days: &[Label], at: f64) -> Label {
+    let place = days
+        .iter()
+        .enumerate()
+        .rfind(|(day, _)| *day as f64 <= at + 1e-9);
+    place.map_or_else(Label::default, |(_, label)| label.clone())
 }
 
 /// A part of time, in days since the first of some days.
@@ -54,20 +92,24 @@ impl Span {
         }
     }
 
-    /// Ticks at the beginning of days.
+    /// Ticks at the beginning of days, or of hours where the days are few.
     pub(super) fn ticks(self, days: &[Label]) -> Vec<Tick> {
-        let within = |at: &usize| (self.from..=self.until).contains(&(*at as f64));
-        let inside: Vec<usize> = (0..days.len()).filter(within).collect();
-        let step = STEPS.into_iter().find(|step| inside.len() <= TICKS * step);
-        let step = step.unwrap_or_else(|| inside.len().div_ceil(TICKS));
-        let ticks: Vec<usize> = inside.into_iter().step_by(step).collect();
+        let room = (self.until - self.from) * 24.0 / TICKS as f64;
+        let step = STEPS.into_iter().find(|step| f64::from(*step) >= room);
+        let step = f64::from(step.unwrap_or(STEPS[STEPS.len() - 1]));
+        let first = (self.from * 24.0 / step - 1e-9).ceil();
+        let hours = (0..=TICKS).map(|at| (first + at as f64) * step);
+        let ticks: Vec<f64> = hours
+            .map(|hour| hour / 24.0)
+            .take_while(|at| *at <= self.until + 1e-9)
+            .collect();
         let is_many = ticks.len() > 3;
-        let tick = |(at, day): (usize, &usize)| Tick {
-            at: Coord(100.0 * self.place(*day as f64)),
-            text: days[*day].short(12).to_string(),
+        let tick = |(at, day): (usize, f64)| Tick {
+            at: Coord(100.0 * self.place(day)),
+            text: time(days, day),
             wide: is_many && !at.is_multiple_of(3),
         };
-        ticks.iter().enumerate().map(tick).collect()
+        ticks.into_iter().enumerate().map(tick).collect()
     }
 
     /// Marks in the span, in order. Those whose labels would lie on the one before are drawn without.
@@ -111,4 +153,40 @@ pub(super) struct Line {
     pub(super) is_late: bool,
     /// Whether a narrow chart leaves its label out.
     pub(super) is_wide: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(from: f64, until: f64) -> Vec<String> {
+        let days: Vec<Label> = (1..=60).map(|day| format!("day {day}").into()).collect();
+        let ticks = Span { from, until }.ticks(&days);
+        ticks.into_iter().map(|tick| tick.text).collect()
+    }
+
+    #[test]
+    fn ticks_are_days_or_hours() {
+        assert_eq!(
+            texts(0.0, 3.0),
+            [
+                "day 1", "12:00", "day 2", "12:00", "day 3", "12:00", "day 4"
+            ]
+        );
+        assert_eq!(
+            texts(0.3, 6.0),
+            ["day 2", "day 3", "day 4", "day 5", "day 6", "day 7"]
+        );
+        assert_eq!(texts(0.0, 20.0), ["day 1", "day 8", "day 15"]);
+        assert_eq!(texts(1.5, 1.6), ["12:00", "13:00", "14:00"]);
+        assert_eq!(texts(0.0, 0.0), ["day 1"]);
+    }
+
+    #[test]
+    fn a_moment_has_its_day_and_time() {
+        let days = [Label::from("2026-11-01"), Label::from("2026-11-02")];
+        assert_eq!(moment(&days, 1.0), "2026-11-02");
+        assert_eq!(moment(&days, 0.999), "2026-11-01 23:59");
+        assert_eq!(moment(&days, 1.25), "2026-11-02 06:00");
+    }
 }

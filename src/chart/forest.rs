@@ -6,9 +6,10 @@ use askama::Template;
 
 use super::axis::Tick;
 use super::figure::{Figure, Table};
-use super::label::{Heading, Isolated, Label};
+use super::label::{Heading, Label};
 use super::number::{Effect, span};
 use super::path::Coord;
+use super::rows::{Bar, Row};
 use super::scale::Scale;
 use super::unit::Unit;
 
@@ -94,7 +95,7 @@ impl Forest {
         if effects.is_empty() {
             return None;
         }
-        let [low, high] = span(&effects);
+        let [low, high] = span(&effects, Some(0.0));
         let scale = Scale::around(low, high, 6);
         let rows = self.rows.iter().enumerate();
         Some(Picture {
@@ -108,31 +109,29 @@ impl Forest {
     }
 
     fn row(&self, at: usize, of: &Comparison, scale: &Scale) -> Row {
+        let ends = of.effect.and_then(Effect::interval);
         Row {
             top: ROW * at,
             title: self.sentence(of),
             label: of.label.short(26),
             note: of.note.short(30),
             class: match of.effect {
-                Some(_) => Status::class(of.status),
-                None => Status::class(Some(Status::Unclear)),
+                Some(_) => Status::class(of.status).to_owned(),
+                None => Status::class(Some(Status::Unclear)).to_owned(),
             },
+            shape: Status::class(of.status),
             word: of.status.map(Status::word),
-            estimate: of
+            value: of
                 .effect
                 .map_or_else(|| "no data yet".to_owned(), |of| self.estimate(of)),
-            interval: of.effect.and_then(|of| self.interval(of)),
+            aside: None,
+            range: ends.map(|ends| Unit::between(ends, |end| self.unit.signed(end))),
             bar: of.effect.map(|effect| Bar::new(effect, scale)),
         }
     }
 
     fn estimate(&self, effect: Effect) -> String {
         self.unit.signed(effect.estimate())
-    }
-
-    fn interval(&self, effect: Effect) -> Option<String> {
-        let ends = effect.interval()?;
-        Some(Unit::between(ends, |end| self.unit.signed(end)))
     }
 
     /// One row in words.
@@ -173,6 +172,7 @@ impl Forest {
         };
         Table {
             head: head.map(str::to_owned).to_vec(),
+            texts: 3,
             rows: self.rows.iter().map(row).collect(),
         }
     }
@@ -192,43 +192,6 @@ pub(super) fn said(unit: &Unit, effect: Option<Effect>, status: Option<Status>) 
         }
         None => word + &estimate,
     }
-}
-
-/// An interval and its point, in percent of the width.
-struct Bar {
-    low: Coord,
-    high: Coord,
-    /// Whether the interval goes on beyond the axis.
-    opens_low: bool,
-    opens_high: bool,
-    at: Coord,
-}
-
-impl Bar {
-    fn new(effect: Effect, scale: &Scale) -> Self {
-        let place = |value| Coord(100.0 * scale.place(value));
-        let [low, high] = effect.interval().unwrap_or([effect.estimate(); 2]);
-        Self {
-            low: place(low),
-            high: place(high),
-            opens_low: scale.leaves(low),
-            opens_high: scale.leaves(high),
-            at: place(effect.estimate()),
-        }
-    }
-}
-
-struct Row {
-    /// In pixels from above.
-    top: usize,
-    title: String,
-    label: Isolated,
-    note: Isolated,
-    class: &'static str,
-    word: Option<&'static str>,
-    estimate: String,
-    interval: Option<String>,
-    bar: Option<Bar>,
 }
 
 #[derive(Template)]

@@ -52,8 +52,14 @@ impl fmt::Display for Label {
 }
 
 /// A text between marks that keep its direction to itself, as `dir="auto"` does where a picture has no such thing.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Isolated(String);
+
+impl Isolated {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
 
 impl fmt::Display for Isolated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -86,5 +92,43 @@ impl Heading {
 
     pub(super) fn id(&self) -> &str {
         &self.id
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_short_text_tells_that_it_is_short() {
+        assert_eq!(
+            Label::from("Free shipping").short(13).to_string(),
+            "Free shipping"
+        );
+        assert_eq!(
+            Label::from("Free shipping").short(6).to_string(),
+            "\u{2068}Free…\u{2069}"
+        );
+        assert_eq!(
+            Label::from("送料無料").short(5).to_string(),
+            "\u{2068}送料…\u{2069}"
+        );
+    }
+
+    #[test]
+    fn an_id_has_no_gaps() {
+        assert_eq!(Heading::new("a b<é>", "").id(), "a-b---");
+    }
+
+    proptest! {
+        #[test]
+        fn a_short_text_fits(text in any::<String>(), columns in 1..40_usize) {
+            let label = Label::from(text);
+            let Isolated(short) = label.short(columns);
+            prop_assert!(short.width() <= columns.max(1), "{short}");
+            prop_assert!(!label.as_str().contains(char::is_control));
+        }
     }
 }

@@ -63,15 +63,15 @@ impl Effect {
     }
 }
 
-/// The span that shows every estimate and zero, and of the intervals what is not far longer than usual: one interval
+/// The span that shows every estimate and the origin, if it has one, and of the intervals what is not far longer than usual: one interval
 /// of an early day or a small arm shall not press all others into a line.
-pub(super) fn span(effects: &[Effect]) -> [f64; 2] {
+pub(super) fn span(effects: &[Effect], origin: Option<f64>) -> [f64; 2] {
     /// How many usual half-lengths of an interval an axis shows beyond the estimates.
     const REACH: f64 = 3.0;
     let estimates = effects.iter().map(|effect| effect.estimate());
-    let [low, high] = estimates.fold([0.0_f64, 0.0_f64], |[low, high], at| {
-        [low.min(at), high.max(at)]
-    });
+    let points: Vec<f64> = estimates.chain(origin).collect();
+    let low = points.iter().copied().reduce(f64::min).unwrap_or(0.0);
+    let high = points.iter().copied().reduce(f64::max).unwrap_or(0.0);
     let mut halves: Vec<f64> = effects
         .iter()
         .filter_map(|effect| effect.interval())
@@ -89,4 +89,38 @@ pub(super) fn span(effects: &[Effect]) -> [f64; 2] {
             to.max(end.min(high + reach)),
         ]
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_drawn_stays_out() {
+        for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e16, f64::MAX] {
+            assert_eq!(Number::new(value), None);
+            assert_eq!(Effect::new(value, Some([0.0, 1.0])), None);
+        }
+        for [low, high] in [[f64::NAN, 1.0], [0.0, f64::NAN], [2.0, 1.0]] {
+            let effect = Effect::new(1.0, Some([low, high])).unwrap();
+            assert_eq!(effect.interval(), None);
+        }
+        let open = Effect::new(1.0, Some([f64::MIN, f64::INFINITY])).unwrap();
+        assert_eq!(open.interval(), Some([f64::NEG_INFINITY, f64::INFINITY]));
+    }
+
+    #[test]
+    fn one_long_interval_does_not_press_the_others_into_a_line() {
+        let effect = |low, high| Effect::new(f64::midpoint(low, high), Some([low, high])).unwrap();
+        let usual = [effect(0.0, 0.2), effect(-0.1, 0.1), effect(0.1, 0.3)];
+        let [low, high] = span(&usual, Some(0.0));
+        assert!(
+            (low + 0.1).abs() < 1e-9 && (high - 0.3).abs() < 1e-9,
+            "{low} {high}"
+        );
+        let mut long = usual.to_vec();
+        long.push(effect(-50.0, 50.0));
+        let [low, high] = span(&long, Some(0.0));
+        assert!(low > -1.0 && high < 1.0, "{low} {high}");
+    }
 }

@@ -33,6 +33,10 @@ impl Path {
         self.push('H', &[x])
     }
 
+    pub(super) fn down(&mut self, y: f64) -> &mut Self {
+        self.push('V', &[y])
+    }
+
     pub(super) fn close(&mut self) -> &mut Self {
         self.push('Z', &[])
     }

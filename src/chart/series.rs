@@ -3,32 +3,48 @@
 /// Colours of a page, and variants that a picture sets off from the others.
 pub(super) const SHOWN: usize = 8;
 
-/// Classes of a variant: colour and dashes, different for the first 64.
-pub(super) fn class(place: usize) -> String {
-    let colour = place % SHOWN;
-    let dashes = (place + place / SHOWN) % SHOWN;
-    format!("s{} d{}", colour + 1, dashes + 1)
+/// How a variant looks.
+#[derive(Debug, Clone)]
+pub(super) struct Look {
+    /// Classes of its colour and its dashes.
+    pub(super) class: String,
+    /// Whether it is one of many that are not set off.
+    pub(super) is_quiet: bool,
 }
 
-/// Classes of all variants by their values: those that are not set off are quiet.
-pub(super) fn classes(values: &[f64]) -> Vec<String> {
-    let shown = shown(values).into_iter().enumerate();
-    let class = |(place, is_shown)| {
-        if is_shown {
-            class(place)
-        } else {
-            "s0 d1".to_owned()
+/// The looks of all variants by their values: the greatest are set off, differently for the first 64.
+pub(super) fn looks(values: &[f64]) -> Vec<Look> {
+    let shown = shown(values, SHOWN).into_iter().enumerate();
+    let look = |(place, is_shown): (usize, bool)| {
+        let (colour, dashes) = (colour(place), motif(place));
+        Look {
+            class: if is_shown {
+                format!("s{colour} d{dashes}")
+            } else {
+                "s0 d1".to_owned()
+            },
+            is_quiet: !is_shown,
         }
     };
-    shown.map(class).collect()
+    shown.map(look).collect()
 }
 
-/// Which variants are set off: the greatest, of equals the first.
-pub(super) fn shown(values: &[f64]) -> Vec<bool> {
+/// Number of the colour of a variant, from 1.
+pub(super) fn colour(place: usize) -> usize {
+    place % SHOWN + 1
+}
+
+/// Number of its dashes or pattern, from 1.
+pub(super) fn motif(place: usize) -> usize {
+    (place + place / SHOWN) % SHOWN + 1
+}
+
+/// Which variants are the greatest, of equals the first.
+pub(super) fn shown(values: &[f64], most: usize) -> Vec<bool> {
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_by(|one, other| values[*other].total_cmp(&values[*one]));
     let mut shown = vec![false; values.len()];
-    for place in order.into_iter().take(SHOWN) {
+    for place in order.into_iter().take(most) {
         shown[place] = true;
     }
     shown

@@ -63,9 +63,11 @@ impl Unit {
     }
 
     fn with_sign(&self, value: f64, plus: &str) -> String {
+        // A rate of 3.04 % and a lift of 3.1 %: what is measured more exactly has more digits.
+        let least = if plus.is_empty() { 10.0 } else { 0.1 };
         let decimals = match (self, (value * self.factor()).abs()) {
             (Self::Percent | Self::Points, size) if size >= 1_000.0 => 0,
-            (Self::Percent | Self::Points, size) if size >= 1.0 || size <= 0.0 => 1,
+            (Self::Percent | Self::Points, size) if size >= least || size <= 0.0 => 1,
             (Self::Percent | Self::Points | Self::Money(_), _) => 2,
             (Self::Plain, size) if size >= 1_000.0 || size.fract() <= 0.0 => 0,
             (Self::Plain, size) if size >= 10.0 => 1,
@@ -92,6 +94,15 @@ impl Unit {
     }
 }
 
+/// A probability that a posterior gives: never certain.
+pub(super) fn probability(probability: f64) -> String {
+    match probability {
+        p if p < 0.001 => "< 0.1 %".to_owned(),
+        p if p > 0.999 => "> 99.9 %".to_owned(),
+        p => Unit::Percent.decimals(p, 1, ""),
+    }
+}
+
 /// Commas between the thousands of a number without sign.
 fn grouped(digits: &str) -> String {
     let whole = digits.find('.').unwrap_or(digits.len());
@@ -103,4 +114,41 @@ fn grouped(digits: &str) -> String {
         out.push(digit);
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_as_people_write_them() {
+        let euro = Unit::Money("EUR".into());
+        for (text, expected) in [
+            (Unit::Percent.signed(0.0312), "+3.1 %"),
+            (Unit::Percent.signed(-0.004), "−0.4 %"),
+            (Unit::Percent.signed(0.000_41), "+0.04 %"),
+            (Unit::Percent.signed(0.0), "0.0 %"),
+            (Unit::Percent.signed(f64::NEG_INFINITY), "−∞ %"),
+            (Unit::Percent.signed(123.4), "+12,340 %"),
+            (Unit::Percent.text(0.0304), "3.04 %"),
+            (Unit::Points.signed(0.0031), "+0.3 pp"),
+            (euro.signed(-1_550.5), "−1,550.50 EUR"),
+            (Unit::Plain.text(64_123.0), "64,123"),
+            (Unit::Plain.text(0.25), "0.2500"),
+            (probability(0.9999), "> 99.9 %"),
+            (probability(0.0001), "< 0.1 %"),
+            (probability(0.25), "25.0 %"),
+        ] {
+            assert_eq!(text, expected);
+        }
+    }
+
+    #[test]
+    fn ticks_have_the_digits_that_tell_them_apart() {
+        assert_eq!(Unit::Percent.tick(0.05, 0.05, "+"), "+5 %");
+        assert_eq!(Unit::Percent.tick(0.005, 0.005, "+"), "+0.5 %");
+        assert_eq!(Unit::Percent.tick(0.0, 0.005, "+"), "0.0 %");
+        assert_eq!(Unit::Plain.tick(20_000.0, 20_000.0, ""), "20,000");
+        assert_eq!(Unit::Plain.tick(-0.25, 0.25, ""), "−0.25");
+    }
 }
