@@ -251,6 +251,18 @@ pub fn read_json(text: &str) -> Result<Spec, Vec<Mistake>> {
     definition(&Document::json(text)?)
 }
 
+/// Reads a definition that somebody wrote: JSON if it begins with a brace, else TOML.
+///
+/// # Errors
+/// All its mistakes.
+pub fn read_text(text: &str) -> Result<Spec, Vec<Mistake>> {
+    if text.trim_start().starts_with('{') {
+        read_json(text)
+    } else {
+        definition(&Document::toml(text)?)
+    }
+}
+
 /// Reads somebody's definition, which may not be that of the global holdout.
 fn definition(document: &Document) -> Result<Spec, Vec<Mistake>> {
     let spec = spec::read(document)?;

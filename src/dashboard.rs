@@ -3,9 +3,11 @@
 //! Pure functions from values to HTML; the templates stand beside them. A page needs no script, and nothing but the one
 //! stylesheet. Every number is an element with its exact value, so a test can hold pages against reports.
 
+pub mod define;
 pub mod experiment;
 pub mod list;
 pub mod login;
+pub mod reallocation;
 pub mod refused;
 
 mod badge;

@@ -286,12 +286,23 @@ fn operated() -> Vec<Paths> {
 
 /// Pages, for people.
 fn dashboard() -> Vec<Paths> {
-    use pages::{acts, experiments, session};
+    use pages::{acts, define, experiments, session};
     vec![
         at("/").page(needs_or_session(Read), experiments::list),
         at("/experiments/{key}").page(needs_or_session(Read), experiments::page),
         at("/experiments/{key}/start").form(needs_or_session(Write), acts::start),
         at("/experiments/{key}/pause").form(needs_or_session(Write), acts::pause),
+        at("/experiments/{key}/conclude").form(needs_or_session(Write), acts::conclude),
+        at("/experiments/{key}/archive").form(needs_or_session(Write), acts::archive),
+        at("/experiments/{key}/reallocate")
+            .page(needs_or_session(Write), acts::proposal)
+            .form(needs_or_session(Write), acts::reallocate),
+        at("/experiments/{key}/edit")
+            .page(needs_or_session(Write), define::edit)
+            .form(needs_or_session(Write), define::save),
+        at("/new")
+            .page(needs_or_session(Write), define::new)
+            .form(needs_or_session(Write), define::create),
         at("/login")
             .page(Gate::Open, session::form)
             .form(Gate::Open, session::begin),

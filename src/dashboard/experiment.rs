@@ -11,8 +11,9 @@ use askama::Template;
 use super::badge::{self, Badge};
 use super::health::{self, Alarm};
 use super::{Frame, Tab, render};
-use crate::catalog::Entry;
-use crate::catalog::experiment::Status;
+use crate::allocation::Arm;
+use crate::catalog::experiment::{Policy, Status, Variant};
+use crate::catalog::{Entry, Source};
 use crate::chart::Band;
 use crate::report::{BreakdownValue, MetricReport, Report};
 use crate::time::Zone;
@@ -49,6 +50,8 @@ struct Page<'a> {
     lift: Option<Band>,
     shares: Vec<Share>,
     facts: Vec<(&'static str, String)>,
+    /// The live variants, and the one that the verdict is about.
+    variants: Vec<Tab>,
     /// The ways of showing differences.
     differences: [Tab; 3],
     /// The dimensions, after none.
@@ -74,6 +77,7 @@ pub fn page(frame: &Frame, subject: Subject<'_>) -> String {
         lift: charts::lift(&subject),
         shares: settings::shares(report),
         facts: settings::facts(entry),
+        variants: variants(subject),
         differences: Difference::ALL.map(|difference| Tab {
             word: difference.word().to_owned(),
             value: subject.address(difference, subject.dimension) + "#metrics",
@@ -81,6 +85,16 @@ pub fn page(frame: &Frame, subject: Subject<'_>) -> String {
         }),
         dimensions: dimensions(subject),
     })
+}
+
+fn variants(subject: Subject<'_>) -> Vec<Tab> {
+    let about = subject.report.verdict.variant.as_deref();
+    let tab = |(_, variant): (Arm, &Variant)| Tab {
+        word: variant.key.to_string(),
+        value: variant.key.to_string(),
+        is_current: about == Some(variant.key.as_str()),
+    };
+    subject.entry.experiment.live().map(tab).collect()
 }
 
 fn dimensions(subject: Subject<'_>) -> Vec<Tab> {
@@ -138,6 +152,31 @@ impl Page<'_> {
 
     fn can_pause(&self) -> bool {
         self.subject.entry.is_running()
+    }
+
+    fn can_conclude(&self) -> bool {
+        let entry = self.subject.entry;
+        let was_started = entry.lifecycle.started_at.is_some();
+        was_started && entry.lifecycle.status != Status::Concluded && !entry.lifecycle.archived
+    }
+
+    fn can_archive(&self) -> bool {
+        !self.subject.entry.is_running() && !self.subject.entry.lifecycle.archived
+    }
+
+    fn can_reallocate(&self) -> bool {
+        let is_bandit = match self.subject.entry.experiment.policy {
+            Policy::Fixed => false,
+            Policy::Bandit(_) => true,
+        };
+        is_bandit && self.subject.entry.is_running()
+    }
+
+    fn is_editable(&self) -> bool {
+        let lifecycle = &self.subject.entry.lifecycle;
+        lifecycle.source == Source::Api
+            && lifecycle.status != Status::Concluded
+            && !lifecycle.archived
     }
 
     fn facet<'v>(&self, value: &'v BreakdownValue) -> Facet<'v> {

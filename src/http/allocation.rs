@@ -213,11 +213,16 @@ fn show<'a>(entry: &Entry, epoch: &'a Epoch) -> Shown<'a> {
     }
 }
 
-/// The epoch that a reallocation would open now, and how much traffic it would move; nothing is opened.
-pub(super) fn proposed(server: &Server, entry: &Entry) -> HttpResponse {
+/// What a reallocation would come to now; nothing is opened.
+pub(super) fn proposed(server: &Server, entry: &Entry) -> Proposal {
     let now = server.engine.clock().now();
     let ask = |cells: &Cells| bandit::reallocate(entry, cells, now, Urgency::Forced);
-    match server.engine.with_cells(entry.serial, ask) {
+    server.engine.with_cells(entry.serial, ask)
+}
+
+/// The epoch that a reallocation would open now, and how much traffic it would move.
+pub(super) fn dry_run(server: &Server, entry: &Entry) -> HttpResponse {
+    match proposed(server, entry) {
         Proposal::Keep(note) => HttpResponse::Ok().json(Proposed {
             dry_run: true,
             opens: None,

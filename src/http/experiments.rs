@@ -217,7 +217,7 @@ pub(super) async fn reallocate(
     let options = options.map_err(|error| Problem::new(Code::InvalidQuery, error.to_string()))?;
     if options.dry_run {
         let entry = find(&server, &path)?;
-        return Ok(allocation::proposed(&server, &entry));
+        return Ok(allocation::dry_run(&server, &entry));
     }
     let key = key(&path)?;
     done(&server, &caller, &key, Command::Reallocate(key.clone())).await

@@ -3,6 +3,7 @@
 //! Whoever has no session is led to where one begins. An act is a form, and leads back to a page that says what came of it.
 
 pub(super) mod acts;
+pub(super) mod define;
 pub(super) mod experiments;
 mod form;
 pub(super) mod session;

@@ -5,25 +5,46 @@ use actix_web::web::{Data, Path};
 
 use super::super::Server;
 use super::super::access::Caller;
+use super::super::allocation::proposed;
 use super::super::body::Body;
 use super::super::error::{Code, Problem};
 use super::super::experiments::{find, key, run};
 use super::form::Form;
-use super::{PageProblem, to};
+use super::{PageProblem, frame, html, to};
+use crate::catalog::Scope;
+use crate::dashboard::reallocation;
 use crate::engine::command::Command;
-use crate::id::ExperimentKey;
+use crate::id::{ExperimentKey, VariantKey};
 
 /// What was done, for the page that follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Done {
+    /// It was defined.
+    Created,
+    /// It was defined anew.
+    Changed,
     /// It was started.
     Started,
     /// It was paused.
     Paused,
+    /// It was decided.
+    Concluded,
+    /// The policy was asked.
+    Reallocated,
+    /// It was put away.
+    Archived,
 }
 
 impl Done {
-    const ALL: [Self; 2] = [Self::Started, Self::Paused];
+    const ALL: [Self; 7] = [
+        Self::Created,
+        Self::Changed,
+        Self::Started,
+        Self::Paused,
+        Self::Concluded,
+        Self::Reallocated,
+        Self::Archived,
+    ];
 
     /// The one of this name.
     pub(super) fn parse(name: &str) -> Option<Self> {
@@ -32,19 +53,38 @@ impl Done {
 
     fn name(self) -> &'static str {
         match self {
+            Self::Created => "created",
+            Self::Changed => "changed",
             Self::Started => "started",
             Self::Paused => "paused",
+            Self::Concluded => "concluded",
+            Self::Reallocated => "reallocated",
+            Self::Archived => "archived",
         }
     }
 
     /// The same in a sentence.
     pub(super) fn note(self) -> &'static str {
         match self {
+            Self::Created => {
+                "The experiment is defined. It serves the control until somebody starts it."
+            }
+            Self::Changed => "The experiment is changed.",
             Self::Started => "The experiment runs.",
             Self::Paused => {
                 "The experiment is paused: visitors keep their variant, nobody new enters."
             }
+            Self::Concluded => "The experiment is concluded.",
+            Self::Reallocated => "New visitors are shared as the bandit says now.",
+            Self::Archived => {
+                "The experiment is archived: nobody is served by it, and its report stays."
+            }
         }
+    }
+
+    /// The page of the experiment, which says so.
+    pub(super) fn after(self, key: &str) -> String {
+        format!("/experiments/{key}?done={}", self.name())
     }
 }
 
@@ -82,6 +122,76 @@ pub(in crate::http) async fn pause(
     .await
 }
 
+/// Decides.
+pub(in crate::http) async fn conclude(
+    server: Data<Server>,
+    caller: Caller,
+    path: Path<String>,
+    body: Body,
+) -> Result<HttpResponse, PageProblem> {
+    let form = Form::read(body).await?;
+    let key = unchanged(&server, &path, &form)?;
+    let winner = VariantKey::parse(form.text("winner"));
+    let winner =
+        winner.map_err(|error| Problem::at(Code::InvalidField, "winner", error.to_string()))?;
+    let scope = match form.text("scope") {
+        "everyone" => Scope::Everyone,
+        _ => Scope::New,
+    };
+    let command = Command::Conclude {
+        experiment: key.clone(),
+        winner: Some(winner),
+        scope,
+    };
+    done(&server, &caller, (&key, command), Done::Concluded).await
+}
+
+/// Puts it away.
+pub(in crate::http) async fn archive(
+    server: Data<Server>,
+    caller: Caller,
+    path: Path<String>,
+    body: Body,
+) -> Result<HttpResponse, PageProblem> {
+    let key = unchanged(&server, &path, &Form::read(body).await?)?;
+    done(
+        &server,
+        &caller,
+        (&key, Command::Archive(key.clone())),
+        Done::Archived,
+    )
+    .await
+}
+
+/// What a reallocation would change now.
+pub(in crate::http) async fn proposal(
+    server: Data<Server>,
+    caller: Caller,
+    path: Path<String>,
+) -> Result<HttpResponse, PageProblem> {
+    let entry = find(&server, &path)?;
+    let proposal = proposed(&server, &entry);
+    let page = reallocation::page(&frame(&caller, None), &entry, &proposal);
+    Ok(html(HttpResponse::Ok(), page))
+}
+
+/// Asks the policy now.
+pub(in crate::http) async fn reallocate(
+    server: Data<Server>,
+    caller: Caller,
+    path: Path<String>,
+    body: Body,
+) -> Result<HttpResponse, PageProblem> {
+    let key = unchanged(&server, &path, &Form::read(body).await?)?;
+    done(
+        &server,
+        &caller,
+        (&key, Command::Reallocate(key.clone())),
+        Done::Reallocated,
+    )
+    .await
+}
+
 /// The experiment that a form is about, if it is still the one that the form was made for.
 fn unchanged(server: &Server, path: &str, form: &Form) -> Result<ExperimentKey, Problem> {
     let entry = find(server, path)?;
@@ -99,5 +209,5 @@ async fn done(
     done: Done,
 ) -> Result<HttpResponse, PageProblem> {
     run(server, command, caller.id()).await?;
-    Ok(to(&format!("/experiments/{key}?done={}", done.name())))
+    Ok(to(&done.after(key.as_str())))
 }

@@ -6,6 +6,7 @@ use super::super::body::{self, Body};
 use super::super::error::{Code, Problem};
 
 /// The fields of a form, by name; of two with the same name the last one counts.
+#[derive(Clone)]
 pub(super) struct Form(BTreeMap<String, String>);
 
 impl Form {
@@ -21,6 +22,11 @@ impl Form {
     /// A field's text; empty if it is not there.
     pub(super) fn text(&self, name: &str) -> &str {
         self.0.get(name).map_or("", String::as_str)
+    }
+
+    /// All fields.
+    pub(super) fn fields(self) -> BTreeMap<String, String> {
+        self.0
     }
 
     /// A field that must be a number, such as the version that the form was made for.
