@@ -5,7 +5,7 @@ use std::fmt;
 use askama::Template;
 
 use super::axis::Axes;
-use super::days::{Mark, Span};
+use super::days::{Mark, Span, shown};
 use super::ends::{End, Line, ends};
 use super::figure::{Figure, Key, Table};
 use super::forest::said;
@@ -63,7 +63,7 @@ impl Band {
     fn picture(&self) -> Option<Picture<'_>> {
         let tracks = || self.tracks.iter();
         let known: Vec<Effect> = tracks()
-            .flat_map(|track| self.points(track).map(|(_, effect)| effect))
+            .flat_map(|track| self.points(track).map(|point| point.effect))
             .collect();
         if known.is_empty() {
             return None;
@@ -76,14 +76,14 @@ impl Band {
         let looks = self.looks();
         let set_off = || tracks().zip(&looks).filter(|(_, look)| !look.is_quiet);
         let lines = set_off().filter_map(|(track, look)| {
-            let (_, last) = self.points(track).last()?;
+            let last = self.points(track).last()?.effect;
             Some(Line {
                 y: height * (1.0 - scale.place(last.estimate())),
                 label: &track.label,
                 class: look.class.clone(),
             })
         });
-        let drawn = |(track, look): (&Track, &Look)| place.drawn(self, track, &look.class);
+        let drawn = |(track, look): (&Track, &Look)| place.drawn(self, track, look);
         // Those that are set off lie above the others.
         let quiet = tracks().zip(&looks).filter(|(_, look)| look.is_quiet);
         let drawn = quiet.map(drawn).chain(set_off().map(drawn));
@@ -106,26 +106,29 @@ impl Band {
     fn looks(&self) -> Vec<Look> {
         let last = |track: &Track| {
             let last = self.points(track).last();
-            last.map_or(f64::NEG_INFINITY, |(_, effect)| effect.estimate())
+            last.map_or(f64::NEG_INFINITY, |point| point.effect.estimate())
         };
         let values: Vec<f64> = self.tracks.iter().map(last).collect();
         series::looks(&values)
     }
 
-    /// The days of a variant that are known.
-    fn points<'a>(&self, track: &'a Track) -> impl Iterator<Item = (usize, Effect)> + use<'a> {
-        let days = track.effects.iter().take(self.days.len()).enumerate();
-        days.filter_map(|(day, effect)| effect.map(|effect| (day, effect)))
+    /// The days of a variant that are shown and known: their places among those shown, and in the chart.
+    fn points<'a>(&self, track: &'a Track) -> impl Iterator<Item = Point> + use<'a> {
+        let days = shown(self.days.len(), self.tracks.len()).into_iter();
+        days.enumerate().filter_map(|(place, day)| {
+            let effect = track.effects.get(day).copied().flatten()?;
+            Some(Point { place, day, effect })
+        })
     }
 
     /// The last known day of a variant in words.
     fn sentence(&self, track: &Track) -> String {
         match self.points(track).last() {
-            Some((day, effect)) => format!(
+            Some(last) => format!(
                 "{}: {} as of {}",
                 track.label,
-                said(&self.unit, Some(effect), None),
-                self.days[day]
+                said(&self.unit, Some(last.effect), None),
+                self.days[last.day]
             ),
             None => format!("{}: no data yet", track.label),
         }
@@ -138,26 +141,40 @@ impl Band {
     }
 
     fn table(&self) -> Table {
-        let head = ["Day", "Variant", "Estimate", "Low", "High"];
-        let mut rows = Vec::new();
-        for (day, label) in self.days.iter().enumerate() {
-            for track in &self.tracks {
-                let Some(effect) = track.effects.get(day).copied().flatten() else {
-                    continue;
-                };
-                let mut row = vec![label.to_string(), track.label.to_string()];
-                row.push(self.unit.signed(effect.estimate()));
-                let ends = effect.interval().into_iter().flatten();
-                row.extend(ends.map(|end| self.unit.signed(end)));
-                row.resize(head.len(), String::new());
-                rows.push(row);
-            }
-        }
+        let labels = self.tracks.iter().map(|track| track.label.to_string());
+        let row = |day: usize| {
+            let cells = self.tracks.iter().map(|track| {
+                let effect = track.effects.get(day).copied().flatten();
+                effect.map_or_else(String::new, |of| said(&self.unit, Some(of), None))
+            });
+            [self.days[day].to_string()]
+                .into_iter()
+                .chain(cells)
+                .collect()
+        };
+        let days = shown(self.days.len(), self.tracks.len());
         Table {
-            head: head.map(str::to_owned).to_vec(),
-            texts: 2,
-            rows,
+            head: ["Day".to_owned()].into_iter().chain(labels).collect(),
+            texts: 1,
+            rows: days.into_iter().map(row).collect(),
         }
+    }
+}
+
+/// A variant on a day.
+#[derive(Clone, Copy)]
+struct Point {
+    /// Among the days that are shown.
+    place: usize,
+    /// Among all days.
+    day: usize,
+    effect: Effect,
+}
+
+impl Point {
+    /// Whether no day is missing before the other.
+    fn is_before(&self, other: &Self) -> bool {
+        other.place - self.place == 1
     }
 }
 
@@ -168,8 +185,8 @@ struct Place {
 }
 
 impl Place {
-    fn x(&self, day: usize) -> f64 {
-        WIDTH * self.time.place(day as f64)
+    fn x(&self, point: &Point) -> f64 {
+        WIDTH * self.time.place(point.day as f64)
     }
 
     fn y(&self, value: f64) -> f64 {
@@ -177,41 +194,51 @@ impl Place {
     }
 
     /// A variant, in pieces without missing days.
-    fn drawn(&self, of: &Band, track: &Track, class: &str) -> Drawn {
-        let points: Vec<(usize, Effect)> = of.points(track).collect();
+    fn drawn(&self, of: &Band, track: &Track, look: &Look) -> Drawn {
+        let points: Vec<Point> = of.points(track).collect();
         let (mut line, mut area) = (Path::default(), Path::default());
-        for piece in points.chunk_by(|(one, _), (other, _)| other - one == 1) {
-            for (at, (day, effect)) in piece.iter().enumerate() {
-                let (x, y) = (self.x(*day), self.y(effect.estimate()));
-                line.on(at == 0, x, y);
+        for piece in points.chunk_by(Point::is_before) {
+            for (at, point) in piece.iter().enumerate() {
+                line.on(at == 0, self.x(point), self.y(point.effect.estimate()));
             }
-            if let [(day, _)] = piece {
+            if let [point] = piece {
                 // A line without length whose round caps are a dot.
-                line.across(self.x(*day));
+                line.across(self.x(point));
             }
-            self.band(piece, &mut area);
+            if !look.is_quiet {
+                self.band(piece, &mut area);
+            }
         }
         Drawn {
-            class: class.to_owned(),
-            title: of.sentence(track),
+            class: look.class.clone(),
+            title: if look.is_quiet {
+                track.label.to_string()
+            } else {
+                of.sentence(track)
+            },
             line,
             area,
         }
     }
 
     /// Along the upper ends and back along the lower.
-    fn band(&self, piece: &[(usize, Effect)], area: &mut Path) {
-        let known = piece.iter().filter_map(|(day, effect)| {
-            let interval = effect.interval()?;
-            Some((*day, interval))
-        });
-        let known: Vec<(usize, [f64; 2])> = known.collect();
-        for piece in known.chunk_by(|(one, _), (other, _)| other - one == 1) {
-            for (at, (day, [_, high])) in piece.iter().enumerate() {
-                area.on(at == 0, self.x(*day), self.y(*high));
+    fn band(&self, piece: &[Point], area: &mut Path) {
+        let known = piece
+            .iter()
+            .filter(|point| point.effect.interval().is_some());
+        let known: Vec<Point> = known.copied().collect();
+        for piece in known.chunk_by(Point::is_before) {
+            let ends = |point: &Point| {
+                let ends = point.effect.interval().unwrap_or_default();
+                ends.map(|end| self.y(end))
+            };
+            for (at, point) in piece.iter().enumerate() {
+                let [_, high] = ends(point);
+                area.on(at == 0, self.x(point), high);
             }
-            for (day, [low, _]) in piece.iter().rev() {
-                area.on(false, self.x(*day), self.y(*low));
+            for point in piece.iter().rev() {
+                let [low, _] = ends(point);
+                area.on(false, self.x(point), low);
             }
             area.close();
         }

@@ -5,7 +5,7 @@ use std::fmt;
 use askama::Template;
 
 use super::axis::Axes;
-use super::days::{Mark, Span};
+use super::days::{Mark, Span, shown};
 use super::ends::{End, ends};
 use super::figure::{Figure, Key, Table};
 use super::label::{Heading, Label};
@@ -49,7 +49,9 @@ impl fmt::Display for Counts {
         let time = Span::of_points(self.days.len());
         let stack = Stack {
             labels: &labels,
-            places: (0..values.len())
+            places: self
+                .shown()
+                .into_iter()
                 .map(|day| time.place(day as f64))
                 .collect(),
             values,
@@ -71,14 +73,19 @@ impl fmt::Display for Counts {
 impl askama::filters::HtmlSafe for Counts {}
 
 impl Counts {
-    /// By day, then by variant.
+    /// The days that are shown.
+    fn shown(&self) -> Vec<usize> {
+        shown(self.days.len(), self.tallies.len())
+    }
+
+    /// By day that is shown, then by variant.
     fn values(&self) -> Vec<Vec<f64>> {
         let as_of = |tally: &Tally, day: usize| {
             let known = tally.counts.get(day).or(tally.counts.last());
             known.map_or(0.0, |count| count.get().max(0.0))
         };
         let day = |day| self.tallies.iter().map(|tally| as_of(tally, day)).collect();
-        (0..self.days.len()).map(day).collect()
+        self.shown().into_iter().map(day).collect()
     }
 
     fn picture<'a>(&'a self, layers: &'a [Layer], scale: &Scale) -> Picture<'a> {
@@ -105,14 +112,17 @@ impl Counts {
 
     fn table(&self, values: &[Vec<f64>]) -> Table {
         let labels = self.tallies.iter().map(|tally| tally.label.to_string());
-        let row = |(day, counts): (&Label, &Vec<f64>)| {
+        let row = |(day, counts): (usize, &Vec<f64>)| {
             let counts = counts.iter().map(|count| Unit::Plain.text(*count));
-            [day.to_string()].into_iter().chain(counts).collect()
+            [self.days[day].to_string()]
+                .into_iter()
+                .chain(counts)
+                .collect()
         };
         Table {
             head: ["Day".to_owned()].into_iter().chain(labels).collect(),
             texts: 1,
-            rows: self.days.iter().zip(values).map(row).collect(),
+            rows: self.shown().into_iter().zip(values).map(row).collect(),
         }
     }
 }

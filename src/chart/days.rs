@@ -29,6 +29,20 @@ pub struct Mark {
     pub title: Label,
 }
 
+/// Values of all variants together that a chart shows, and times of it at least and at most.
+const VALUES: usize = 1_200;
+const TIMES: [usize; 2] = [24, 200];
+
+/// Which of many times a picture and its table show: at equal distances, the last among them.
+pub(super) fn shown(times: usize, variants: usize) -> Vec<usize> {
+    let [least, most] = TIMES;
+    let most = (VALUES / variants.max(1)).clamp(least, most);
+    let step = times.div_ceil(most).max(1);
+    let mut shown: Vec<usize> = (0..times).rev().step_by(step).collect();
+    shown.reverse();
+    shown
+}
+
 /// A time in days since the first of some days: the day where it begins, else its hour.
 fn time(days: &[Label], at: f64) -> String {
     let minutes = minutes(at);
@@ -180,6 +194,14 @@ mod tests {
         assert_eq!(texts(0.0, 20.0), ["day 1", "day 8", "day 15"]);
         assert_eq!(texts(1.5, 1.6), ["12:00", "13:00", "14:00"]);
         assert_eq!(texts(0.0, 0.0), ["day 1"]);
+    }
+
+    #[test]
+    fn of_many_times_the_last_is_shown() {
+        assert_eq!(shown(3, 4), [0, 1, 2]);
+        assert_eq!(shown(49, 50), (0..49).step_by(3).collect::<Vec<usize>>());
+        assert_eq!(shown(365, 1).last(), Some(&364));
+        assert_eq!(shown(0, 0), [0; 0]);
     }
 
     #[test]

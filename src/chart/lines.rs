@@ -5,7 +5,7 @@ use std::fmt;
 use askama::Template;
 
 use super::axis::Axes;
-use super::days::{Mark, Span, moment};
+use super::days::{Mark, Span, moment, shown};
 use super::ends::{self, End, ends};
 use super::figure::{Figure, Key, Table};
 use super::label::{Heading, Label};
@@ -17,10 +17,6 @@ use super::unit::{Unit, probability};
 
 /// Height of the picture, in pixels.
 const HEIGHT: u32 = 220;
-/// Points of all variants together, and of one at most and at least.
-const POINTS: usize = 1_200;
-const EACH: [usize; 2] = [24, 120];
-
 /// How a line goes from point to point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Curve {
@@ -84,19 +80,13 @@ impl askama::filters::HtmlSafe for Lines {}
 
 impl Lines {
     /// The places of the times that are shown.
-    fn shown(&self) -> impl Iterator<Item = usize> + use<> {
-        let [least, most] = EACH;
-        let most = (POINTS / self.series.len().max(1)).clamp(least, most);
-        let count = self.times.len();
-        let step = count.div_ceil(most).max(1);
-        // From the last back, so that the picture ends where the data does.
-        let shown: Vec<usize> = (0..count).rev().step_by(step).collect();
-        shown.into_iter().rev()
+    fn shown(&self) -> Vec<usize> {
+        shown(self.times.len(), self.series.len())
     }
 
     /// The known values of a variant at the times that are shown.
     fn points<'a>(&'a self, series: &'a Series) -> impl Iterator<Item = (f64, f64)> + use<'a> {
-        self.shown().filter_map(|at| {
+        self.shown().into_iter().filter_map(|at| {
             let value = series.values.get(at).copied().flatten()?;
             Some((self.times[at].get(), value.get().clamp(0.0, 1.0)))
         })
@@ -149,12 +139,16 @@ impl Lines {
 
     fn line(&self, of: &Series) -> Path {
         let time = self.time();
-        let known = self.shown().enumerate().filter_map(|(place, at)| {
-            let value = of.values.get(at).copied().flatten()?;
-            let x = WIDTH * time.place(self.times[at].get());
-            let y = f64::from(HEIGHT) * (1.0 - value.get().clamp(0.0, 1.0));
-            Some((place, x, y))
-        });
+        let known = self
+            .shown()
+            .into_iter()
+            .enumerate()
+            .filter_map(|(place, at)| {
+                let value = of.values.get(at).copied().flatten()?;
+                let x = WIDTH * time.place(self.times[at].get());
+                let y = f64::from(HEIGHT) * (1.0 - value.get().clamp(0.0, 1.0));
+                Some((place, x, y))
+            });
         let known: Vec<(usize, f64, f64)> = known.collect();
         let mut path = Path::default();
         for piece in known.chunk_by(|(one, ..), (other, ..)| other - one == 1) {
@@ -192,7 +186,7 @@ impl Lines {
         Table {
             head: ["Time".to_owned()].into_iter().chain(labels).collect(),
             texts: 1,
-            rows: self.shown().map(row).collect(),
+            rows: self.shown().into_iter().map(row).collect(),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// A coordinate to one decimal.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Coord(pub(super) f64);
+pub(crate) struct Coord(pub(crate) f64);
 
 impl fmt::Display for Coord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -19,14 +19,18 @@ pub(super) const WIDTH: f64 = 1000.0;
 
 /// The `d` of a path.
 #[derive(Debug, Default)]
-pub(super) struct Path {
+pub(crate) struct Path {
     d: String,
 }
 
 impl Path {
     /// Goes on to a point, or starts a new piece there.
-    pub(super) fn on(&mut self, starts: bool, x: f64, y: f64) -> &mut Self {
+    pub(crate) fn on(&mut self, starts: bool, x: f64, y: f64) -> &mut Self {
         self.push(if starts { 'M' } else { 'L' }, &[x, y])
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.d.is_empty()
     }
 
     pub(super) fn across(&mut self, x: f64) -> &mut Self {

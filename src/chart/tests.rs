@@ -154,6 +154,7 @@ fn fifty_variants_and_a_thousand_epochs_stay_small() {
     let allocation = drawn(&sample::allocation(50, 1_000));
     for (chart, most) in [
         (&allocation, 25_000),
+        (&drawn(&sample::many_bands(50)), 25_000),
         (&drawn(&sample::lines(50, Curve::Steps)), 25_000),
         (&drawn(&sample::counts(50)), 25_000),
         (&drawn(&sample::densities(50)), 45_000),

@@ -51,7 +51,7 @@ impl Unit {
     }
 
     /// A number of an axis whose ticks are so far apart.
-    pub(super) fn tick(&self, value: f64, step: f64, plus: &str) -> String {
+    pub(crate) fn tick(&self, value: f64, step: f64, plus: &str) -> String {
         let step = step * self.factor();
         // 0.25 needs two decimals, 0.2 one: the first that shows the step exactly.
         let short = |decimals: &i32| {

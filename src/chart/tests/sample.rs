@@ -315,3 +315,16 @@ pub(super) fn hostile_densities() -> Densities {
     }
     chart
 }
+
+/// A band of many variants.
+pub(super) fn many_bands(count: usize) -> Band {
+    let effects = band().tracks[1].effects.clone();
+    let track = |label| Track {
+        label,
+        effects: effects.clone(),
+    };
+    Band {
+        tracks: variants(count).into_iter().map(track).collect(),
+        ..band()
+    }
+}
