@@ -41,7 +41,9 @@ pub use inline::{Inline, Reach};
 pub use label::{Heading, Label};
 pub use lines::{Curve, Lines, Series};
 pub use number::{Effect, Number};
+pub(crate) use path::{Coord, Path};
 pub use progress::Progress;
+pub(crate) use scale::Scale;
 pub use sparkline::Sparkline;
 pub use unit::Unit;
 

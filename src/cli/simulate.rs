@@ -98,7 +98,7 @@ pub(super) fn run(args: &SimulateArgs) -> Result<(), Failure> {
             say(table::LEGEND);
         }
         Format::Json => say(&json(&summaries)?),
-        Format::Svg => say(&svg::render(&summaries)),
+        Format::Svg => say(&svg::render(&summaries)?),
     }
     Ok(())
 }

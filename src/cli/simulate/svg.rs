@@ -1,7 +1,9 @@
 //! The results of scenarios as a picture: regret and the share of the best variant over time, a line per policy.
 
-use std::fmt::Write;
+use askama::Template;
 
+use super::super::Failure;
+use crate::chart::{Coord, Path, Scale, Unit};
 use crate::report::table::cells::grouped;
 use crate::simulation::{MeanPoint, PolicySummary, Summary};
 
@@ -10,7 +12,6 @@ const WIDTH: f64 = 960.0;
 const ROW: f64 = 340.0;
 /// A panel's size, and its place in the row.
 const PANEL: [f64; 2] = [360.0, 230.0];
-const TOP: f64 = 48.0;
 const LEFTS: [f64; 2] = [70.0, 510.0];
 /// Colours that people with colour blindness can tell apart (Okabe and Ito), for lines on white.
 const COLOURS: [&str; 7] = [
@@ -18,59 +19,85 @@ const COLOURS: [&str; 7] = [
 ];
 const GREYS: [&str; 2] = ["#999999", "#333333"];
 
-/// What a panel shows of a point.
+/// The scenarios one below the other.
+#[derive(Template)]
+#[template(path = "cli/simulate/picture.svg", config = "src/askama.toml")]
+struct Picture<'a> {
+    width: f64,
+    height: f64,
+    rows: Vec<Row<'a>>,
+}
+
+struct Row<'a> {
+    top: f64,
+    of: &'a Summary,
+    runs: String,
+    panels: [Panel; 2],
+    keys: Vec<Key<'a>>,
+}
+
+/// A figure over time.
 struct Panel {
     title: &'static str,
     left: f64,
-    read: fn(&MeanPoint) -> f64,
-    /// The largest value.
-    most: f64,
-    label: fn(f64) -> String,
+    /// Places and numbers of the ticks.
+    down: Vec<(Coord, String)>,
+    across: Vec<(Coord, String)>,
+    lines: Vec<(&'static str, Path)>,
 }
 
-/// Renders the scenarios one below the other.
-pub(super) fn render(summaries: &[Summary]) -> String {
-    let height = ROW * summaries.len() as f64;
-    let rows = summaries.iter().enumerate();
-    let rows: String = rows.map(|(at, of)| row(of, ROW * at as f64)).collect();
-    format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" \
-         font-family=\"system-ui, sans-serif\" font-size=\"12\">\n\
-         <rect width=\"{WIDTH}\" height=\"{height}\" fill=\"white\"/>\n{rows}</svg>"
-    )
+/// The name of a line.
+struct Key<'a> {
+    at: Coord,
+    colour: &'static str,
+    name: &'a str,
 }
 
-fn row(of: &Summary, top: f64) -> String {
-    let points = || of.policies.iter().flat_map(|policy| &policy.curve);
-    let regret = points().map(|point| point.regret).fold(0.0, f64::max);
-    let panels = [
-        Panel {
-            title: "Regret",
-            left: LEFTS[0],
-            read: |point| point.regret,
-            most: rounded_up(regret),
-            label: |value| format!("{value}"),
-        },
-        Panel {
-            title: "Share of visitors on the best variant",
-            left: LEFTS[1],
-            read: |point| point.best,
-            most: 1.0,
-            label: |value| format!("{:.0} %", 100.0 * value),
-        },
-    ];
-    let mut out = format!("<g transform=\"translate(0 {top})\">\n");
-    let title = escaped(&of.scenario);
-    let runs = grouped(of.runs as u64);
-    out += &text((LEFTS[0], 20.0), "start", &format!("{title} ({runs} runs)"));
-    for panel in &panels {
-        out += &panel.frame(of.visitors);
-        for (at, policy) in of.policies.iter().enumerate() {
-            out += &panel.line(policy, colour(at, policy), of.visitors);
-        }
+/// Renders the scenarios.
+///
+/// # Errors
+/// A picture that cannot be written.
+pub(super) fn render(summaries: &[Summary]) -> Result<String, Failure> {
+    let numbered = summaries.iter().enumerate();
+    let picture = Picture {
+        width: WIDTH,
+        height: ROW * summaries.len() as f64,
+        rows: numbered.map(|(at, of)| row(of, ROW * at as f64)).collect(),
+    };
+    picture
+        .render()
+        .map_err(|error| Failure::input(error.to_string()))
+}
+
+fn row(of: &Summary, top: f64) -> Row<'_> {
+    let points = of.policies.iter().flat_map(|policy| &policy.curve);
+    let regret = points.map(|point| point.regret).fold(0.0, f64::max);
+    let regrets = Axis {
+        scale: Scale::around(0.0, if regret > 0.0 { regret } else { 1.0 }, 5),
+        unit: Unit::Plain,
+        read: |point| point.regret,
+    };
+    let shares = Axis {
+        scale: Scale::around(0.0, 1.0, 5),
+        unit: Unit::Percent,
+        read: |point| point.best,
+    };
+    let each = (WIDTH - 2.0 * LEFTS[0]) / of.policies.len().max(1) as f64;
+    let keys = of.policies.iter().enumerate().map(|(at, policy)| Key {
+        at: Coord(LEFTS[0] + each * at as f64),
+        colour: colour(at, policy),
+        name: &policy.policy,
+    });
+    Row {
+        top,
+        of,
+        runs: grouped(of.runs as u64),
+        panels: [
+            regrets.panel("Regret", LEFTS[0], of),
+            shares.panel("Share of visitors on the best variant", LEFTS[1], of),
+        ],
+        keys: keys.collect(),
     }
-    out += &legend(&of.policies);
-    out + "</g>\n"
 }
 
 fn colour(at: usize, policy: &PolicySummary) -> &'static str {
@@ -78,99 +105,88 @@ fn colour(at: usize, policy: &PolicySummary) -> &'static str {
     palette[at % palette.len()]
 }
 
-impl Panel {
-    fn place(&self, x: f64, y: f64) -> (f64, f64) {
-        let from_top = 1.0 - (y / self.most).clamp(0.0, 1.0);
-        (self.left + PANEL[0] * x, TOP + PANEL[1] * from_top)
-    }
+/// What a panel shows of a point.
+struct Axis {
+    scale: Scale,
+    unit: Unit,
+    read: fn(&MeanPoint) -> f64,
+}
 
-    /// Title, grid and numbers.
-    fn frame(&self, visitors: u64) -> String {
-        let mut out = text((self.left, TOP - 8.0), "start", self.title);
-        for step in 0..=4_u64 {
-            let part = step as f64 / 4.0;
-            let (x, y) = self.place(0.0, self.most * part);
-            let right = x + PANEL[0];
-            // Writing to a text never fails.
-            let _ = writeln!(
-                out,
-                "<line x1=\"{x}\" y1=\"{y:.1}\" x2=\"{right}\" y2=\"{y:.1}\" stroke=\"#dddddd\"/>"
-            );
-            out += &text((x - 6.0, y + 4.0), "end", &(self.label)(self.most * part));
-            let (x, y) = self.place(part, 0.0);
-            out += &text((x, y + 18.0), "middle", &grouped(visitors * step / 4));
+impl Axis {
+    fn panel(&self, title: &'static str, left: f64, of: &Summary) -> Panel {
+        let time = Scale::within(0.0, of.visitors as f64, 4);
+        let [width, height] = PANEL;
+        let y = |value: f64| height * (1.0 - self.scale.place(value));
+        let down = self.scale.ticks();
+        let across = time.ticks();
+        let line = |(at, policy): (usize, &PolicySummary)| {
+            let mut path = Path::default();
+            for (at, point) in policy.curve.iter().enumerate() {
+                let x = width * time.place(point.visitors as f64);
+                path.on(at == 0, x, y((self.read)(point)));
+            }
+            (colour(at, policy), path)
+        };
+        Panel {
+            title,
+            left,
+            down: down
+                .map(|tick| (Coord(y(tick)), self.unit.tick(tick, self.scale.step(), "")))
+                .collect(),
+            across: across
+                .map(|tick| {
+                    let x = Coord(width * time.place(tick));
+                    (x, Unit::Plain.tick(tick, time.step(), ""))
+                })
+                .collect(),
+            lines: of.policies.iter().enumerate().map(line).collect(),
         }
-        out
     }
-
-    fn line(&self, policy: &PolicySummary, colour: &str, visitors: u64) -> String {
-        let mut points = String::new();
-        for point in &policy.curve {
-            let part = point.visitors as f64 / visitors.max(1) as f64;
-            let (x, y) = self.place(part, (self.read)(point));
-            let _ = write!(points, "{x:.1},{y:.1} ");
-        }
-        let points = points.trim_end();
-        format!(
-            "<polyline points=\"{points}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.5\"/>\n"
-        )
-    }
-}
-
-fn legend(policies: &[PolicySummary]) -> String {
-    let mut out = String::new();
-    let y = TOP + PANEL[1] + 42.0;
-    let each = (WIDTH - 2.0 * LEFTS[0]) / policies.len().max(1) as f64;
-    for (at, policy) in policies.iter().enumerate() {
-        let x = LEFTS[0] + each * at as f64;
-        let (end, colour) = (x + 18.0, colour(at, policy));
-        let _ = writeln!(
-            out,
-            "<line x1=\"{x:.1}\" y1=\"{y}\" x2=\"{end:.1}\" y2=\"{y}\" stroke=\"{colour}\" stroke-width=\"3\"/>"
-        );
-        out += &text((end + 6.0, y + 4.0), "start", &escaped(&policy.policy));
-    }
-    out
-}
-
-fn text((x, y): (f64, f64), anchor: &str, content: &str) -> String {
-    format!("<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{content}</text>\n")
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;")
-}
-
-/// The next number above that is 1, 2, 4 or 8 times a power of ten: its quarters are short.
-fn rounded_up(number: f64) -> f64 {
-    if number <= 0.0 {
-        return 1.0;
-    }
-    let power = 10_f64.powf(number.log10().floor());
-    let steps = [1.0, 2.0, 4.0, 8.0, 10.0].map(|step| step * power);
-    let fits = steps.into_iter().find(|step| *step >= number);
-    fits.unwrap_or(10.0 * power)
 }
 
 #[cfg(test)]
 mod tests {
+    use crate::simulation::Ratio;
+
     use super::*;
 
     #[test]
-    fn axes_end_at_short_numbers() {
-        for (number, end) in [
-            (0.0, 1.0),
-            (0.3, 0.4),
-            (350.0, 400.0),
-            (800.0, 800.0),
-            (801.0, 1000.0),
-        ] {
-            assert!((rounded_up(number) - end).abs() < 1e-9, "{number}");
+    fn names_are_escaped_and_axes_end_at_short_numbers() {
+        let point = |visitors, regret| MeanPoint {
+            visitors,
+            regret,
+            best: 0.5,
+        };
+        let ratio = Ratio {
+            value: 1.0,
+            std_error: None,
+        };
+        let policy = PolicySummary {
+            policy: "a<b & c".to_owned(),
+            reference: false,
+            regret: ratio,
+            to_uniform: None,
+            to_thompson: None,
+            against: None,
+            right: ratio,
+            half_after: None,
+            most_after: None,
+            stop: None,
+            report: None,
+            curve: vec![point(500, 10.0), point(1_000, 350.0)],
+        };
+        let summary = Summary {
+            scenario: "<one>".to_owned(),
+            runs: 1_200,
+            visitors: 1_000,
+            policies: vec![policy],
+        };
+        let picture = render(&[summary]).unwrap();
+        let document = roxmltree::Document::parse(&picture).unwrap();
+        let texts: Vec<&str> = document.descendants().filter_map(|of| of.text()).collect();
+        for text in ["<one> (1,200 runs)", "a<b & c", "400", "80 %", "1,000"] {
+            assert!(texts.contains(&text), "{text} {texts:?}");
         }
-    }
-
-    #[test]
-    fn names_are_escaped() {
-        assert_eq!(escaped("a<b & c"), "a&lt;b &amp; c");
+        assert!(picture.contains("M180 224.3L360 28.8"), "{picture}");
     }
 }
