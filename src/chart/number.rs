@@ -4,7 +4,7 @@
 const MOST: f64 = 1e15;
 
 /// A finite number of at most 10¹⁵ in size.
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, PartialOrd)]
 pub struct Number(f64);
 
 impl Number {

@@ -1,6 +1,7 @@
 //! The page of an experiment: the verdict, whether to believe it, the figures to read first, every metric, how it went on,
 //! and what was set.
 
+mod bandit;
 mod cards;
 mod charts;
 pub mod metrics;
@@ -14,9 +15,11 @@ use super::{Frame, Tab, render};
 use crate::allocation::Arm;
 use crate::catalog::experiment::{Policy, Status, Variant};
 use crate::catalog::{Entry, Source};
-use crate::chart::Band;
+use crate::chart::{Allocation, Band, Densities, Lines, Number, Progress};
+use crate::report::table::cells;
 use crate::report::{BreakdownValue, MetricReport, Report};
 use crate::time::Zone;
+use bandit::Receipt;
 use cards::{Card, Value};
 use metrics::{Difference, Group};
 use settings::Share;
@@ -48,6 +51,11 @@ struct Page<'a> {
     cards: Vec<Card>,
     groups: Vec<Group>,
     lift: Option<Band>,
+    densities: Option<Densities>,
+    allocation: Option<Allocation>,
+    chances: Option<Lines>,
+    receipts: Vec<Receipt>,
+    goal: Option<Goal>,
     shares: Vec<Share>,
     facts: Vec<(&'static str, String)>,
     /// The live variants, and the one that the verdict is about.
@@ -56,6 +64,12 @@ struct Page<'a> {
     differences: [Tab; 3],
     /// The dimensions, after none.
     dimensions: Vec<Tab>,
+}
+
+/// How likely the goal is reached.
+struct Goal {
+    sentence: String,
+    progress: Progress,
 }
 
 /// Metrics of the visitors with one value of a dimension.
@@ -75,6 +89,11 @@ pub fn page(frame: &Frame, subject: Subject<'_>) -> String {
         cards: cards::cards(report),
         groups: groups(subject, &report.metrics),
         lift: charts::lift(&subject),
+        densities: bandit::densities(&subject),
+        allocation: bandit::allocation(&subject),
+        chances: bandit::chances(&subject),
+        receipts: bandit::receipts(&subject),
+        goal: goal(report),
         shares: settings::shares(report),
         facts: settings::facts(entry),
         variants: variants(subject),
@@ -123,6 +142,27 @@ impl Subject<'_> {
         let key = &self.entry.experiment.key;
         format!("/experiments/{key}?{}", query.finish())
     }
+}
+
+fn goal(report: &Report) -> Option<Goal> {
+    let goal = report.goal.as_ref()?;
+    let chance = goal.prob_reached?;
+    let (target, by) = (cells::signed_percent(goal.target_lift), goal.by.to_string());
+    let variant = goal.variant.as_deref().unwrap_or("a variant");
+    let sentence = format!(
+        "The goal is a lift of {target} of {} by {}. That {variant} has reached it has a probability of {}.",
+        goal.metric,
+        health::day(&by),
+        cells::probability(chance)
+    );
+    Some(Goal {
+        progress: Progress {
+            label: sentence.as_str().into(),
+            part: Number::new(chance)?,
+            notches: Vec::new(),
+        },
+        sentence,
+    })
 }
 
 fn groups(subject: Subject<'_>, of: &[MetricReport]) -> Vec<Group> {
