@@ -10,6 +10,7 @@ pub mod history;
 pub mod metric;
 pub mod mistake;
 pub mod spec;
+pub mod takeaway;
 pub mod told;
 
 mod compile;

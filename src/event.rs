@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::allocation::{Allocation, Arm, Propensity};
 use crate::bandit::tick::Next;
 use crate::catalog::history::Author;
+use crate::catalog::takeaway::Takeaway;
 use crate::catalog::{Source, Transition, Trip};
 use crate::epoch::linear::Drawn;
 use crate::epoch::{Epoch, EpochNumber};
@@ -63,6 +64,8 @@ pub enum Event {
     Asked(Author),
     /// The shop told who a visitor is.
     Profiled(Profiled),
+    /// What was learned from an experiment was written down.
+    Learned(Learned),
 }
 
 /// What is fixed for the life of a log.
@@ -95,6 +98,17 @@ pub struct Transitioned {
     /// What was done.
     pub transition: Transition,
     /// When.
+    pub at: Timestamp,
+}
+
+/// What was learned from an experiment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Learned {
+    /// The experiment.
+    pub experiment: ExperimentKey,
+    /// What was learned.
+    pub takeaway: Takeaway,
+    /// When it was written down.
     pub at: Timestamp,
 }
 
@@ -198,7 +212,11 @@ impl Event {
             | Self::Imported(_)
             | Self::Aliased(_)
             | Self::Tripped { .. } => true,
-            Self::KeyCreated(_) | Self::KeyRevoked { .. } | Self::Asked(_) | Self::Profiled(_) => {
+            Self::KeyCreated(_)
+            | Self::KeyRevoked { .. }
+            | Self::Asked(_)
+            | Self::Profiled(_)
+            | Self::Learned(_) => {
                 false
             }
         }

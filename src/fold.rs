@@ -128,6 +128,7 @@ pub fn fold<V: View>(view: &V, event: &Event, now: Timestamp) -> Result<Delta, V
         Event::Transitioned(transitioned) => Ok(history::transition(view, transitioned)),
         Event::Opened { experiment, epoch } => Ok(history::open(view, experiment, epoch)),
         Event::Tripped { experiment, trip } => Ok(history::trip(view, experiment, trip)),
+        Event::Learned(learned) => Ok(history::learn(view, learned)),
         Event::KeyCreated(key) => Ok(keys::create(view.keys(), key)),
         Event::KeyRevoked { id, at } => Ok(keys::revoke(view.keys(), *id, *at)),
         Event::Asked(_) => Ok(Delta::default()),

@@ -33,6 +33,7 @@ mod openapi;
 mod operations;
 mod pages;
 mod plan;
+mod playbook;
 mod report;
 mod segment;
 mod span;
@@ -142,6 +143,7 @@ fn traced(has_manual_clock: bool) -> Vec<Paths> {
             openapi::visitors::alias,
         ),
         at("/api/v1/holdout/report").get(needs(Read), report::holdout, openapi::reports::holdout),
+        at("/api/v1/playbook").get(needs(Read), playbook::playbook, openapi::reports::playbook),
         at("/api/v1/plan").post(needs(Read), plan::plan, openapi::reports::plan),
         at("/v1/projects/{write_key}/settings").get(
             needs_or_path(Events),
@@ -197,6 +199,11 @@ fn of_experiments() -> Vec<Paths> {
             needs(Write),
             experiments::conclude,
             lifecycle::conclude,
+        ),
+        at("/api/v1/experiments/{key}/takeaway").put(
+            needs(Write),
+            experiments::learn,
+            lifecycle::learn,
         ),
         at("/api/v1/experiments/{key}/reallocate").post(
             needs(Write),

@@ -40,6 +40,7 @@
 
 pub mod csv;
 pub mod guardrail;
+pub mod playbook;
 pub mod table;
 
 mod adaptive;

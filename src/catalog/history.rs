@@ -8,6 +8,7 @@ use super::Source;
 use super::experiment::Status;
 use super::lifecycle::{Transition, Trip};
 use super::spec::Spec;
+use super::takeaway::Takeaway;
 use crate::epoch::EpochNumber;
 use crate::key::KeyId;
 use crate::time::Timestamp;
@@ -56,6 +57,8 @@ pub enum What {
     Transitioned(Transition),
     /// A guardrail tripped.
     Tripped(Trip),
+    /// What was learned from it was written down, or put otherwise.
+    Learned(Takeaway),
     /// Somebody moved traffic: asked the policy, or brought earlier weights back.
     Opened(EpochNumber),
 }

@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use super::Source;
 use super::experiment::Status;
 use super::metric::OnTrip;
+use super::takeaway::Takeaway;
 use crate::allocation::Arm;
 use crate::id::MetricKey;
 use crate::time::Timestamp;
@@ -32,6 +33,8 @@ pub struct Lifecycle {
     pub archived: bool,
     /// Where the definition comes from.
     pub source: Source,
+    /// What was learned.
+    pub takeaway: Option<Takeaway>,
     /// Per dimension, the values seen so far that are kept apart, in order of appearance.
     pub seen: Vec<Vec<String>>,
 }
@@ -72,6 +75,23 @@ impl Frozen {
 }
 
 impl Lifecycle {
+    /// Of a draft that was just defined.
+    pub fn draft(source: Source, at: Timestamp) -> Self {
+        Self {
+            status: Status::Draft,
+            since: at,
+            started_at: None,
+            conclusion: None,
+            frozen: Vec::new(),
+            trips: Vec::new(),
+            halted: false,
+            archived: false,
+            source,
+            takeaway: None,
+            seen: Vec::new(),
+        }
+    }
+
     /// Moves to another status; concluding and halting freeze the comparison, and leaving those thaws it.
     pub fn enter(&mut self, status: Status, at: Timestamp) {
         if status == self.status {

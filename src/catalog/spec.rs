@@ -71,6 +71,9 @@ pub struct Spec {
     /// Where visitors meet it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub touchpoint: Option<String>,
+    /// What visitors are shown, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
     /// When it is looked at again: a date.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub review: Option<String>,

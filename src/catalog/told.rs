@@ -9,6 +9,7 @@ use super::experiment::Status;
 use super::history::What;
 use super::lifecycle::{Scope, Transition, Trip};
 use super::metric::OnTrip;
+use super::takeaway::Takeaway;
 use super::{Entry, Source};
 use crate::epoch::{Cause, Epoch, EpochNumber};
 use crate::id::{ExperimentKey, MetricKey};
@@ -71,6 +72,12 @@ pub enum Told<'a> {
         /// The same in plain words.
         receipt: &'a str,
     },
+    /// What was learned from it was written down, or put otherwise.
+    #[schema(title = "ChangeLearned")]
+    Learned {
+        /// What was learned.
+        takeaway: &'a Takeaway,
+    },
     /// An epoch was opened.
     #[schema(title = "ChangeOpened")]
     Opened {
@@ -107,6 +114,7 @@ impl Entry {
             },
             What::Transitioned(transition) => self.transitioned(transition),
             What::Tripped(trip) => self.tripped(trip),
+            What::Learned(takeaway) => Told::Learned { takeaway },
             What::Opened(number) => self.opened(self.epochs.get(*number)?),
         })
     }

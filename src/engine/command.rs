@@ -11,10 +11,11 @@ use crate::bandit::revert::Irreversible;
 use crate::catalog::experiment::Experiment;
 use crate::catalog::mistake::Mistake;
 use crate::catalog::spec::Spec;
+use crate::catalog::takeaway::Takeaway;
 use crate::catalog::{Catalog, Conclusion, Edit, Entry, Scope, Serial, Source, Transition};
 use crate::cell::Cells;
 use crate::epoch::EpochNumber;
-use crate::event::{Defined, Event, Transitioned};
+use crate::event::{Defined, Event, Learned, Transitioned};
 use crate::fold;
 use crate::fold::control::{IllegalTransition, check, defined_entry};
 use crate::id::{ExperimentKey, VariantKey};
@@ -50,6 +51,15 @@ pub enum Command {
         winner: Option<VariantKey>,
         /// To whom.
         scope: Scope,
+        /// What was learned.
+        takeaway: Option<Takeaway>,
+    },
+    /// Write down what was learned.
+    Learn {
+        /// The experiment, archived or not.
+        experiment: ExperimentKey,
+        /// What was learned.
+        takeaway: Takeaway,
     },
     /// Put away.
     Archive(ExperimentKey),
@@ -110,6 +120,17 @@ pub struct Decided {
     pub looked: Looks,
 }
 
+impl Decided {
+    fn unchanged() -> Self {
+        Self {
+            done: Done {
+                note: Some("Nothing changed.".into()),
+            },
+            ..Self::default()
+        }
+    }
+}
+
 /// The information of each experiment at the last look at its guardrails.
 pub type Looks = BTreeMap<Serial, u64>;
 
@@ -154,6 +175,7 @@ pub fn decide(command: &Command, state: State<'_>) -> Result<Decided, CommandErr
             experiment,
             winner,
             scope,
+            takeaway,
         } => {
             let winner = state.winner(experiment, winner.as_ref())?;
             let conclusion = Conclusion {
@@ -161,8 +183,17 @@ pub fn decide(command: &Command, state: State<'_>) -> Result<Decided, CommandErr
                 scope: *scope,
                 reason: None,
             };
-            state.transition(experiment, Transition::Conclude(conclusion))
+            let mut decided = state.transition(experiment, Transition::Conclude(conclusion))?;
+            if let Some(takeaway) = takeaway {
+                let learned = state.learn(experiment, takeaway)?;
+                decided.events.extend(learned.events);
+            }
+            Ok(decided)
         }
+        Command::Learn {
+            experiment,
+            takeaway,
+        } => state.learn(experiment, takeaway),
         Command::Archive(key) => state.transition(key, Transition::Archive),
         Command::HoldOut(spec) => Ok(state.hold_out(spec.as_deref())),
         Command::Reallocate(key) => state.reallocate(key),
@@ -216,12 +247,7 @@ impl<'a> State<'a> {
             let unchanged =
                 *entry.experiment.spec == *spec && entry.lifecycle.source == defined.source;
             if unchanged && !entry.lifecycle.archived {
-                return Ok(Decided {
-                    done: Done {
-                        note: Some("Nothing changed.".into()),
-                    },
-                    ..Decided::default()
-                });
+                return Ok(Decided::unchanged());
             }
         }
         let conflicts = self.catalog.conflicts(spec);
@@ -313,6 +339,23 @@ impl<'a> State<'a> {
             .collect();
         Ok(Decided {
             events,
+            ..Decided::default()
+        })
+    }
+
+    fn learn(&self, key: &ExperimentKey, takeaway: &Takeaway) -> Result<Decided, CommandError> {
+        let entry = self.catalog.get(key.as_str());
+        let entry = entry.ok_or_else(|| CommandError::UnknownExperiment(key.to_string()))?;
+        if entry.lifecycle.takeaway.as_ref() == Some(takeaway) {
+            return Ok(Decided::unchanged());
+        }
+        let learned = Learned {
+            experiment: key.clone(),
+            takeaway: takeaway.clone(),
+            at: self.now,
+        };
+        Ok(Decided {
+            events: vec![Event::Learned(learned)],
             ..Decided::default()
         })
     }

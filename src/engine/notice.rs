@@ -50,4 +50,5 @@ fn is_changed(old: &Entry, new: &Entry) -> bool {
     old.experiment.version != new.experiment.version
         || standing(old) != standing(new)
         || old.lifecycle.conclusion != new.lifecycle.conclusion
+        || old.lifecycle.takeaway != new.lifecycle.takeaway
 }

@@ -246,7 +246,8 @@ fn arrived(event: &Event, outcome: &Outcome) -> Option<Arrived> {
             | Event::Tripped { .. }
             | Event::KeyCreated(_)
             | Event::KeyRevoked { .. }
-            | Event::Asked(_),
+            | Event::Asked(_)
+            | Event::Learned(_),
             _,
         ) => None,
         (Event::Tracked(event), Outcome::Duplicate) => Some(Arrived::Duplicate(event.clone())),

@@ -287,7 +287,8 @@ fn commit_length(events: &[Event]) -> usize {
             | Event::Aliased(_)
             | Event::KeyCreated(_)
             | Event::KeyRevoked { .. }
-            | Event::Asked(_) => 0,
+            | Event::Asked(_)
+            | Event::Learned(_) => 0,
         };
         bytes <= MAX_BYTES
     };

@@ -7,7 +7,7 @@ use crate::catalog::experiment::{Experiment, Status};
 use crate::catalog::spec::Spec;
 use crate::catalog::{Catalog, Edit, Entry, Lifecycle, Transition, Trip};
 use crate::epoch::{Epoch, Epochs};
-use crate::event::{Defined, Transitioned};
+use crate::event::{Defined, Learned, Transitioned};
 use crate::id::ExperimentKey;
 
 /// Why a transition is not possible.
@@ -71,19 +71,8 @@ pub fn defined_entry(catalog: &Catalog, defined: &Defined) -> Option<Entry> {
     let previous = catalog.get(spec.key.as_str()).map(Arc::as_ref);
     let experiment =
         Experiment::compile_edit(spec, previous.map(|entry| &entry.experiment), edit).ok()?;
-    let fresh = Lifecycle {
-        status: Status::Draft,
-        since: defined.at,
-        started_at: None,
-        conclusion: None,
-        frozen: Vec::new(),
-        trips: Vec::new(),
-        halted: false,
-        archived: false,
-        source: defined.source.clone(),
-        seen: Vec::new(),
-    };
-    let mut lifecycle = previous.map_or(fresh, |entry| entry.lifecycle.clone());
+    let fresh = || Lifecycle::draft(defined.source.clone(), defined.at);
+    let mut lifecycle = previous.map_or_else(fresh, |entry| entry.lifecycle.clone());
     lifecycle.follow(experiment.status, defined.at);
     lifecycle.archived = false;
     lifecycle.source = defined.source.clone();
@@ -117,6 +106,19 @@ pub fn transition(catalog: &Catalog, transitioned: &Transitioned) -> Delta {
         }
         Transition::Archive => lifecycle.archived = true,
     }
+    Delta {
+        entry: Some(entry),
+        ..Delta::default()
+    }
+}
+
+/// What was learned from an experiment, archived or not.
+pub(super) fn learn(catalog: &Catalog, learned: &Learned) -> Delta {
+    let Some(entry) = catalog.get(learned.experiment.as_str()) else {
+        return Delta::none(Outcome::Void);
+    };
+    let mut entry = Entry::clone(entry);
+    entry.lifecycle.takeaway = Some(learned.takeaway.clone());
     Delta {
         entry: Some(entry),
         ..Delta::default()

@@ -6,7 +6,7 @@ use super::{Delta, View, control};
 use crate::catalog::Trip;
 use crate::catalog::history::{Change, Version, What, differing};
 use crate::epoch::{Cause, Epoch};
-use crate::event::{Defined, Transitioned};
+use crate::event::{Defined, Learned, Transitioned};
 use crate::id::ExperimentKey;
 
 pub(super) fn define<V: View>(view: &V, defined: &Defined) -> Delta {
@@ -37,6 +37,13 @@ pub(super) fn transition<V: View>(view: &V, transitioned: &Transitioned) -> Delt
 pub(super) fn trip<V: View>(view: &V, experiment: &ExperimentKey, trip: &Trip) -> Delta {
     let mut delta = control::trip(view.catalog(), experiment, trip);
     delta.note(view, trip.at, What::Tripped(trip.clone()));
+    delta
+}
+
+pub(super) fn learn<V: View>(view: &V, learned: &Learned) -> Delta {
+    let mut delta = control::learn(view.catalog(), learned);
+    let what = What::Learned(learned.takeaway.clone());
+    delta.note(view, learned.at, what);
     delta
 }
 

@@ -15,6 +15,7 @@ use super::body::{self, Body};
 use super::error::{At, Code, Problem};
 use crate::catalog::history::Author;
 use crate::catalog::mistake::Mistake;
+use crate::catalog::takeaway::Takeaway;
 use crate::catalog::{Entry, Scope, Source, read_json};
 use crate::engine::command::{Command, Done};
 use crate::epoch::EpochNumber;
@@ -173,6 +174,8 @@ pub(super) struct Conclusion {
     /// To whom; absent: new visitors.
     #[serde(default = "for_new")]
     scope: Scope,
+    /// What was learned; it may be written down later, too.
+    takeaway: Option<Takeaway>,
 }
 
 fn for_new() -> Scope {
@@ -194,6 +197,32 @@ pub(super) async fn conclude(
         experiment: key.clone(),
         winner: conclusion.winner,
         scope: conclusion.scope,
+        takeaway: conclusion.takeaway,
+    };
+    done(&server, &caller, &key, command).await
+}
+
+/// What was learned.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = TakeawayRequest)]
+pub(super) struct Learned {
+    /// What was learned, in place of what was written down before.
+    text: Takeaway,
+}
+
+/// Writes down what was learned, whoever defined the experiment.
+pub(super) async fn learn(
+    server: Data<Server>,
+    caller: Caller,
+    path: Path<String>,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
+    let key = key(&path)?;
+    let learned: Learned = body::json(&body::bytes(body).await?)?;
+    let command = Command::Learn {
+        experiment: key.clone(),
+        takeaway: learned.text,
     };
     done(&server, &caller, &key, command).await
 }

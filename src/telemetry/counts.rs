@@ -246,6 +246,7 @@ pub fn recorded(events: &[Event], outcomes: &[Outcome]) {
             | Event::KeyCreated(_)
             | Event::KeyRevoked { .. }
             | Event::Asked(_)
+            | Event::Learned(_)
             | Event::Tripped { .. } => None,
         };
         if let Some(counter) = counter {

@@ -8,10 +8,11 @@ use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use super::verdicts::Known;
+use crate::catalog::told::Told;
 use crate::catalog::{Entry, Trip};
 use crate::engine::Snapshot;
 use crate::epoch::Epoch;
-use crate::event::{Defined, Event, Transitioned};
+use crate::event::{Defined, Event, Learned, Transitioned};
 use crate::log::Frame;
 use crate::report::Verdict;
 use crate::time::Timestamp;
@@ -26,7 +27,7 @@ pub enum Kind {
     /// A guardrail tripped.
     #[serde(rename = "guardrail.tripped")]
     Tripped,
-    /// An experiment was defined, started, paused, concluded or archived.
+    /// An experiment was defined, started, paused, concluded or archived, or what was learned from it was written down.
     #[serde(rename = "experiment.changed")]
     Changed,
     /// The verdict on an experiment is another.
@@ -110,6 +111,7 @@ enum News<'e> {
     Transitioned(&'e Transitioned),
     Opened(&'e Epoch),
     Tripped(&'e Trip),
+    Learned(&'e Learned),
 }
 
 /// The experiment that an event changes, and what is told; `None` where nobody is told.
@@ -123,6 +125,7 @@ fn news(event: &Event) -> Option<(String, News<'_>)> {
         Event::Transitioned(done) => (done.experiment.to_string(), News::Transitioned(done)),
         Event::Opened { experiment, epoch } => (experiment.to_string(), News::Opened(epoch)),
         Event::Tripped { experiment, trip } => (experiment.to_string(), News::Tripped(trip)),
+        Event::Learned(learned) => (learned.experiment.to_string(), News::Learned(learned)),
         Event::Founded(_)
         | Event::Assigned(_)
         | Event::Imported(_)
@@ -143,7 +146,7 @@ impl News<'_> {
         match self {
             Self::Opened(epoch) => entry.epochs.get(epoch.number).is_some(),
             Self::Tripped(trip) => entry.lifecycle.trips.iter().any(|of| of.at == trip.at),
-            Self::Defined(_) | Self::Transitioned(_) => true,
+            Self::Defined(_) | Self::Transitioned(_) | Self::Learned(_) => true,
         }
     }
 
@@ -158,6 +161,11 @@ impl News<'_> {
             Self::Transitioned(done) => {
                 let what = entry.transitioned(&done.transition);
                 (Kind::Changed, json!(entry.happening(what, done.at)))
+            }
+            Self::Learned(learned) => {
+                let takeaway = &learned.takeaway;
+                let what = Told::Learned { takeaway };
+                (Kind::Changed, json!(entry.happening(what, learned.at)))
             }
             Self::Opened(epoch) => {
                 let what = entry.opened(epoch);

@@ -46,6 +46,7 @@ mod loop_;
 mod operations;
 mod pages;
 mod plan;
+mod playbook;
 mod policies;
 mod pressure;
 mod profiles;

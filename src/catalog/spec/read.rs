@@ -31,6 +31,7 @@ const ROOT: Keys = Keys {
         "hypothesis",
         "owner",
         "touchpoint",
+        "content",
         "review",
         "status",
         "starts",
@@ -177,6 +178,7 @@ fn spec(form: &mut Form<'_>) -> Spec {
         hypothesis: form.text(&root, "hypothesis"),
         owner: form.text(&root, "owner"),
         touchpoint: form.text(&root, "touchpoint"),
+        content: form.text(&root, "content"),
         review: form.text(&root, "review"),
         status: form
             .choice(&root, "status", &STATUS)

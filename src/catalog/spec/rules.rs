@@ -111,6 +111,7 @@ impl Rules<'_> {
             ("hypothesis", &spec.hypothesis),
             ("owner", &spec.owner),
             ("touchpoint", &spec.touchpoint),
+            ("content", &spec.content),
             ("currency", &spec.currency),
         ];
         for (key, text) in texts {

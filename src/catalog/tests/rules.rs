@@ -332,15 +332,10 @@ fn the_catalog_refuses_overlapping_slots() {
     let spec = in_layer("first", "from = 0.0, to = 0.5");
     let lifecycle = Lifecycle {
         status: Status::Running,
-        since: Timestamp::parse("2026-11-22T09:00:00Z").unwrap(),
-        started_at: None,
-        conclusion: None,
-        frozen: Vec::new(),
-        trips: Vec::new(),
-        halted: false,
-        archived: false,
-        source: Source::Api,
-        seen: Vec::new(),
+        ..Lifecycle::draft(
+            Source::Api,
+            Timestamp::parse("2026-11-22T09:00:00Z").unwrap(),
+        )
     };
     let experiment = Experiment::compile(spec.clone(), None).unwrap();
     let mut entry = Entry {

@@ -160,15 +160,7 @@ pub(super) fn entry(
         experiment,
         lifecycle: Lifecycle {
             status: Status::Concluded,
-            since: as_of,
-            started_at: None,
-            conclusion: None,
-            frozen: Vec::new(),
-            trips: Vec::new(),
-            halted: false,
-            archived: false,
-            source: Source::Api,
-            seen: Vec::new(),
+            ..Lifecycle::draft(Source::Api, as_of)
         },
         epochs: Arc::new(Epochs::new(vec![Epoch {
             caps: counted.caps.clone(),
@@ -219,6 +211,7 @@ fn spec(args: &AnalyzeArgs, columns: &Columns, variants: &[String]) -> Spec {
         hypothesis: None,
         owner: None,
         touchpoint: None,
+        content: None,
         review: None,
         status: Status::Concluded,
         starts: None,

@@ -54,15 +54,9 @@ impl Shop {
             serial: Serial(0),
             lifecycle: Lifecycle {
                 status: Status::Running,
-                since: at,
                 started_at: Some(at),
-                conclusion: None,
-                frozen: Vec::new(),
-                trips: Vec::new(),
-                halted: false,
-                archived: false,
-                source: Source::Api,
                 seen: vec![vec!["phone".to_owned(), "desktop".to_owned()]],
+                ..Lifecycle::draft(Source::Api, at)
             },
             experiment: Experiment::compile(spec, None).unwrap(),
             epochs: Arc::default(),

@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use crate::catalog::experiment::Status;
 use crate::catalog::metric::OnTrip;
 use crate::catalog::spec::Spec;
+use crate::catalog::takeaway::Takeaway;
 use crate::catalog::{Entry, Scope, Source, Trip};
 use crate::epoch::EpochNumber;
 use crate::id::MetricKey;
@@ -43,6 +44,9 @@ pub(in crate::http) struct Shown<'a> {
     /// How it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     conclusion: Option<Concluded<'a>>,
+    /// What was learned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    takeaway: Option<&'a Takeaway>,
     /// Why it is paused, if harm is the cause.
     #[serde(skip_serializing_if = "Option::is_none")]
     pause: Option<Pause<'a>>,
@@ -125,6 +129,7 @@ pub(in crate::http) fn show(entry: &Entry) -> Shown<'_> {
         source: &lifecycle.source,
         epoch: entry.epoch().map(|epoch| epoch.number),
         conclusion,
+        takeaway: lifecycle.takeaway.as_ref(),
         pause: lifecycle.halted_by().map(|trip| Pause {
             cause: "harm",
             receipt: &trip.receipt,

@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 
 use super::super::allocation::{Current, Epochs, From, Proposed};
 use super::super::error::Code;
-use super::super::experiments::{Conclusion, List, PutOptions, ReallocateOptions, Revert, Shown};
+use super::super::experiments::{
+    Conclusion, Learned, List, PutOptions, ReallocateOptions, Revert, Shown,
+};
 use super::super::history::Changes;
 use super::Operation;
 use crate::catalog::spec::Spec;
@@ -124,10 +126,27 @@ pub(in crate::http) fn pause() -> Operation {
 pub(in crate::http) fn conclude() -> Operation {
     answered(
         change("concludeExperiment", "Ends it with a winner.")
-            .takes::<Conclusion>(json!({ "winner": "free-shipping", "scope": "everyone" }))
+            .takes::<Conclusion>(json!({
+                "winner": "free-shipping", "scope": "everyone",
+                "takeaway": "A saving beats a deadline in the cart.",
+            }))
             .optional(),
     )
     .refuses(&[Code::UnknownVariant, Code::IllegalTransition])
+}
+
+pub(in crate::http) fn learn() -> Operation {
+    let takeaway = "A saving beats a deadline in the cart.";
+    let mut after = shown();
+    after["takeaway"] = json!(takeaway);
+    change(
+        "putTakeaway",
+        "Writes down what was learned from an experiment.",
+    )
+    .about("Of any experiment at any time: defined by a file, running or archived.")
+    .takes::<Learned>(json!({ "text": takeaway }))
+    .answers::<Shown<'_>>(200, "The experiment as it is then.", after)
+    .with("ETag", "The version, for `If-Match`.")
 }
 
 pub(in crate::http) fn reallocate() -> Operation {

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::error::Code;
 use super::super::explain::Explanation;
+use super::super::playbook::{Playbook, Wanted};
 use super::super::report::Options;
 use super::super::{evaluate as judge, plan as planned};
 use super::Operation;
@@ -42,6 +43,34 @@ pub(in crate::http) fn report() -> Operation {
 pub(in crate::http) fn holdout() -> Operation {
     let summary = "All personalization together against the global holdout.";
     answered(Operation::new("getHoldoutReport", TAG, summary)).refuses(&[Code::NoHoldout])
+}
+
+pub(in crate::http) fn playbook() -> Operation {
+    let effect = json!({ "estimate": 0.041, "low": 0.012, "high": 0.07 });
+    let summary = "The tactic behind each experiment, what came of it, and what was learned.";
+    Operation::new("getPlaybook", TAG, summary)
+        .about("Of all experiments that are or were, archived ones too, with the results of their reports.")
+        .query::<Wanted>()
+        .answers::<Playbook>(
+            200,
+            "The latest change of status first.",
+            json!({ "plays": [{
+                "key": "cart-nudge", "name": "Nudge in the cart", "status": "concluded", "archived": false,
+                "policy": "thompson", "started_at": "2026-03-01T00:00:00.000Z", "concluded_at": "2026-03-15T09:30:00.000Z",
+                "tactic": {
+                    "hypothesis": "A reason to finish now gets more carts to checkout", "touchpoint": "web/cart",
+                    "content": "A line under the total", "metric": "purchase", "owner": "checkout",
+                    "variants": ["none", "free-shipping"],
+                },
+                "result": {
+                    "decision": "ship", "headline": "free-shipping converts 4.1 % more than none.", "visitors": 40_000,
+                    "lift": { "metric": "purchase", "variant": "free-shipping", "relative": effect, "conclusive": true },
+                },
+                "winner": "free-shipping", "scope": "everyone",
+                "takeaway": "A saving beats a deadline in the cart.", "needs_takeaway": false,
+            }] }),
+        )
+        .refuses(&[Code::InvalidQuery, Code::Unavailable])
 }
 
 pub(in crate::http) fn explain() -> Operation {

@@ -34,15 +34,8 @@ fn running(days: &[(i32, [(i64, i64); 3])]) -> (Entry, Cells) {
     };
     let lifecycle = Lifecycle {
         status: Status::Running,
-        since: now(),
         started_at: Some(now()),
-        conclusion: None,
-        frozen: Vec::new(),
-        trips: Vec::new(),
-        halted: false,
-        archived: false,
-        source: Source::Api,
-        seen: Vec::new(),
+        ..Lifecycle::draft(Source::Api, now())
     };
     let entry = Entry {
         serial: Serial(0),

@@ -65,15 +65,8 @@ impl Shop {
             serial: Serial(0),
             lifecycle: Lifecycle {
                 status: Status::Running,
-                since: now(),
                 started_at: Some(now()),
-                conclusion: None,
-                frozen: Vec::new(),
-                trips: Vec::new(),
-                halted: false,
-                archived: false,
-                source: Source::Api,
-                seen: Vec::new(),
+                ..Lifecycle::draft(Source::Api, now())
             },
             experiment,
             epochs: Arc::default(),
