@@ -170,6 +170,7 @@ fn request<'a>(visitor: &'a str, attributes: &'a Attributes) -> Request<'a> {
         attributes,
         forced: None,
         bot: false,
+        denied: false,
         held_globally: false,
         now: now(),
     }

@@ -34,6 +34,8 @@ pub struct Request<'a> {
     pub forced: Option<&'a str>,
     /// Whether the user agent names a crawler.
     pub bot: bool,
+    /// Whether the visitor does not allow to be assigned.
+    pub denied: bool,
     /// Whether the visitor is in the global holdout.
     pub held_globally: bool,
     /// The time of the decision.
@@ -92,7 +94,8 @@ pub fn unit<'a>(experiment: &Experiment, request: &Request<'a>) -> &'a str {
     }
 }
 
-fn control(experiment: &Experiment, reason: Reason) -> Decision {
+/// Control, for a reason that leaves no trace in the experiment.
+pub fn control(experiment: &Experiment, reason: Reason) -> Decision {
     outside_epochs(experiment.control, reason)
 }
 
@@ -135,6 +138,11 @@ fn unrecorded(
         format!("user agent names a crawler: {}", request.bot)
     }) {
         return Some(control(experiment, Reason::Bot));
+    }
+    if trace.step(Reason::NoConsent, request.denied, || {
+        format!("the visitor does not allow it: {}", request.denied)
+    }) {
+        return Some(control(experiment, Reason::NoConsent));
     }
     let no_session = experiment.unit == Unit::Session && request.session.is_none();
     if trace.step(Reason::NoSession, no_session, || {

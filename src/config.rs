@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::catalog;
 use crate::catalog::mistake::Mistake;
 use crate::catalog::spec::Spec;
+use crate::profile::Consent;
 use crate::telemetry::LogFormat;
 
 /// Settings that may be given on the command line, in the environment (`UPSWING_LISTEN` …) or in `upswing.toml`.
@@ -58,6 +59,9 @@ pub struct Options {
     /// Salt of the global holdout's draw: another one draws visitors not seen before anew [default: upswing]
     #[arg(long, env = "UPSWING_SALT", global = true)]
     pub salt: Option<String>,
+    /// What holds for visitors who never said what they allow, granted or denied [default: granted]
+    #[arg(long, env = "UPSWING_CONSENT", global = true)]
+    pub consent: Option<Consent>,
     /// Web pages that may ask and tell from a browser, such as `https://shop.example`, separated by commas; `*` is any
     #[arg(long, env = "UPSWING_ORIGINS", global = true, value_delimiter = ',')]
     pub origins: Option<Vec<String>>,
@@ -126,6 +130,7 @@ impl Options {
             global_holdout: self.global_holdout.or(other.global_holdout),
             holdout: self.holdout.or(other.holdout),
             salt: self.salt.or(other.salt),
+            consent: self.consent.or(other.consent),
             origins: self.origins.or(other.origins),
             tls_cert: self.tls_cert.or(other.tls_cert),
             tls_key: self.tls_key.or(other.tls_key),
@@ -171,6 +176,8 @@ pub struct Config {
     pub global_holdout: Option<Spec>,
     /// Salt of the global holdout's draw.
     pub salt: String,
+    /// What holds for visitors who never said what they allow.
+    pub consent: Consent,
     /// The origins of web pages that may talk to the server.
     pub origins: Vec<String>,
     /// The files of the certificate; `None`: plain HTTP.
@@ -257,6 +264,7 @@ impl Config {
             time_zone: text(options.time_zone, "UTC"),
             global_holdout,
             salt: text(options.salt, "upswing"),
+            consent: options.consent.unwrap_or(Consent::Granted),
             origins: options.origins.unwrap_or_default(),
             tls: match (options.tls_cert, options.tls_key) {
                 (None, None) => None,

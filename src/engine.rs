@@ -35,6 +35,7 @@ use crate::event::{Event, Founded};
 use crate::fold::Outcome;
 use crate::key::ring::Keyring;
 use crate::log::FrameError;
+use crate::profile::Consent;
 use crate::store::{Store, StoreError};
 use crate::time::{Timestamp, Zone};
 use crate::visitor::VisitorKey;
@@ -149,6 +150,8 @@ pub struct Setup {
     pub seed: u64,
     /// How many visitors' assignments are kept in memory.
     pub sticky_visitors: usize,
+    /// What holds for visitors who never said what they allow.
+    pub unsaid: Consent,
     /// Messages that may wait for the writer; more are refused so that latency stays bounded.
     pub queue: usize,
 }
@@ -167,6 +170,7 @@ impl Engine {
             Ok::<_, EngineError>((Ledger::new(founded)?, Books::new()))
         };
         let (mut ledger, mut books) = load::load(&setup.store)?.map_or_else(fresh, Ok)?;
+        ledger.unsaid = setup.unsaid;
         let founded = &ledger.place.founded;
         if founded.zone != setup.zone {
             let stored = founded.zone.clone();

@@ -14,9 +14,9 @@ use crate::catalog::takeaway::Takeaway;
 use crate::catalog::{Source, Transition, Trip};
 use crate::epoch::linear::Drawn;
 use crate::epoch::{Epoch, EpochNumber};
-use crate::id::{EventId, EventName, ExperimentKey, GroupId, SessionId, VisitorId};
+use crate::id::{EventId, EventName, ExperimentKey, GroupId, SessionId, VisitorId, VisitorKey};
 use crate::key::{Key, KeyId};
-use crate::profile::Told;
+use crate::profile::{Consent, Told};
 use crate::time::Timestamp;
 
 /// Everything that can happen.
@@ -66,6 +66,8 @@ pub enum Event {
     Profiled(Profiled),
     /// What was learned from an experiment was written down.
     Learned(Learned),
+    /// A visitor said what is allowed.
+    Consented(Consented),
 }
 
 /// What is fixed for the life of a log.
@@ -190,6 +192,17 @@ pub struct Profiled {
     pub source: crate::source::Source,
 }
 
+/// What a visitor allows. It does not name whom: of a visitor who denies nothing else is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Consented {
+    /// The visitor.
+    pub visitor: VisitorKey,
+    /// What is allowed.
+    pub state: Consent,
+    /// When that was said.
+    pub at: Timestamp,
+}
+
 /// Two ids of one person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Aliased {
@@ -211,14 +224,13 @@ impl Event {
             | Self::Assigned(_)
             | Self::Imported(_)
             | Self::Aliased(_)
+            | Self::Consented(_)
             | Self::Tripped { .. } => true,
             Self::KeyCreated(_)
             | Self::KeyRevoked { .. }
             | Self::Asked(_)
             | Self::Profiled(_)
-            | Self::Learned(_) => {
-                false
-            }
+            | Self::Learned(_) => false,
         }
     }
 

@@ -4,7 +4,9 @@
 //! replay of the log run exactly this code.
 
 mod alias;
+mod consent;
 pub mod control;
+mod dimensions;
 mod exposed;
 mod history;
 mod import;
@@ -19,12 +21,12 @@ use crate::allocation::Propensity;
 use crate::amount::Amount;
 use crate::catalog::history::Author;
 use crate::catalog::{Catalog, Entry, Serial};
-use crate::cell::{Cells, OTHER};
+use crate::cell::Cells;
 use crate::event::{Assigned, Event, Founded, Tracked};
 use crate::id::SessionId;
 use crate::key::Key;
 use crate::key::ring::Keyring;
-use crate::profile::Profile;
+use crate::profile::{Consent, Profile};
 use crate::time::{Timestamp, Zone};
 use crate::visitor::attribution::AMOUNT;
 use crate::visitor::contribution::{Booking, Reach, change, contribution};
@@ -33,6 +35,7 @@ use crate::visitor::{
     Assignment, MAX_SESSIONS, MetricEvent, Record, VisitorKey, fingerprint, hour, refund_signals,
     signal,
 };
+use dimensions::{dimension_values, with_seen};
 
 /// The state as fold reads it.
 pub trait View {
@@ -50,6 +53,10 @@ pub trait View {
     fn person(&self, visitor: VisitorKey) -> Result<(VisitorKey, Record), Self::Error>;
     /// What is known of a person, by the key of the record.
     fn profile(&self, person: VisitorKey) -> Result<Profile, Self::Error>;
+    /// What holds for visitors who never said what they allow.
+    fn unsaid(&self) -> Consent {
+        Consent::Granted
+    }
     /// The API keys.
     fn keys(&self) -> &Keyring;
     /// Who asked for the event; `None`: it happened by itself.
@@ -95,6 +102,8 @@ pub enum Outcome {
     TooManyAliases,
     /// The profile would have more than [`crate::profile::MAX_TRAITS`] traits, or be too long: it changes nothing.
     TooManyTraits,
+    /// The visitor does not allow it: it changes nothing, and nothing is kept of it.
+    NoConsent,
     /// It can not apply (an unknown experiment, a repeated epoch): it changes nothing.
     Void,
 }
@@ -137,6 +146,7 @@ pub fn fold<V: View>(view: &V, event: &Event, now: Timestamp) -> Result<Delta, V
         Event::Tracked(tracked) => track(view, tracked, now),
         Event::Aliased(aliased) => alias::alias(view, aliased, now),
         Event::Profiled(profiled) => profiled::profile(view, profiled, now),
+        Event::Consented(said) => consent::consent(view, said),
     }
 }
 
@@ -203,6 +213,9 @@ fn assigned_by_us<V: View>(
         return Ok(Delta::none(Outcome::Void));
     };
     let (key, record) = view.person(VisitorKey::of(view.seed(), &assigned.visitor))?;
+    if consent::is_denied(view, &record) {
+        return Ok(Delta::none(Outcome::NoConsent));
+    }
     let session = session_hash(view.seed(), assigned.session.as_ref());
     if let Some(standing) = record.assignment(entry.serial, session) {
         return Ok(Delta::none(Outcome::Standing(Box::new(standing.clone()))));
@@ -249,56 +262,11 @@ fn insert(assignments: &mut Vec<Assignment>, assignment: Assignment) {
     assignments.insert(position, assignment);
 }
 
-/// Positions of a visitor's dimension values, and the grown table of values when one is new: the declared values, or
-/// the first [`MAX_VALUES`] seen; everything else is [`OTHER`].
-fn dimension_values(
-    entry: &Entry,
-    values: &[Option<String>],
-) -> (Vec<u8>, Option<Vec<Vec<String>>>) {
-    let mut grown: Option<Vec<Vec<String>>> = None;
-    let mut positions = Vec::with_capacity(entry.experiment.dimensions.len());
-    for (i, dimension) in entry.experiment.dimensions.iter().enumerate() {
-        let table = |tables: &[Vec<String>]| tables.get(i).cloned().unwrap_or_default();
-        let fixed = !dimension.values.is_empty();
-        let known = if fixed {
-            &dimension.values
-        } else {
-            entry.lifecycle.seen.get(i).unwrap_or(&dimension.values)
-        };
-        let position = values.get(i).and_then(Option::as_ref).and_then(|value| {
-            known.iter().position(|other| other == value).or_else(|| {
-                let at = known.len();
-                if fixed || at >= MAX_VALUES {
-                    return None;
-                }
-                let tables = grown.get_or_insert_with(|| entry.lifecycle.seen.clone());
-                let mut longer = table(tables);
-                longer.push(value.clone());
-                tables.resize(entry.experiment.dimensions.len(), Vec::new());
-                tables.get_mut(i).map(|table| *table = longer).map(|()| at)
-            })
-        });
-        positions.push(
-            position
-                .and_then(|at| u8::try_from(at).ok())
-                .unwrap_or(OTHER),
-        );
-    }
-    (positions, grown)
-}
-
-/// Values of a dimension that are kept apart when the definition declares none.
-pub const MAX_VALUES: usize = 50;
-
-fn with_seen(entry: &Entry, seen: Option<Vec<Vec<String>>>) -> Option<Entry> {
-    let seen = seen?;
-    let mut entry = Entry::clone(entry);
-    entry.lifecycle.seen = seen;
-    Some(entry)
-}
-
 fn track<V: View>(view: &V, tracked: &Tracked, now: Timestamp) -> Result<Delta, V::Error> {
     let (key, record) = view.person(VisitorKey::of(view.seed(), &tracked.visitor))?;
+    if consent::is_denied(view, &record) {
+        return Ok(Delta::none(Outcome::NoConsent));
+    }
     let event = metric_event(view, tracked, now);
     if known::is_known(view, key, &record, &event)? {
         return Ok(Delta::none(Outcome::Duplicate));

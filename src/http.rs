@@ -14,6 +14,7 @@ mod body;
 mod clock;
 mod compression;
 mod connection;
+mod consent;
 mod cors;
 mod debugger;
 mod decide;
@@ -55,6 +56,7 @@ use tracing_actix_web::TracingLogger;
 
 use crate::engine::Engine;
 use crate::key::Scope::{Admin, Assign, Events, Read, Write};
+use crate::profile::Consent;
 pub use access::Limits;
 use access::{Gate, needs, needs_or_body, needs_or_path, needs_or_session, needs_or_token};
 pub use connection::Connections;
@@ -70,6 +72,8 @@ pub struct Server {
     pub engine: Engine,
     /// Salt of the global holdout's draw.
     pub salt: String,
+    /// What holds for visitors who never said what they allow.
+    pub unsaid: Consent,
     /// What keys with a rate have spent.
     pub limits: Arc<Limits>,
     /// How long a client may keep the server waiting.
@@ -137,6 +141,11 @@ fn traced(has_manual_clock: bool) -> Vec<Paths> {
         ),
         at("/api/v1/import").post(needs(Write), import::import, openapi::events::import),
         at("/api/v1/visitors/{id}").get(needs(Read), visitors::get, openapi::visitors::get),
+        at("/api/v1/visitors/{id}/consent").put(
+            needs(Events),
+            visitors::consent,
+            openapi::visitors::consent,
+        ),
         at("/api/v1/visitors/{id}/alias").post(
             needs(Events),
             visitors::alias,

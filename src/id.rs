@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
+use xxhash_rust::xxh3::xxh3_128_with_seed;
 
 /// Longest visitor, session and event id accepted, in bytes.
 pub const MAX_ID_BYTES: usize = 256;
@@ -210,6 +211,17 @@ identifier!(
     /// Name of an event, as the shop sends it: 1–256 bytes.
     EventName, opaque, opaque_shape
 );
+
+/// A visitor's name in the store: a keyed hash of the id. Keyed, because an unkeyed one can be forged to collide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct VisitorKey(pub u128);
+
+impl VisitorKey {
+    /// The key of a visitor in a log with this seed.
+    pub fn of(seed: u64, visitor: &VisitorId) -> Self {
+        Self(xxh3_128_with_seed(visitor.as_str().as_bytes(), seed))
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -4,8 +4,11 @@
 //! Of each trait the value that was told last by the events' own times is kept, and when: in which order events arrive
 //! never matters. A removed trait leaves a note of its removal, so that an older value that arrives later stays away.
 
+mod consent;
 #[cfg(test)]
 mod tests;
+
+pub use consent::{Consent, ConsentError, Said};
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -13,7 +13,7 @@ mod presence;
 pub use exposures::{Exposure, first_exposure};
 
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed, xxh3_128_with_seed};
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::allocation::Arm;
 use crate::catalog::metric::MetricIndex;
@@ -21,7 +21,8 @@ use crate::catalog::{Catalog, Entry, Serial};
 use crate::epoch::EpochNumber;
 use crate::epoch::linear::Drawn;
 use crate::event::{CANCELLATION, REFUND};
-use crate::id::VisitorId;
+pub use crate::id::VisitorKey;
+use crate::profile::Said;
 use crate::time::{DAY_MS, Day, Timestamp, Window, Zone};
 use attribution::{AMOUNT, Part, Span, event_steps, is_counted};
 use join::Identity;
@@ -36,18 +37,7 @@ pub const REMEMBER: Window = Window::days(30);
 /// A visitor who was first seen longer than this before the assignment is returning.
 pub const RETURNS_AFTER: Window = Window::from_millis(30 * 60_000);
 
-const VERSION: u8 = 5;
-
-/// A visitor's name in the store: a keyed hash of the id. Keyed, because an unkeyed one can be forged to collide.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct VisitorKey(pub u128);
-
-impl VisitorKey {
-    /// The key of a visitor in a log with this seed.
-    pub fn of(seed: u64, visitor: &VisitorId) -> Self {
-        Self(xxh3_128_with_seed(visitor.as_str().as_bytes(), seed))
-    }
-}
+const VERSION: u8 = 6;
 
 /// Keyed hash of an event id, order id or session id.
 pub fn fingerprint(seed: u64, text: &str) -> u64 {
@@ -79,6 +69,8 @@ pub struct Record {
     pub identity: Option<Box<Identity>>,
     /// What was seen of variants, in order.
     pub exposures: Vec<Exposure>,
+    /// What the visitor allows, if that was ever said.
+    pub consent: Option<Said>,
 }
 
 /// A unit's place in an experiment, or a visitor's in or outside the global holdout.

@@ -21,6 +21,8 @@ pub enum Reason {
     Concluded,
     /// A crawler; never recorded.
     Bot,
+    /// The visitor does not allow more; never recorded.
+    NoConsent,
     /// The experiment's unit is the session and the request names none.
     NoSession,
     /// Held out of all personalization.
@@ -45,11 +47,12 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Forced,
         Self::Inactive,
         Self::Concluded,
         Self::Bot,
+        Self::NoConsent,
         Self::NoSession,
         Self::GlobalHoldout,
         Self::Sticky,
@@ -69,6 +72,7 @@ impl Reason {
             Self::Inactive => "inactive",
             Self::Concluded => "concluded",
             Self::Bot => "bot",
+            Self::NoConsent => "no_consent",
             Self::NoSession => "no_session",
             Self::GlobalHoldout => "global_holdout",
             Self::Sticky => "sticky",

@@ -51,6 +51,7 @@ pub(super) fn run(config: &Config, manual_clock: bool) -> Result<(), Failure> {
     let couriers = Couriers::start(engine.clone(), targets, &config.data)
         .map_err(|error| Failure::store(format!("webhooks: {error}")))?;
     let server = Server {
+        unsaid: config.consent,
         engine: engine.clone(),
         webhooks: couriers.desk(),
         salt: config.salt.clone(),
@@ -89,6 +90,7 @@ pub(super) fn setup(config: &Config, store: Store, manual_clock: bool) -> Setup 
         zone: config.time_zone.clone(),
         seed: rand::random(),
         sticky_visitors: config.sticky,
+        unsaid: config.consent,
         queue: config.queue,
     }
 }

@@ -17,7 +17,7 @@ use crate::event::{Event, Founded};
 use crate::fold::{Delta, Outcome, fold};
 use crate::key::ring::Keyring;
 use crate::log::{self, Frame};
-use crate::profile::Profile;
+use crate::profile::{Consent, Profile};
 use crate::store::key::{self, CellKey};
 use crate::store::{Store, StoreError, Write};
 use crate::time::{Timestamp, Zone};
@@ -36,6 +36,9 @@ pub struct Ledger {
     pub keys: Arc<Keyring>,
     /// The place in the log.
     pub place: Place,
+    /// What holds for visitors who never said what they allow. Whatever is in the log was allowed when it came, so a
+    /// replay need not know.
+    pub unsaid: Consent,
 }
 
 /// The state beside the ledger that a step starts from.
@@ -100,6 +103,7 @@ impl Ledger {
             catalog: Arc::default(),
             keys: Arc::default(),
             place,
+            unsaid: Consent::Granted,
         })
     }
 

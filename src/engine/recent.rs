@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use crate::event::{Aliased, Event, Profiled, Tracked};
 use crate::fold::Outcome;
-use crate::id::VisitorId;
+use crate::id::{EventId, VisitorId};
 use crate::source::Source;
 use crate::time::Timestamp;
 
@@ -77,6 +77,13 @@ pub enum Arrived {
     Joined(Aliased, bool),
     /// What is known of a visitor or a group, and whether it had not come before.
     Profiled(Profiled, bool),
+    /// Something of a visitor who does not allow it; only this is kept of it, and only here.
+    Unconsented {
+        /// The visitor.
+        visitor: VisitorId,
+        /// Its id, if it has one.
+        id: Option<EventId>,
+    },
     /// Something that counts for nothing.
     Acknowledged,
     /// Something that is no event.
@@ -109,6 +116,7 @@ impl Arrival {
             Arrived::Kept(event) | Arrived::Duplicate(event) => Some(event.visitor.as_str()),
             Arrived::Joined(aliased, _) => Some(aliased.to.as_str()),
             Arrived::Profiled(told, _) => Some(told.visitor.as_str()),
+            Arrived::Unconsented { visitor, .. } => Some(visitor.as_str()),
             Arrived::Acknowledged => {
                 let sent = self.sent.as_ref()?;
                 sent.user.as_deref().or(sent.anonymous.as_deref())
@@ -122,6 +130,7 @@ impl Arrival {
         match &self.what {
             Arrived::Kept(event) | Arrived::Duplicate(event) => Some(event.id.as_str()),
             Arrived::Profiled(told, _) => Some(told.id.as_str()),
+            Arrived::Unconsented { id, .. } => id.as_ref().map(EventId::as_str),
             Arrived::Joined(..) | Arrived::Acknowledged => None,
             Arrived::Rejected(rejected) => rejected.id.as_deref(),
         }
@@ -134,7 +143,7 @@ impl Arrival {
             + match &self.what {
                 Arrived::Kept(event) | Arrived::Duplicate(event) => event.properties.len(),
                 Arrived::Profiled(told, _) => told.traits.bytes(),
-                Arrived::Joined(..) | Arrived::Acknowledged => 0,
+                Arrived::Joined(..) | Arrived::Unconsented { .. } | Arrived::Acknowledged => 0,
                 Arrived::Rejected(rejected) => rejected.detail.len(),
             }
     }
@@ -191,15 +200,27 @@ impl Recent {
     }
 
     /// Adds what became of committed events.
-    pub(super) fn committed(&self, events: &[Event], outcomes: &[Outcome], received: Timestamp) {
+    pub fn committed(&self, events: &[Event], outcomes: &[Outcome], received: Timestamp) {
         let mut expected = std::mem::take(&mut self.ring().expected);
         let arrivals = events.iter().zip(outcomes).filter_map(|(event, outcome)| {
             let what = arrived(event, outcome)?;
             let known = |expected: &mut HashMap<_, _>| expected.remove(&self::expected(event)?);
             let sent = (!expected.is_empty()).then(|| known(&mut expected));
+            let sent = sent.flatten().map(|sent| match what {
+                Arrived::Unconsented { .. } => Sent {
+                    traits: None,
+                    ..sent
+                },
+                Arrived::Kept(_)
+                | Arrived::Duplicate(_)
+                | Arrived::Joined(..)
+                | Arrived::Profiled(..)
+                | Arrived::Acknowledged
+                | Arrived::Rejected(_) => sent,
+            });
             Some(Arrival {
                 received,
-                sent: sent.flatten(),
+                sent,
                 what,
             })
         });
@@ -226,7 +247,8 @@ pub fn expected(event: &Event) -> Option<(VisitorId, String)> {
         | Event::Tripped { .. }
         | Event::KeyCreated(_)
         | Event::KeyRevoked { .. }
-        | Event::Asked(_) => return None,
+        | Event::Asked(_)
+        | Event::Consented(_) => return None,
     };
     Some((visitor.clone(), id))
 }
@@ -247,15 +269,30 @@ fn arrived(event: &Event, outcome: &Outcome) -> Option<Arrived> {
             | Event::KeyCreated(_)
             | Event::KeyRevoked { .. }
             | Event::Asked(_)
-            | Event::Learned(_),
+            | Event::Learned(_)
+            | Event::Consented(_),
             _,
         ) => None,
+        (Event::Tracked(event), Outcome::NoConsent) => {
+            Some(unconsented(&event.visitor, Some(&event.id)))
+        }
+        (Event::Profiled(told), Outcome::NoConsent) => {
+            Some(unconsented(&told.visitor, Some(&told.id)))
+        }
+        (Event::Aliased(of), Outcome::NoConsent) => Some(unconsented(&of.to, None)),
         (Event::Tracked(event), Outcome::Duplicate) => Some(Arrived::Duplicate(event.clone())),
         (Event::Tracked(event), Outcome::Accepted | Outcome::Standing(_) | Outcome::Void) => {
             Some(Arrived::Kept(event.clone()))
         }
         (Event::Aliased(of), _) => Some(Arrived::Joined(of.clone(), is_new)),
         (Event::Profiled(told), _) => Some(Arrived::Profiled(told.clone(), is_new)),
+    }
+}
+
+fn unconsented(visitor: &VisitorId, id: Option<&EventId>) -> Arrived {
+    Arrived::Unconsented {
+        visitor: visitor.clone(),
+        id: id.cloned(),
     }
 }
 

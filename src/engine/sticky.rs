@@ -6,7 +6,7 @@ use quick_cache::sync::GuardResult;
 
 use super::{Engine, ledger};
 use crate::id::VisitorId;
-use crate::profile::Profile;
+use crate::profile::{Consent, Profile};
 use crate::store::{self, StoreError};
 use crate::visitor::join::Held;
 use crate::visitor::{Assignment, Exposure, Record, VisitorKey};
@@ -20,6 +20,8 @@ pub struct Sticky {
     name: Option<VisitorId>,
     /// What the visitor has seen.
     pub exposures: Vec<Exposure>,
+    /// What the visitor allows, if that was ever said.
+    pub consent: Option<Consent>,
 }
 
 impl Sticky {
@@ -32,6 +34,7 @@ impl Sticky {
             assignments: record.assignments.iter().map(light).collect(),
             name: record.identity.as_ref().map(|of| of.name.clone()),
             exposures: record.exposures.clone(),
+            consent: record.consent.map(|said| said.state),
         }
     }
 

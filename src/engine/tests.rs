@@ -13,6 +13,7 @@ const HERO: &str = r#"{
 
 fn start() -> (Engine, Writer) {
     let setup = Setup {
+        unsaid: crate::profile::Consent::Granted,
         store: Store::memory(),
         manual_clock: true,
         zone: "UTC".into(),

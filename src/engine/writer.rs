@@ -285,6 +285,7 @@ fn commit_length(events: &[Event]) -> usize {
             | Event::Imported(_)
             | Event::Tripped { .. }
             | Event::Aliased(_)
+            | Event::Consented(_)
             | Event::KeyCreated(_)
             | Event::KeyRevoked { .. }
             | Event::Asked(_)

@@ -1,5 +1,6 @@
 //! Two ids that turn out to be one person's: their records become one, and the cells follow.
 
+use super::consent::is_apart;
 use super::known::has_left;
 use super::{Delta, Edit, Outcome, View};
 use crate::catalog::Serial;
@@ -23,6 +24,9 @@ pub(super) fn alias<V: View>(
     let (mut own, mut other) = (person(&aliased.to)?, person(&aliased.visitor)?);
     if own.0 == other.0 {
         return Ok(Delta::none(Outcome::Duplicate));
+    }
+    if is_apart(view, &own.1, &other.1) {
+        return Ok(Delta::none(Outcome::NoConsent));
     }
     let ids = |(_, record): &Person| 1 + record.aliases().len();
     if ids(&own) + ids(&other) > MAX_IDS {

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use super::consent::is_denied;
 use super::{Delta, Edit, Outcome, View, dimension_values, insert, with_seen};
 use crate::allocation::{Allocation, Propensity};
 use crate::catalog::{Entry, Serial};
@@ -24,6 +25,9 @@ pub(super) fn import<V: View>(
         return Ok(Delta::none(Outcome::Void));
     };
     let (key, record) = view.person(VisitorKey::of(view.seed(), &imported.visitor))?;
+    if is_denied(view, &record) {
+        return Ok(Delta::none(Outcome::NoConsent));
+    }
     let standing = record.assignment(entry.serial, None).cloned();
     let crossover = standing
         .as_ref()

@@ -1,5 +1,6 @@
 //! Who visitors are: traits, as the shop tells them.
 
+use super::consent::is_denied;
 use super::known::is_known;
 use super::seen::unread;
 use super::{Delta, Outcome, View};
@@ -14,6 +15,9 @@ pub(super) fn profile<V: View>(
     now: Timestamp,
 ) -> Result<Delta, V::Error> {
     let (key, record) = view.person(VisitorKey::of(view.seed(), &told.visitor))?;
+    if is_denied(view, &record) {
+        return Ok(Delta::none(Outcome::NoConsent));
+    }
     let event = event(view.seed(), told, now);
     if is_known(view, key, &record, &event)? {
         return Ok(Delta::none(Outcome::Duplicate));

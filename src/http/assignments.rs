@@ -1,13 +1,13 @@
 //! `POST /api/v1/assignments` and its batch.
 
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, USER_AGENT};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::Server;
 use super::answer;
 use super::body::{self, Body, MAX_BATCH};
-use super::decide::{self, Answers, Wire, WireBatch};
+use super::decide::{self, Answers, Browser, Wire, WireBatch};
 use super::error::{Code, Problem};
 use crate::fold::Outcome;
 
@@ -20,7 +20,7 @@ pub(super) async fn one(
     let body = body::inflated(&request, body::bytes(body).await?)?;
     let snapshot = server.engine.snapshot();
     let wire = body::json::<Wire<'_>>(&body)?.permitted(&request)?;
-    let mut answers = decide::decide(&server, &snapshot, wire, agent(&request))?;
+    let mut answers = decide::decide(&server, &snapshot, wire, Browser::of(&request))?;
     drop(snapshot);
     record(&server, std::slice::from_mut(&mut answers)).await?;
     let mut out = Vec::with_capacity(256 + 256 * answers.list.len());
@@ -45,7 +45,7 @@ pub(super) async fn batch(
     let snapshot = server.engine.snapshot();
     let each = batch.requests.iter().map(|raw| {
         let wire = body::json::<Wire<'_>>(raw.get().as_bytes())?.permitted(&request)?;
-        decide::decide(&server, &snapshot, wire, agent(&request))
+        decide::decide(&server, &snapshot, wire, Browser::of(&request))
     });
     let mut results: Vec<Result<Answers<'_>, Problem>> = each.collect();
     let mut good: Vec<&mut Answers<'_>> = results
@@ -69,13 +69,6 @@ pub(super) async fn batch(
     }
     out.extend_from_slice(b"]}");
     Ok(respond(out))
-}
-
-pub(super) fn agent(request: &HttpRequest) -> Option<&str> {
-    request
-        .headers()
-        .get(USER_AGENT)
-        .and_then(|agent| agent.to_str().ok())
 }
 
 pub(super) async fn record(server: &Server, answers: &mut [Answers<'_>]) -> Result<(), Problem> {

@@ -26,7 +26,7 @@ const MAX_AGE: usize = 3_600;
 pub fn cors(origins: &[String], engine: Engine) -> Pages {
     let named = |name| HeaderName::from_static(name);
     let cors = Cors::default()
-        .allowed_methods(["GET", "POST"])
+        .allowed_methods(["GET", "POST", "PUT"])
         .allowed_headers([AUTHORIZATION, CONTENT_TYPE, IF_NONE_MATCH])
         .allowed_headers([named("x-api-key"), named("x-retry-count")])
         .expose_headers([ETAG, RETRY_AFTER])

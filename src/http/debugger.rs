@@ -81,6 +81,7 @@ fn told<'a>(
         Arrived::Joined(_, false) | Arrived::Profiled(_, false) => {
             return Ok(ToldEvent::other(arrival, Fate::Duplicate {}));
         }
+        Arrived::Unconsented { .. } => return Ok(ToldEvent::other(arrival, Fate::NoConsent {})),
         Arrived::Acknowledged => return Ok(ToldEvent::other(arrival, Fate::Acknowledged {})),
         Arrived::Duplicate(event) => (event, Fate::Duplicate {}),
         Arrived::Kept(event) => {

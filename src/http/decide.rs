@@ -1,5 +1,7 @@
 //! Decisions for one visitor: what assignments, batches and explanations share.
 
+mod browser;
+mod place;
 mod recorded;
 
 use std::collections::BTreeMap;
@@ -14,7 +16,6 @@ use super::Server;
 use super::access::Caller;
 use super::error::Problem;
 use crate::assign::bot::is_bot;
-use crate::assign::bucket::unit_interval;
 use crate::assign::decision::{Decision, Trace};
 use crate::assign::{Request, Standing, assign};
 use crate::catalog::Entry;
@@ -25,11 +26,14 @@ use crate::event::{Assigned, Event};
 use crate::fold::session_hash;
 use crate::id::{SessionId, VisitorId};
 use crate::key::Scope;
+use crate::profile::Consent;
 use crate::source::Source;
 use crate::telemetry;
 use crate::time::Timestamp;
 use crate::visitor::{VisitorKey, find};
 
+pub(super) use browser::Browser;
+use place::Place;
 pub(super) use recorded::{durable, settle, standing};
 
 /// Who asks, and what for.
@@ -114,11 +118,11 @@ pub(super) fn decide<'a>(
     server: &Server,
     snapshot: &Snapshot,
     mut wire: Wire<'a>,
-    user_agent: Option<&str>,
+    browser: Browser<'_>,
 ) -> Result<Answers<'a>, Problem> {
     let keys = wire.experiments.take();
-    let bot = wire.complete(user_agent);
-    let context = Context::new(server, snapshot, &wire, bot)?;
+    let bot = wire.complete(browser.agent);
+    let context = Context::new(server, snapshot, &wire, (bot, browser.opts_out))?;
     let mut events: Vec<Event> = context.enrolment().into_iter().collect();
     let mut decided =
         |entry: &Arc<Entry>| Answer::Decided(Arc::clone(entry), context.decide(entry, &mut events));
@@ -178,44 +182,9 @@ struct Context<'a> {
     wire: &'a Wire<'a>,
     sticky: Arc<Sticky>,
     bot: bool,
+    denied: bool,
     place: Option<Place<'a>>,
     now: Timestamp,
-}
-
-/// A visitor's place in or outside the global holdout in force. It is drawn with the first decision and kept, also when
-/// the share changes.
-struct Place<'a> {
-    entry: &'a Entry,
-    held: bool,
-    is_new: bool,
-}
-
-impl<'a> Place<'a> {
-    fn of(
-        server: &Server,
-        snapshot: &'a Snapshot,
-        sticky: &Sticky,
-        visitor: &VisitorId,
-    ) -> Option<Self> {
-        let entry = snapshot.catalog.global_holdout()?;
-        let standing = sticky.assignments.iter().find_map(|assignment| {
-            let holdout = snapshot.catalog.holdout_by_serial(assignment.experiment)?;
-            Some(assignment.arm == holdout.experiment.control)
-        });
-        let drawn = || {
-            let share = entry
-                .epoch()?
-                .allocation
-                .propensity(entry.experiment.control)?;
-            let name = sticky.name(visitor);
-            Some(unit_interval(&["global:", &server.salt], name) < share.get())
-        };
-        Some(Self {
-            entry,
-            held: standing.or_else(drawn)?,
-            is_new: standing.is_none(),
-        })
-    }
 }
 
 impl<'a> Context<'a> {
@@ -223,7 +192,7 @@ impl<'a> Context<'a> {
         server: &Server,
         snapshot: &'a Snapshot,
         wire: &'a Wire<'a>,
-        bot: bool,
+        (bot, opts_out): (bool, bool),
     ) -> Result<Self, Problem> {
         let visitor = VisitorKey::of(snapshot.seed, &wire.visitor);
         let sticky = server.engine.sticky(visitor)?.unwrap_or_default();
@@ -231,6 +200,7 @@ impl<'a> Context<'a> {
             snapshot,
             wire,
             place: Place::of(server, snapshot, &sticky, &wire.visitor),
+            denied: opts_out || sticky.consent.unwrap_or(server.unsaid) == Consent::Denied,
             sticky,
             bot,
             now: server.engine.clock().now(),
@@ -244,7 +214,7 @@ impl<'a> Context<'a> {
     /// The visitor's place in or outside the global holdout, if it is to be recorded.
     fn enrolment(&self) -> Option<Event> {
         let place = self.place.as_ref();
-        let place = place.filter(|place| place.is_new && !self.bot)?;
+        let place = place.filter(|place| place.is_new && !self.bot && !self.denied)?;
         let epoch = place.entry.epoch()?;
         let mut arms = epoch.allocation.iter().map(|(arm, _)| arm);
         let control = place.entry.experiment.control;
@@ -274,6 +244,7 @@ impl<'a> Context<'a> {
                 .get(entry.experiment.key.as_str())
                 .map(String::as_str),
             bot: self.bot,
+            denied: self.denied,
             held_globally: self.is_held_globally(),
             now: self.now,
         }
@@ -341,11 +312,11 @@ pub(super) fn explain(
     server: &Server,
     entry: &Entry,
     mut wire: Wire<'_>,
-    agent: Option<&str>,
+    browser: Browser<'_>,
 ) -> Result<(Decision, Trace), Problem> {
     let snapshot = server.engine.snapshot();
-    let bot = wire.complete(agent);
-    let context = Context::new(server, &snapshot, &wire, bot)?;
+    let bot = wire.complete(browser.agent);
+    let context = Context::new(server, &snapshot, &wire, (bot, browser.opts_out))?;
     let mut trace = Trace {
         steps: Some(Vec::new()),
         undecided: None,

@@ -10,8 +10,8 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::Server;
 use super::body::{self, Body, MAX_BATCH};
+use super::consent;
 use super::debugger::reject;
-use super::decide::durable;
 use super::error::{Code, Problem};
 use super::incoming::{self, Counts, Received, Rejection, WireEvent};
 use crate::event::Event;
@@ -112,11 +112,12 @@ pub(super) async fn track(
         }
     }
     if !events.is_empty() {
-        let outcomes = durable(server.engine.record(events)).await?;
+        let outcomes = consent::record(&server, &request, events).await?;
         let places: Vec<usize> = (0..outcomes.len()).collect();
         counts.count(&places, &outcomes);
     }
-    let all_rejected = counts.accepted + counts.duplicates == 0 && !counts.rejected.is_empty();
+    let kept = counts.accepted + counts.duplicates + counts.no_consent;
+    let all_rejected = kept == 0 && !counts.rejected.is_empty();
     let status = if all_rejected {
         StatusCode::BAD_REQUEST
     } else {

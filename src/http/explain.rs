@@ -1,13 +1,12 @@
 //! `GET …/explain?visitor=&session=&attribute=value…`: every step of a decision, recording nothing.
 
-use actix_web::http::header::USER_AGENT;
 use actix_web::web::{Data, Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Server;
-use super::decide::{Wire, explain as trace, wire};
+use super::decide::{Browser, Wire, explain as trace, wire};
 use super::error::{Code, Problem};
 use super::experiments::find;
 use crate::allocation::Propensity;
@@ -53,11 +52,7 @@ pub(super) async fn explain(
     let entry = find(&server, &path)?;
     let query = query.map_err(|error| Problem::new(Code::InvalidQuery, error.to_string()))?;
     let (wire, visitor) = asked(query.into_inner())?;
-    let agent = request
-        .headers()
-        .get(USER_AGENT)
-        .and_then(|agent| agent.to_str().ok());
-    let (decision, steps) = trace(&server, &entry, wire, agent)?;
+    let (decision, steps) = trace(&server, &entry, wire, Browser::of(&request))?;
     let variant = entry
         .experiment
         .variant(decision.arm)

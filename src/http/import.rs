@@ -318,6 +318,7 @@ impl<'a> Importing<'a> {
         Answer {
             accepted: self.counts.accepted,
             duplicates: self.counts.duplicates,
+            no_consent: self.counts.no_consent,
             rejected: &self.counts.rejected,
             rejected_count: self.rejected,
         }
@@ -332,6 +333,9 @@ pub(super) struct Answer<'a> {
     accepted: usize,
     /// Known already.
     duplicates: usize,
+    /// Of visitors who do not allow it: nothing was kept.
+    #[serde(skip_serializing_if = "incoming::is_none")]
+    no_consent: usize,
     /// The first 100 that were refused, with reasons.
     rejected: &'a [Rejection],
     /// All that were refused.

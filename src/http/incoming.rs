@@ -78,8 +78,19 @@ pub(super) struct Counts {
     pub accepted: usize,
     /// Known already.
     pub duplicates: usize,
+    /// Of visitors who do not allow it: nothing was kept.
+    #[serde(skip_serializing_if = "is_none")]
+    pub no_consent: usize,
     /// Refused, with reasons.
     pub rejected: Vec<Rejection>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes by reference"
+)]
+pub(super) fn is_none(count: &usize) -> bool {
+    *count == 0
 }
 
 impl Counts {
@@ -90,6 +101,8 @@ impl Counts {
             let some = |wanted: fn(&Outcome) -> bool| item.iter().any(|(_, of)| wanted(of));
             if some(|of| *of == Outcome::Accepted) {
                 self.accepted += 1;
+            } else if some(|of| *of == Outcome::NoConsent) {
+                self.no_consent += 1;
             } else if some(|of| refusal(of).is_none()) {
                 self.duplicates += 1;
             }
@@ -111,7 +124,11 @@ pub(super) fn refusal(outcome: &Outcome) -> Option<Problem> {
             Some(Problem::new(Code::TooManyAliases, detail))
         }
         Outcome::TooManyTraits => Some(traits_problem(TraitsError::TooMany, "traits")),
-        Outcome::Accepted | Outcome::Duplicate | Outcome::Standing(_) | Outcome::Void => None,
+        Outcome::Accepted
+        | Outcome::Duplicate
+        | Outcome::Standing(_)
+        | Outcome::Void
+        | Outcome::NoConsent => None,
     }
 }
 

@@ -15,9 +15,9 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::Server;
 use super::access::Caller;
-use super::assignments::{agent, record, respond};
+use super::assignments::{record, respond};
 use super::body::{self, Body};
-use super::decide::{self, Answer, Answers};
+use super::decide::{self, Answer, Answers, Browser};
 use super::error::Problem;
 use super::exposure::expose;
 use crate::assign::decision::{Decision, Reason, Trace};
@@ -56,7 +56,7 @@ pub(super) async fn bulk(
         None => all_nobodys(&snapshot, &context, server.engine.clock().now()),
         Some(visitor) => {
             let wire = context.wire(visitor);
-            let mut answers = decide::decide(&server, &snapshot, wire, agent(&request))?;
+            let mut answers = decide::decide(&server, &snapshot, wire, Browser::of(&request))?;
             drop(snapshot);
             record(&server, std::slice::from_mut(&mut answers)).await?;
             all(&answers)
@@ -106,7 +106,7 @@ async fn evaluate_one(
         return Ok(respond(out));
     };
     let wire = context.wire(visitor).only(key);
-    let mut answers = decide::decide(server, &snapshot, wire, agent(request))?;
+    let mut answers = decide::decide(server, &snapshot, wire, Browser::of(request))?;
     drop(snapshot);
     if Caller::of(request).exposes() {
         expose(server, &mut answers)?;
@@ -162,6 +162,7 @@ fn nobodys(entry: &Entry, context: &Context, now: Timestamp) -> Result<Decision,
         attributes: &context.attributes,
         forced: None,
         bot: false,
+        denied: false,
         held_globally: false,
         now,
     };

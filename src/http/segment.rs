@@ -22,8 +22,8 @@ use utoipa::ToSchema;
 use super::Server;
 use super::access::{self, Caller, Refusal};
 use super::body::{self, Body, MAX_BATCH};
+use super::consent;
 use super::debugger::{acknowledge, reject};
-use super::decide::durable;
 use super::error::{Code, Problem};
 use super::incoming::{self, Counts, Received, Rejection};
 use crate::engine::recent::{Sent, expected};
@@ -201,7 +201,7 @@ async fn received(
             taken.take(index, read);
         }
     }
-    Ok(answer(request, &taken.record(server).await?))
+    Ok(answer(request, &taken.record(server, request).await?))
 }
 
 /// The calls of a body, when they were sent, and their common context.
@@ -262,11 +262,11 @@ impl Taken {
     }
 
     /// Makes the events durable; what became of all.
-    async fn record(self, server: &Server) -> Result<Counts, Problem> {
+    async fn record(self, server: &Server, request: &HttpRequest) -> Result<Counts, Problem> {
         let mut counts = self.counts;
         if !self.events.is_empty() {
             server.engine.recent().expect(self.sent);
-            let outcomes = durable(server.engine.record(self.events)).await?;
+            let outcomes = consent::record(server, request, self.events).await?;
             counts.count(&self.places, &outcomes);
             counts
                 .rejected

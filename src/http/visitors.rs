@@ -2,20 +2,22 @@
 
 mod held;
 
-use actix_web::HttpResponse;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::{Data, Path};
+use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Server;
 use super::body::{self, Body};
+use super::consent as allowed;
 use super::decide::durable;
 use super::error::{Code, Problem};
 use super::incoming;
-use crate::event::{Aliased, Event};
+use crate::event::{Aliased, Consented, Event};
 use crate::fold::Outcome;
 use crate::id::VisitorId;
+use crate::profile::Consent;
 use crate::visitor::VisitorKey;
 pub(super) use held::Held;
 
@@ -64,6 +66,7 @@ pub(super) struct Person {
 /// `POST …/alias` `{"to"}`: both ids are one person's from now on, who goes by the id of `to`. Says whether that is new.
 pub(super) async fn alias(
     server: Data<Server>,
+    request: HttpRequest,
     path: Path<String>,
     body: Body,
 ) -> Result<HttpResponse, Problem> {
@@ -71,7 +74,7 @@ pub(super) async fn alias(
     let Wire { to } = body::json(&body::bytes(body).await?)?;
     let aliased = Aliased { visitor, to };
     let event = Event::Aliased(aliased.clone());
-    let outcomes = durable(server.engine.record(vec![event])).await?;
+    let outcomes = allowed::record(&server, &request, vec![event]).await?;
     if let Some(problem) = outcomes.iter().find_map(incoming::refusal) {
         return Err(problem);
     }
@@ -79,5 +82,47 @@ pub(super) async fn alias(
         visitor: aliased.visitor,
         to: aliased.to,
         joined: outcomes.contains(&Outcome::Accepted),
+    }))
+}
+
+/// What the visitor allows.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ConsentRequest)]
+pub(super) struct Asked {
+    /// Granted or denied.
+    state: Consent,
+}
+
+/// What a visitor allows from now on.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ConsentAnswer)]
+pub(super) struct Allowed {
+    /// The visitor.
+    visitor: VisitorId,
+    /// Granted or denied.
+    state: Consent,
+    /// Whether that is new.
+    changed: bool,
+}
+
+/// `PUT …/consent` `{"state"}`: what a visitor allows, and with it the person, from now on.
+pub(super) async fn consent(
+    server: Data<Server>,
+    path: Path<String>,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
+    let visitor = visitor(&path)?;
+    let Asked { state } = body::json(&body::bytes(body).await?)?;
+    let event = Event::Consented(Consented {
+        visitor: VisitorKey::of(server.engine.snapshot().seed, &visitor),
+        state,
+        at: server.engine.clock().now(),
+    });
+    let outcomes = durable(server.engine.record(vec![event])).await?;
+    Ok(HttpResponse::Ok().json(Allowed {
+        visitor,
+        state,
+        changed: outcomes.contains(&Outcome::Accepted),
     }))
 }

@@ -204,6 +204,7 @@ impl<'s> Trial<'s> {
             attributes,
             forced: None,
             bot: false,
+            denied: false,
             held_globally: false,
             now: visitor.at,
         };

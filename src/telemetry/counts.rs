@@ -43,7 +43,7 @@ const COUNTERS: [(&str, &str); 6] = [
     ),
     (
         EVENTS,
-        "Events by fate (accepted, duplicate, rejected) and way in.",
+        "Events by fate (accepted, duplicate, rejected, no_consent) and way in.",
     ),
     (ALIASES, "Joins of two visitors' ids by fate."),
     (
@@ -108,16 +108,23 @@ enum Fate {
     Accepted,
     Duplicate,
     Rejected,
+    NoConsent,
 }
 
 impl Fate {
-    const ALL: [Self; 3] = [Self::Accepted, Self::Duplicate, Self::Rejected];
+    const ALL: [Self; 4] = [
+        Self::Accepted,
+        Self::Duplicate,
+        Self::Rejected,
+        Self::NoConsent,
+    ];
 
     fn of(outcome: &Outcome) -> Self {
         match outcome {
             Outcome::Accepted => Self::Accepted,
             Outcome::Duplicate | Outcome::Standing(_) | Outcome::Void => Self::Duplicate,
             Outcome::TooManyAliases | Outcome::TooManyTraits => Self::Rejected,
+            Outcome::NoConsent => Self::NoConsent,
         }
     }
 
@@ -126,6 +133,7 @@ impl Fate {
             Self::Accepted => "accepted",
             Self::Duplicate => "duplicate",
             Self::Rejected => "rejected",
+            Self::NoConsent => "no_consent",
         }
     }
 }
@@ -247,6 +255,7 @@ pub fn recorded(events: &[Event], outcomes: &[Outcome]) {
             | Event::KeyRevoked { .. }
             | Event::Asked(_)
             | Event::Learned(_)
+            | Event::Consented(_)
             | Event::Tripped { .. } => None,
         };
         if let Some(counter) = counter {

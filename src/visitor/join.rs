@@ -128,6 +128,8 @@ impl Record {
         self.overflowed = self.overflowed.saturating_add(other.overflowed);
         let seen = [self.first_seen, other.first_seen];
         self.first_seen = seen.into_iter().flatten().min();
+        let said = [self.consent, other.consent].into_iter().flatten();
+        self.consent = said.max_by_key(|said| said.at);
         self.events = united(std::mem::take(&mut self.events), other.events);
         for assignment in other.assignments {
             self.meet(assignment, catalog, zone);

@@ -132,6 +132,7 @@ fn news(event: &Event) -> Option<(String, News<'_>)> {
         | Event::Tracked(_)
         | Event::Aliased(_)
         | Event::Profiled(_)
+        | Event::Consented(_)
         | Event::Asked(_)
         | Event::KeyCreated(_)
         | Event::KeyRevoked { .. } => return None,

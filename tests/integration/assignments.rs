@@ -307,6 +307,7 @@ fn an_explanation_tells_every_step_and_records_nothing() {
                 "forced",
                 "inactive",
                 "bot",
+                "no_consent",
                 "no_session",
                 "global_holdout",
                 "traffic"

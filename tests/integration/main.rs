@@ -17,6 +17,7 @@ mod assignments;
 mod caps;
 mod compression;
 mod conclusion;
+mod consent;
 mod contextual;
 mod control;
 mod cors;

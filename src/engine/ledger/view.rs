@@ -6,7 +6,7 @@ use crate::catalog::Catalog;
 use crate::catalog::history::Author;
 use crate::fold::View;
 use crate::key::ring::Keyring;
-use crate::profile::Profile;
+use crate::profile::{Consent, Profile};
 use crate::store::key;
 use crate::time::Zone;
 use crate::visitor::join::Held;
@@ -45,6 +45,10 @@ impl View for Work<'_> {
         let bytes = self.stored(key::profile(person))?;
         let profile = bytes.map(|bytes| decode_profile(person, &bytes));
         Ok(profile.transpose()?.unwrap_or_default())
+    }
+
+    fn unsaid(&self) -> Consent {
+        self.ledger.unsaid
     }
 
     fn keys(&self) -> &Keyring {

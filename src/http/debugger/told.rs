@@ -72,6 +72,8 @@ pub(super) enum Fate {
     Joined {},
     /// It is in the visitor's profile, as far as nothing later is known.
     Stored {},
+    /// The visitor does not allow it: nothing is kept of it.
+    NoConsent {},
     /// It counts for nothing.
     Acknowledged {},
     /// It had come before.

@@ -5,7 +5,9 @@ use tracing::{Instrument, debug_span};
 
 use super::super::error::{Code, Problem};
 use super::Answer;
-use crate::assign::{Standing, sticky};
+use crate::assign::decision::Reason;
+use crate::assign::{Standing, control, sticky};
+use crate::catalog::Entry;
 use crate::engine::Refused;
 use crate::event::Event;
 use crate::fold::Outcome;
@@ -27,20 +29,31 @@ pub(in crate::http) async fn durable(
     })
 }
 
-/// Replaces what another request of the same unit assigned first.
+/// Replaces what another request of the same unit assigned first, or denied meanwhile.
 pub(in crate::http) fn settle(
     answers: &mut [Answer<'_>],
     events: &[Event],
     outcomes: Vec<Outcome>,
 ) {
     for (event, outcome) in events.iter().zip(outcomes) {
-        let (Event::Assigned(assigned), Outcome::Standing(kept)) = (event, outcome) else {
+        let Event::Assigned(assigned) = event else {
             continue;
+        };
+        let stands = |entry: &Entry| match &outcome {
+            Outcome::Standing(kept) => Some(sticky(entry, standing(kept))),
+            Outcome::NoConsent => Some(control(&entry.experiment, Reason::NoConsent)),
+            Outcome::Accepted
+            | Outcome::Duplicate
+            | Outcome::TooManyAliases
+            | Outcome::TooManyTraits
+            | Outcome::Void => None,
         };
         for answer in &mut *answers {
             match answer {
                 Answer::Decided(entry, decision) if entry.experiment.key == assigned.experiment => {
-                    *decision = sticky(entry, standing(&kept));
+                    if let Some(other) = stands(entry) {
+                        *decision = other;
+                    }
                 }
                 Answer::Decided(..) | Answer::Unknown(_) => {}
             }

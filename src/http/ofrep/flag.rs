@@ -179,6 +179,7 @@ fn reason(experiment: &Experiment, reason: Reason) -> &'static str {
         Reason::Audience => "TARGETING_MATCH",
         Reason::Inactive => "DISABLED",
         Reason::Bot
+        | Reason::NoConsent
         | Reason::NoSession
         | Reason::GlobalHoldout
         | Reason::Layer

@@ -77,7 +77,12 @@ fn every_code_is_described_with_its_status() {
         );
         // Of another method nothing is described.
         let is_of_table = code == "method_not_allowed";
-        assert!(is_of_table || refused.contains(code), "{code}");
+        // Only items of a batch have it.
+        let is_of_items = code == "too_many_traits";
+        assert!(
+            is_of_table || is_of_items || refused.contains(code),
+            "{code}"
+        );
     }
 }
 

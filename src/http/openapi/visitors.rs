@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::super::error::Code;
-use super::super::visitors::{Held, Person, Wire};
+use super::super::visitors::{Allowed, Asked, Held, Person, Wire};
 use super::Operation;
 use crate::id::VisitorId;
 
@@ -15,6 +15,7 @@ pub(in crate::http) fn get() -> Operation {
     });
     let held = json!({
         "visitor": "anna", "ids": ["anna", "visitor-7"], "drawn_as": "anna", "first_seen": "2026-03-01T11:00:00Z",
+        "consent": { "state": "granted", "at": "2026-03-01T10:59:00Z" },
         "traits": { "plan": { "value": "pro", "at": "2026-03-01T11:30:00Z" } },
         "groups": [{
             "id": "acme", "at": "2026-03-01T11:30:00Z",
@@ -51,5 +52,22 @@ pub(in crate::http) fn alias() -> Operation {
             json!({ "visitor": "visitor-7", "to": "anna", "joined": true }),
         )
         .refuses(&[Code::InvalidField, Code::TooManyAliases])
+        .writes()
+}
+
+pub(in crate::http) fn consent() -> Operation {
+    Operation::new("setConsent", TAG, "Says what a visitor allows.")
+        .about(
+            "Whoever denies is served control, and nothing more is stored; what was stored before stays until it is erased. \
+             Browsers that send `Sec-GPC: 1` deny for each of their requests.",
+        )
+        .path::<VisitorId>("id", "An id of the person.", "anna")
+        .takes::<Asked>(json!({ "state": "denied" }))
+        .answers::<Allowed>(
+            200,
+            "Durable.",
+            json!({ "visitor": "anna", "state": "denied", "changed": true }),
+        )
+        .refuses(&[Code::InvalidField])
         .writes()
 }

@@ -15,7 +15,7 @@ use crate::engine::Snapshot;
 use crate::epoch::EpochNumber;
 use crate::event::{CANCELLATION, REFUND};
 use crate::id::{ExperimentKey, GroupId, VisitorId};
-use crate::profile::{Profile, Traits};
+use crate::profile::{Profile, Said, Traits};
 use crate::source::Source;
 use crate::time::Timestamp;
 use crate::visitor::attribution::AMOUNT;
@@ -35,6 +35,9 @@ pub(in crate::http) struct Held<'a> {
     /// The earliest time of anything that the visitor did.
     #[schema(required)]
     first_seen: Option<Timestamp>,
+    /// What the person allows; null if that was never said.
+    #[schema(required)]
+    consent: Option<Said>,
     /// The person's traits by name.
     traits: BTreeMap<&'a str, HeldTrait>,
     /// The groups that the person belongs to.
@@ -156,6 +159,7 @@ impl<'a> Held<'a> {
             drawn_as: name.unwrap_or(visitor),
             ids,
             first_seen: record.first_seen,
+            consent: record.consent,
             traits: traits(&profile.traits),
             groups: groups.collect(),
             assignments: assignments
