@@ -309,6 +309,7 @@ fn dashboard() -> Vec<Paths> {
         at("/experiments/{key}/start").form(needs_or_session(Write), acts::start),
         at("/experiments/{key}/pause").form(needs_or_session(Write), acts::pause),
         at("/experiments/{key}/conclude").form(needs_or_session(Write), acts::conclude),
+        at("/experiments/{key}/takeaway").form(needs_or_session(Write), acts::learn),
         at("/experiments/{key}/archive").form(needs_or_session(Write), acts::archive),
         at("/experiments/{key}/reallocate")
             .page(needs_or_session(Write), acts::proposal)

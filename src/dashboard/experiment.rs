@@ -3,7 +3,7 @@
 
 mod bandit;
 mod cards;
-mod charts;
+pub(super) mod charts;
 pub mod metrics;
 mod settings;
 

@@ -3,12 +3,14 @@
 use askama::Template;
 
 use super::badge::{self, Badge, Tone};
+use super::experiment::charts;
 use super::number::{Number, Spanned};
 use super::{Frame, Tab, render};
 use crate::catalog::Entry;
 use crate::catalog::experiment::Status;
-use crate::catalog::metric::Role;
-use crate::report::{ComparisonReport, Decision, Report};
+use crate::chart::{self, Effect, Inline, Reach, Unit};
+use crate::report::playbook::leading;
+use crate::report::{Decision, Report};
 use crate::time::{DAY_MS, Timestamp};
 
 /// Which experiments are asked for.
@@ -56,25 +58,14 @@ impl Shown {
 }
 
 impl Filter {
-    /// Whether an experiment is among those asked for; archived ones are only if they are.
+    /// Whether an experiment stands where it is asked for; archived ones do only if they are asked for.
     pub fn fits(&self, entry: &Entry) -> bool {
         let (archived, status) = (entry.lifecycle.archived, entry.lifecycle.status);
-        let stands = match self.status {
+        match self.status {
             None => !archived,
             Some(Shown::Archived) => archived,
             Some(Shown::Standing(asked)) => !archived && status == asked,
-        };
-        stands && self.is_about(entry)
-    }
-
-    fn is_about(&self, entry: &Entry) -> bool {
-        let spec = &entry.experiment.spec;
-        let texts = [&spec.name, &spec.owner, &spec.hypothesis, &spec.touchpoint];
-        let texts = texts.into_iter().flatten().map(String::as_str);
-        let texts: Vec<&str> = texts.chain([spec.key.as_str()]).collect();
-        let all = texts.join("\n").to_lowercase();
-        let words = self.words.to_lowercase();
-        words.split_whitespace().all(|word| all.contains(word))
+        }
     }
 }
 
@@ -98,11 +89,13 @@ struct Lead {
     variant: String,
     metric: String,
     lift: Spanned,
+    effect: Option<Effect>,
+    status: Option<chart::Status>,
 }
 
 impl Row {
-    /// An experiment, its report, and the time.
-    pub fn new(entry: &Entry, report: &Report, now: Timestamp) -> Self {
+    /// An experiment, its report with the variant that was chosen, and the time.
+    pub fn new(entry: &Entry, (report, winner): (&Report, Option<&str>), now: Timestamp) -> Self {
         let lifecycle = &entry.lifecycle;
         let end = match lifecycle.status {
             Status::Concluded => lifecycle.since,
@@ -121,7 +114,7 @@ impl Row {
             badge: badge::verdict(report),
             visitors: Number::count(report.visitors),
             days,
-            lead: lead(report),
+            lead: lead(report, winner),
             is_distrusted: report.verdict.decision == Decision::Investigate,
         }
     }
@@ -141,30 +134,31 @@ impl Row {
     }
 }
 
-/// The variant that the verdict is about, else the one likely to be best.
-pub(super) fn leading(report: &Report) -> Option<(&str, &ComparisonReport)> {
-    let goal = report.metrics.iter();
-    let goal = goal.into_iter().find(|metric| metric.role == Role::Goal)?;
-    let champion = report.champion.as_ref().map(|champion| &champion.variant);
-    let about = report.verdict.variant.as_ref();
-    let named = |name: &String| {
-        let mut comparisons = goal.comparisons.iter();
-        comparisons.find(|with| with.variant == *name)
-    };
-    let with = about.and_then(named).or(champion.and_then(named));
-    let with = with.or_else(|| goal.comparisons.first())?;
-    Some((&goal.key, with))
-}
-
-fn lead(report: &Report) -> Option<Lead> {
-    let (metric, with) = leading(report)?;
+fn lead(report: &Report, winner: Option<&str>) -> Option<Lead> {
+    let (metric, with) = leading(report, winner)?;
     let headline = with.headline.and_then(|headline| headline.relative);
     let lift = headline.or(with.relative)?;
     Some(Lead {
         variant: with.variant.clone(),
-        metric: metric.to_owned(),
+        metric: metric.key.clone(),
         lift: Spanned::new(lift, Number::change),
+        effect: charts::effect(lift),
+        status: charts::status(metric, with),
     })
+}
+
+impl Row {
+    /// The lift as a picture, on the axis that all rows share.
+    fn picture(&self, reach: Reach) -> Option<Inline> {
+        let lead = self.lead.as_ref().filter(|_| !self.is_distrusted)?;
+        Some(Inline {
+            label: lead.variant.as_str().into(),
+            unit: Unit::Percent,
+            reach,
+            effect: lead.effect,
+            status: lead.status,
+        })
+    }
 }
 
 #[derive(Template)]
@@ -174,12 +168,18 @@ struct Page<'a> {
     filter: &'a Filter,
     statuses: [Tab; 5],
     is_filtered: bool,
-    rows: Vec<Row>,
+    rows: Vec<(Row, Option<Inline>)>,
 }
 
 /// The page.
 pub fn page(frame: &Frame, filter: &Filter, mut rows: Vec<Row>) -> String {
     rows.sort_by_cached_key(Row::order);
+    let trusted = rows.iter().filter(|row| !row.is_distrusted);
+    let reach = Reach::of(trusted.filter_map(|row| row.lead.as_ref()?.effect));
+    let drawn = rows.into_iter().map(|row| {
+        let picture = row.picture(reach);
+        (row, picture)
+    });
     render(&Page {
         frame,
         filter,
@@ -189,6 +189,6 @@ pub fn page(frame: &Frame, filter: &Filter, mut rows: Vec<Row>) -> String {
             is_current: filter.status == Some(shown),
         }),
         is_filtered: filter.status.is_some() || !filter.words.trim().is_empty(),
-        rows,
+        rows: drawn.collect(),
     })
 }

@@ -248,6 +248,7 @@ pub fn expected(event: &Event) -> Option<(VisitorId, String)> {
         | Event::KeyCreated(_)
         | Event::KeyRevoked { .. }
         | Event::Asked(_)
+        | Event::Learned(_)
         | Event::Consented(_) => return None,
     };
     Some((visitor.clone(), id))

@@ -5,7 +5,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Decision, Effect, Report};
+use super::{ComparisonReport, Decision, Effect, MetricReport, Report};
 use crate::catalog::experiment::Status;
 use crate::catalog::metric::{Direction, Role};
 use crate::catalog::{Entry, Scope};
@@ -160,26 +160,35 @@ fn tactic(entry: &Entry) -> Tactic {
     }
 }
 
-fn lift(report: &Report, winner: Option<&str>) -> Option<PlayLift> {
+/// The goal and, of its comparisons, that of the winner, else of the variant that the verdict is about, else of the one that
+/// seems best.
+pub fn leading<'r>(
+    report: &'r Report,
+    winner: Option<&str>,
+) -> Option<(&'r MetricReport, &'r ComparisonReport)> {
     let mut metrics = report.metrics.iter();
     let goal = metrics.find(|metric| metric.role == Role::Goal)?;
     let sign = match goal.direction {
         Direction::Increase => 1.0,
         Direction::Decrease => -1.0,
     };
-    let gain = |at: usize| {
-        let with = goal.comparisons.get(at);
-        let effect = with.and_then(|with| with.relative.or(with.absolute));
+    let gain = |with: &ComparisonReport| {
+        let effect = with.relative.or(with.absolute);
         effect.map_or(f64::NEG_INFINITY, |effect| sign * effect.estimate)
     };
     let named = |name: Option<&str>| {
-        let mut all = goal.comparisons.iter();
-        all.rposition(|with| Some(with.variant.as_str()) == name)
+        let mut all = goal.comparisons.iter().rev();
+        all.find(|with| Some(with.variant.as_str()) == name)
     };
-    let best = || (0..goal.comparisons.len()).max_by(|a, b| gain(*a).total_cmp(&gain(*b)));
+    let all = goal.comparisons.iter();
+    let best = || all.max_by(|a, b| gain(a).total_cmp(&gain(b)));
     let of_verdict = || named(report.verdict.variant.as_deref());
-    let at = named(winner).or_else(of_verdict).or_else(best)?;
-    let with = goal.comparisons.get(at)?;
+    let with = named(winner).or_else(of_verdict).or_else(best)?;
+    Some((goal, with))
+}
+
+fn lift(report: &Report, winner: Option<&str>) -> Option<PlayLift> {
+    let (goal, with) = leading(report, winner)?;
     let headline = with.headline;
     Some(PlayLift {
         metric: goal.key.clone(),

@@ -1,8 +1,8 @@
 //! The few figures to read first.
 
 use crate::catalog::experiment::Status;
-use crate::dashboard::list::leading;
 use crate::dashboard::number::{Number, Spanned};
+use crate::report::playbook::leading;
 use crate::report::{Report, Scaled};
 
 /// A figure, and what it is.
@@ -44,20 +44,20 @@ fn best(report: &Report) -> Option<Card> {
 }
 
 fn lift(report: &Report) -> Option<Card> {
-    let (metric, with) = leading(report)?;
+    let (metric, with) = leading(report, None)?;
     let headline = with.headline.and_then(|headline| headline.relative);
     let lift = Spanned::new(headline.or(with.relative)?, Number::change);
     Some(Card {
         title: "Lift",
         tip: "The change of the goal against the control, in percent, and the range in which it lies with 95 % confidence.",
         value: Value::Effect(lift, String::new()),
-        note: format!("{metric}, {} against {}", with.variant, with.baseline),
+        note: format!("{}, {} against {}", metric.key, with.variant, with.baseline),
     })
 }
 
 /// What the leading variant brings in money per day: of the goal if it is a sum, else of the first metric that is.
 fn money(report: &Report) -> Option<Card> {
-    let (_, lead) = leading(report)?;
+    let (_, lead) = leading(report, None)?;
     let sums = report.metrics.iter().filter(|metric| metric.kind == "sum");
     let with = sums.filter_map(|metric| {
         let mut comparisons = metric.comparisons.iter();

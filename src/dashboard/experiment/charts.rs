@@ -33,20 +33,25 @@ pub(super) fn forest(role: Role, metrics: &[&MetricReport]) -> Option<Forest> {
     })
 }
 
-fn comparison(metric: &MetricReport, with: &ComparisonReport) -> Comparison {
-    let headline = with.headline;
-    let shown = headline.and_then(|headline| headline.relative);
-    let status = headline.map(|headline| {
-        let sure = headline
-            .relative
-            .or(headline.absolute)
-            .filter(|_| headline.conclusive);
+/// Whether a comparison is decided, and for the better.
+pub(in crate::dashboard) fn status(
+    metric: &MetricReport,
+    with: &ComparisonReport,
+) -> Option<chart::Status> {
+    let headline = with.headline?;
+    let sure = headline.relative.or(headline.absolute);
+    let sure = sure.filter(|_| headline.conclusive);
+    Some(
         match sure.map(|effect| is_better(metric.direction, effect)) {
             Some(true) => chart::Status::Good,
             Some(false) => chart::Status::Bad,
             None => chart::Status::Unclear,
-        }
-    });
+        },
+    )
+}
+
+fn comparison(metric: &MetricReport, with: &ComparisonReport) -> Comparison {
+    let shown = with.headline.and_then(|headline| headline.relative);
     let less = match metric.direction {
         Direction::Increase => "",
         Direction::Decrease => ", less is better",
@@ -55,11 +60,12 @@ fn comparison(metric: &MetricReport, with: &ComparisonReport) -> Comparison {
         label: with.variant.as_str().into(),
         note: format!("{}{less}", metric.key).into(),
         effect: shown.and_then(effect),
-        status,
+        status: status(metric, with),
     }
 }
 
-fn effect(of: Effect) -> Option<chart::Effect> {
+/// An effect to draw.
+pub(in crate::dashboard) fn effect(of: Effect) -> Option<chart::Effect> {
     let interval = of.low.zip(of.high).map(|(low, high)| [low, high]);
     chart::Effect::new(of.estimate, interval)
 }

@@ -12,6 +12,7 @@ use super::super::experiments::{find, key, run};
 use super::form::Form;
 use super::{PageProblem, frame, html, to};
 use crate::catalog::Scope;
+use crate::catalog::takeaway::{Takeaway, TakeawayError};
 use crate::dashboard::reallocation;
 use crate::engine::command::Command;
 use crate::id::{ExperimentKey, VariantKey};
@@ -31,18 +32,21 @@ pub(super) enum Done {
     Concluded,
     /// The policy was asked.
     Reallocated,
+    /// What was learned was written down.
+    Learned,
     /// It was put away.
     Archived,
 }
 
 impl Done {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Created,
         Self::Changed,
         Self::Started,
         Self::Paused,
         Self::Concluded,
         Self::Reallocated,
+        Self::Learned,
         Self::Archived,
     ];
 
@@ -59,6 +63,7 @@ impl Done {
             Self::Paused => "paused",
             Self::Concluded => "concluded",
             Self::Reallocated => "reallocated",
+            Self::Learned => "learned",
             Self::Archived => "archived",
         }
     }
@@ -76,6 +81,7 @@ impl Done {
             }
             Self::Concluded => "The experiment is concluded.",
             Self::Reallocated => "New visitors are shared as the bandit says now.",
+            Self::Learned => "What was learned is in the playbook.",
             Self::Archived => {
                 "The experiment is archived: nobody is served by it, and its report stays."
             }
@@ -142,8 +148,36 @@ pub(in crate::http) async fn conclude(
         experiment: key.clone(),
         winner: Some(winner),
         scope,
+        takeaway: takeaway(&form).transpose()?,
     };
     done(&server, &caller, (&key, command), Done::Concluded).await
+}
+
+/// Writes down what was learned.
+pub(in crate::http) async fn learn(
+    server: Data<Server>,
+    caller: Caller,
+    path: Path<String>,
+    body: Body,
+) -> Result<HttpResponse, PageProblem> {
+    let form = Form::read(body).await?;
+    let key = find(&server, &path)?.experiment.key.clone();
+    let said = takeaway(&form).transpose()?;
+    let takeaway =
+        said.ok_or_else(|| Problem::at(Code::InvalidField, "takeaway", "must say something"))?;
+    let command = Command::Learn {
+        experiment: key.clone(),
+        takeaway,
+    };
+    done(&server, &caller, (&key, command), Done::Learned).await
+}
+
+/// What was learned, if anything is said.
+fn takeaway(form: &Form) -> Option<Result<Takeaway, Problem>> {
+    let text = Some(form.text("takeaway")).filter(|text| !text.trim().is_empty())?;
+    let wrong =
+        |error: TakeawayError| Problem::at(Code::InvalidField, "takeaway", error.to_string());
+    Some(Takeaway::parse(text).map_err(wrong))
 }
 
 /// Puts it away.

@@ -1,5 +1,7 @@
 //! The list of experiments, and the page of each.
 
+use std::sync::Arc;
+
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path, Query};
 use serde::Deserialize;
@@ -13,6 +15,7 @@ use crate::dashboard::Place;
 use crate::dashboard::experiment::metrics::Difference;
 use crate::dashboard::experiment::{self, Subject};
 use crate::dashboard::list::{self, Filter, Row, Shown};
+use crate::report::playbook::{Search, play};
 use crate::report::{Question, Report, dimensions, report};
 
 /// Most days of a page's charts.
@@ -39,9 +42,17 @@ pub(in crate::http) async fn list(
     };
     let snapshot = server.engine.snapshot();
     let now = server.engine.clock().now();
+    let search = Search::new(&filter.words);
     let entries = snapshot.catalog.iter().filter(|entry| filter.fits(entry));
-    let row = |entry| Row::new(entry, &reported(&server, entry, (&[], 0)), now);
-    let rows = entries.map(|entry| row(entry)).collect();
+    let row = |entry: &Arc<Entry>| {
+        let report = reported(&server, entry, (&[], 0));
+        let play = play(entry, &report);
+        let winner = play.winner.as_deref();
+        search
+            .accepts(&play, entry)
+            .then(|| Row::new(entry, (&report, winner), now))
+    };
+    let rows = entries.filter_map(row).collect();
     let frame = frame(&caller, Some(Place::Experiments));
     html(HttpResponse::Ok(), list::page(&frame, &filter, rows))
 }
