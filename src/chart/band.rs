@@ -24,6 +24,8 @@ const HEIGHT: u32 = 240;
 pub struct Track {
     /// The variant.
     pub label: Label,
+    /// Its place among all variants of the page, from zero: there it has the same colour in every chart.
+    pub place: usize,
     /// The difference as of each day of the chart, from the first; none where it is missing.
     pub effects: Vec<Option<Effect>>,
 }
@@ -106,9 +108,10 @@ impl Band {
     fn looks(&self) -> Vec<Look> {
         let last = |track: &Track| {
             let last = self.points(track).last();
-            last.map_or(f64::NEG_INFINITY, |point| point.effect.estimate())
+            let value = last.map_or(f64::NEG_INFINITY, |point| point.effect.estimate());
+            (track.place, value)
         };
-        let values: Vec<f64> = self.tracks.iter().map(last).collect();
+        let values: Vec<(usize, f64)> = self.tracks.iter().map(last).collect();
         series::looks(&values)
     }
 

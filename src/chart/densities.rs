@@ -73,7 +73,7 @@ impl fmt::Display for Densities {
             let mean = belief.effect.map(Effect::estimate);
             mean.unwrap_or(f64::NEG_INFINITY)
         });
-        let looks = series::looks(&means.collect::<Vec<f64>>());
+        let looks = series::looks(&means.enumerate().collect::<Vec<(usize, f64)>>());
         let figure = Figure {
             heading: &self.heading,
             kind: "densities",

@@ -61,7 +61,8 @@ impl fmt::Display for Lines {
             Some(value)
         };
         let last: Vec<Option<f64>> = self.series.iter().map(last).collect();
-        let values: Vec<f64> = last.iter().map(|last| last.unwrap_or(-1.0)).collect();
+        let values = last.iter().map(|last| last.unwrap_or(-1.0));
+        let values: Vec<(usize, f64)> = values.enumerate().collect();
         let looks = series::looks(&values);
         let has_data = last.iter().any(Option::is_some);
         let keys = self.series.iter().zip(looks.clone());

@@ -12,11 +12,12 @@ pub(super) struct Look {
     pub(super) is_quiet: bool,
 }
 
-/// The looks of all variants by their values: the greatest are set off, differently for the first 64.
-pub(super) fn looks(values: &[f64]) -> Vec<Look> {
-    let shown = shown(values, SHOWN).into_iter().enumerate();
-    let look = |(place, is_shown): (usize, bool)| {
-        let (colour, dashes) = (colour(place), motif(place));
+/// The looks of variants by their places and values: the greatest are set off, differently for the first 64 places.
+pub(super) fn looks(variants: &[(usize, f64)]) -> Vec<Look> {
+    let values: Vec<f64> = variants.iter().map(|(_, value)| *value).collect();
+    let shown = shown(&values, SHOWN).into_iter();
+    let look = |((place, _), is_shown): (&(usize, f64), bool)| {
+        let (colour, dashes) = (colour(*place), motif(*place));
         Look {
             class: if is_shown {
                 format!("s{colour} d{dashes}")
@@ -26,7 +27,7 @@ pub(super) fn looks(values: &[f64]) -> Vec<Look> {
             is_quiet: !is_shown,
         }
     };
-    shown.map(look).collect()
+    variants.iter().zip(shown).map(look).collect()
 }
 
 /// Number of the colour of a variant, from 1.

@@ -175,7 +175,7 @@ proptest! {
             ..sample::forest()
         };
         drawn(&forest);
-        let track = Track { label: "B".into(), effects: effects().collect() };
+        let track = Track { label: "B".into(), place: 1, effects: effects().collect() };
         drawn(&Band { tracks: vec![track], ..sample::band() });
         let number = |at: usize| numbers.iter().filter_map(move |of| Number::new(of[at]));
         let mut allocation = sample::allocation(3, 5);

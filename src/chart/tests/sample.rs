@@ -77,6 +77,7 @@ pub(super) fn wave(place: usize, at: usize) -> f64 {
 pub(super) fn band() -> Band {
     let track = |place: usize, label: &str, lift: f64, missing: &[usize]| Track {
         label: label.into(),
+        place: place + 1,
         effects: (0..40_usize)
             .map(|day| {
                 let wide = 0.16 / ((day + 1) as f64).sqrt();
@@ -265,8 +266,9 @@ pub(super) fn hostile_band() -> Band {
     Band {
         heading: Heading::new("band", HOSTILE[0]),
         tracks: hostile()
-            .map(|(_, label)| Track {
+            .map(|(place, label)| Track {
                 label,
+                place,
                 effects: effects.clone(),
             })
             .collect(),
@@ -319,12 +321,13 @@ pub(super) fn hostile_densities() -> Densities {
 /// A band of many variants.
 pub(super) fn many_bands(count: usize) -> Band {
     let effects = band().tracks[1].effects.clone();
-    let track = |label| Track {
+    let track = |(place, label): (usize, Label)| Track {
         label,
+        place,
         effects: effects.clone(),
     };
     Band {
-        tracks: variants(count).into_iter().map(track).collect(),
+        tracks: variants(count).into_iter().enumerate().map(track).collect(),
         ..band()
     }
 }

@@ -4,7 +4,9 @@ use crate::catalog::experiment::Status as Standing;
 use crate::catalog::metric::{Direction, Role};
 use crate::chart::{self, Band, Comparison, Forest, Heading, Mark, Number, Track, Unit};
 use crate::epoch::{Cause, Epoch};
-use crate::report::{AlwaysValid, ComparisonReport, Effect, MetricReport, TimelineEffect};
+use crate::report::{
+    AlwaysValid, ComparisonReport, Effect, MetricReport, Report, TimelineEffect, VariantTraffic,
+};
 
 use super::Subject;
 use super::metrics::is_better;
@@ -83,6 +85,7 @@ pub(super) fn lift(subject: &Subject<'_>) -> Option<Band> {
     let tracks: Vec<Track> = tracks
         .map(|(at, with)| Track {
             label: with.variant.as_str().into(),
+            place: row(report, with),
             effects: days
                 .clone()
                 .map(|day| banded(day.metrics.get(goal)?.comparisons.get(at)?))
@@ -99,6 +102,12 @@ pub(super) fn lift(subject: &Subject<'_>) -> Option<Band> {
         tracks,
         marks: marks(subject),
     })
+}
+
+/// Where a variant is among all of the experiment.
+fn row(report: &Report, with: &ComparisonReport) -> usize {
+    let is_same = |of: &VariantTraffic| of.variant == with.variant && of.revision == with.revision;
+    report.variants.iter().position(is_same).unwrap_or(0)
 }
 
 fn banded(of: &TimelineEffect) -> Option<chart::Effect> {
