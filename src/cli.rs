@@ -156,6 +156,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Some(Verb::Report(args)) => report::run(&client(), &args),
         Some(Verb::Import(args)) => import::run(&client(), &args),
         Some(Verb::Analyze(args)) => {
+            args.format.may_go_out()?;
             analyze::run(&args, &mut std::io::stdout().lock())?;
             Ok(())
         }

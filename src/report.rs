@@ -42,6 +42,7 @@ pub mod csv;
 pub mod guardrail;
 pub mod playbook;
 pub mod table;
+pub mod xlsx;
 
 mod adaptive;
 mod adjusted;
@@ -60,6 +61,7 @@ mod headline;
 mod holdout;
 mod interaction;
 mod interrupted;
+mod lines;
 mod looks;
 mod metrics;
 mod multiplicity;

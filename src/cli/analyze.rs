@@ -10,12 +10,13 @@ mod rows;
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use flate2::read::MultiGzDecoder;
 
+use super::Failure;
 use crate::amount::AmountError;
 use crate::catalog::spec::{CapSpec, PercentileSpec};
 use crate::report::{self, Question};
@@ -68,6 +69,22 @@ pub enum Format {
     Json,
     /// One line per metric and variant.
     Csv,
+    /// A workbook, to be sent to a file.
+    Xlsx,
+}
+
+impl Format {
+    /// Whether it may go to where output goes: a terminal shows no workbook.
+    ///
+    /// # Errors
+    /// A [`Failure`] that tells how to send it to a file.
+    pub(super) fn may_go_out(self) -> Result<(), Failure> {
+        if self == Self::Xlsx && io::stdout().is_terminal() {
+            let hint = "a workbook is not for a terminal: send it to a file, as in --format xlsx > report.xlsx";
+            return Err(Failure::usage(hint));
+        }
+        Ok(())
+    }
 }
 
 /// Why a file cannot be analysed.
@@ -167,6 +184,10 @@ pub fn run(args: &AnalyzeArgs, out: &mut dyn Write) -> Result<(), AnalyzeError> 
     match args.format {
         Format::Table => out.write_all(report::table::render(&report).as_bytes())?,
         Format::Csv => out.write_all(report::csv::render(&report).as_bytes())?,
+        Format::Xlsx => {
+            let workbook = report::xlsx::render(&report, &entry).map_err(io::Error::other)?;
+            out.write_all(&workbook)?;
+        }
         Format::Json => {
             serde_json::to_writer_pretty(&mut *out, &report).map_err(io::Error::from)?;
             out.write_all(b"\n")?;

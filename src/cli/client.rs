@@ -133,10 +133,22 @@ impl Client {
         path: &str,
         query: &[(&str, &str)],
     ) -> Result<String, ClientError> {
+        let bytes = self.get_bytes(path, query)?;
+        String::from_utf8(bytes).map_err(|error| self.unreadable(&error))
+    }
+
+    /// The bytes that stand at a path.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub(super) fn get_bytes(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<Vec<u8>, ClientError> {
         let request = self.keyed(self.agent.get(self.url(path)));
         let sent = request.query_pairs(query.iter().copied()).call();
-        let bytes = self.answer(sent)?;
-        String::from_utf8(bytes).map_err(|error| self.unreadable(&error))
+        self.answer(sent)
     }
 
     /// Sends JSON; waits while the server has no room for it.

@@ -1,5 +1,7 @@
 //! `upswing report`: what an experiment shows, as the server reports it.
 
+use std::io::Write;
+
 use clap::Args;
 
 use super::analyze::Format;
@@ -51,13 +53,25 @@ pub(super) fn run(client: &Client, args: &ReportArgs) -> Result<(), Failure> {
     if let Some(days) = &days {
         query.push(("days", days.as_str()));
     }
-    if args.format == Format::Csv {
-        query.push(("format", "csv"));
-    }
-    let text = client.get_text(&path(&args.key), &query)?;
+    args.format.may_go_out()?;
+    let format = match args.format {
+        Format::Table | Format::Json => "json",
+        Format::Csv => "csv",
+        Format::Xlsx => "xlsx",
+    };
+    query.push(("format", format));
+    let path = path(&args.key);
     match args.format {
-        Format::Table => say(table::render(&client.read(text.as_bytes())?).trim_end()),
-        Format::Json | Format::Csv => say(text.trim_end()),
+        Format::Table => {
+            let report = client.read(&client.get_bytes(&path, &query)?)?;
+            say(table::render(&report).trim_end());
+        }
+        Format::Json | Format::Csv => say(client.get_text(&path, &query)?.trim_end()),
+        Format::Xlsx => {
+            let workbook = client.get_bytes(&path, &query)?;
+            // A closed pipe is the reader's choice.
+            drop(std::io::stdout().write_all(&workbook));
+        }
     }
     Ok(())
 }

@@ -1,8 +1,10 @@
-//! `GET …/report`: the Report of an experiment or of the global holdout, as JSON or CSV.
+//! `GET …/report`: the Report of an experiment or of the global holdout, as JSON, CSV or workbook.
+
+use std::sync::Arc;
 
 use actix_web::HttpResponse;
-use actix_web::http::header::CACHE_CONTROL;
-use actix_web::web::{Data, Path, Query};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION};
+use actix_web::web::{self, Data, Path, Query};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -10,7 +12,7 @@ use super::Server;
 use super::error::{Code, Problem};
 use super::experiments::find;
 use crate::catalog::Entry;
-use crate::report::{Question, View, csv, dimensions, report as answer};
+use crate::report::{Question, Report, View, csv, dimensions, report as answer, xlsx};
 use crate::time::Timestamp;
 
 /// Most days of a timeline.
@@ -43,7 +45,12 @@ enum Format {
     #[default]
     Json,
     Csv,
+    Xlsx,
 }
+
+/// The media type of a workbook.
+pub(super) const WORKBOOK: &str =
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
 
 /// Options as they come.
 type Asked = Result<Query<Options>, actix_web::Error>;
@@ -54,7 +61,7 @@ pub(super) async fn report(
     path: Path<String>,
     options: Asked,
 ) -> Result<HttpResponse, Problem> {
-    reported(&server, &*find(&server, &path)?, options)
+    reported(&server, find(&server, &path)?, options).await
 }
 
 /// Reports on everything together against the global holdout.
@@ -64,14 +71,48 @@ pub(super) async fn holdout(server: Data<Server>, options: Asked) -> Result<Http
         let hint = "Set --global-holdout to the share of visitors to hold out of everything.";
         Problem::new(Code::NoHoldout, hint)
     };
-    reported(&server, &*entry.ok_or_else(none)?, options)
+    reported(&server, entry.ok_or_else(none)?, options).await
 }
 
-fn reported(server: &Server, entry: &Entry, options: Asked) -> Result<HttpResponse, Problem> {
-    let _span = tracing::debug_span!("report", experiment.key = %entry.experiment.key).entered();
+async fn reported(
+    server: &Server,
+    entry: Arc<Entry>,
+    options: Asked,
+) -> Result<HttpResponse, Problem> {
     let options = options
         .map_err(|error| Problem::new(Code::InvalidQuery, error.to_string()))?
         .into_inner();
+    let report = asked(server, &entry, &options)?;
+    let mut response = HttpResponse::Ok();
+    response.insert_header((CACHE_CONTROL, "no-store"));
+    Ok(match options.format {
+        Format::Json => response.json(report),
+        Format::Csv => response
+            .content_type("text/csv; charset=utf-8")
+            .body(csv::render(&report)),
+        Format::Xlsx => {
+            let file = format!("attachment; filename=\"{}.xlsx\"", entry.experiment.key);
+            response
+                .content_type(WORKBOOK)
+                .insert_header((CONTENT_DISPOSITION, file))
+                .body(workbook(report, entry).await?)
+        }
+    })
+}
+
+/// The workbook of a report. A large one takes its time, so other requests are not kept waiting for it.
+async fn workbook(report: Report, entry: Arc<Entry>) -> Result<Vec<u8>, Problem> {
+    let made = web::block(move || xlsx::render(&report, &entry)).await;
+    let failed = |error: &dyn std::fmt::Display| {
+        let detail = format!("The workbook can not be written: {error}.");
+        Problem::new(Code::Internal, detail)
+    };
+    made.map_err(|error| failed(&error))?
+        .map_err(|error| failed(&error))
+}
+
+fn asked(server: &Server, entry: &Entry, options: &Options) -> Result<Report, Problem> {
+    let _span = tracing::debug_span!("report", experiment.key = %entry.experiment.key).entered();
     let now = server.engine.clock().now();
     let as_of = options.as_of.as_deref().map(Timestamp::parse).transpose();
     let as_of =
@@ -82,7 +123,7 @@ fn reported(server: &Server, entry: &Entry, options: Asked) -> Result<HttpRespon
     let view = view.map(|name| shown(name, entry)).transpose()?;
     let snapshot = server.engine.snapshot();
     let today = snapshot.zone.day(as_of.unwrap_or(now));
-    let report = server.engine.with_cells(entry.serial, |cells| {
+    Ok(server.engine.with_cells(entry.serial, |cells| {
         answer(&Question {
             until: as_of.map(|_| today),
             view,
@@ -90,15 +131,7 @@ fn reported(server: &Server, entry: &Entry, options: Asked) -> Result<HttpRespon
             days: options.days.unwrap_or(0).min(MAX_DAYS),
             ..Question::present(entry, cells, (as_of.unwrap_or(now), today))
         })
-    });
-    let mut response = HttpResponse::Ok();
-    response.insert_header((CACHE_CONTROL, "no-store"));
-    Ok(match options.format {
-        Format::Json => response.json(report),
-        Format::Csv => response
-            .content_type("text/csv; charset=utf-8")
-            .body(csv::render(&report)),
-    })
+    }))
 }
 
 /// The view that was asked for by name.

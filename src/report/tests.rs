@@ -11,6 +11,7 @@ mod kinds;
 mod linear;
 mod moving;
 mod replay;
+mod sheets;
 mod shop;
 mod stopped;
 mod timeline;

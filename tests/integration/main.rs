@@ -30,6 +30,7 @@ mod demo;
 mod durability;
 mod evaluate;
 mod evaluate_experiment;
+mod exports;
 mod exposures;
 mod gallery;
 mod guardrails;

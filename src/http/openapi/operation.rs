@@ -37,11 +37,12 @@ struct Content {
     example: Value,
 }
 
-/// A type's schema, one of two, or text.
+/// A type's schema, one of two, text, or bytes.
 enum Schema {
     Of(Named),
     Either(Named, Named),
     Text,
+    Bytes,
 }
 
 struct Answer {
@@ -207,6 +208,20 @@ impl Operation {
         self.answer(200, description, Some(content))
     }
 
+    /// Answers with bytes that are no text.
+    pub(super) fn answers_bytes(
+        self,
+        media: &'static [&'static str],
+        description: &'static str,
+    ) -> Self {
+        let content = Content {
+            media,
+            schema: Schema::Bytes,
+            example: Value::Null,
+        };
+        self.answer(200, description, Some(content))
+    }
+
     /// Answers without a body.
     pub(super) fn answers_nothing(self, status: u16, description: &'static str) -> Self {
         self.answer(status, description, None)
@@ -368,8 +383,14 @@ impl Content {
             Schema::Of(named) => refer(named),
             Schema::Either(one, other) => json!({ "oneOf": [refer(one), refer(other)] }),
             Schema::Text => json!({ "type": "string" }),
+            // What is no text has no schema.
+            Schema::Bytes => Value::Null,
         };
-        let content = json!({ "schema": schema, "example": self.example });
+        let content = if schema.is_null() {
+            json!({})
+        } else {
+            json!({ "schema": schema, "example": self.example })
+        };
         let each = self.media.iter();
         each.map(|media| ((*media).to_owned(), content.clone()))
             .collect()

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::super::error::Code;
 use super::super::explain::Explanation;
 use super::super::playbook::{Playbook, Wanted};
-use super::super::report::Options;
+use super::super::report::{Options, WORKBOOK};
 use super::super::{evaluate as judge, plan as planned};
 use super::Operation;
 use super::experiments::of_one;
@@ -33,6 +33,7 @@ fn answered(operation: Operation) -> Operation {
         .query::<Options>()
         .answers::<Report>(200, "The report.", shown())
         .answers_text(&["text/csv"], "With `format=csv` its tables.", csv)
+        .answers_bytes(&[WORKBOOK], "With `format=xlsx` a workbook.")
         .refuses(&[Code::InvalidQuery])
 }
 
