@@ -68,6 +68,8 @@ pub enum Event {
     Learned(Learned),
     /// A visitor said what is allowed.
     Consented(Consented),
+    /// A visitor is to be forgotten.
+    Erased(Erased),
 }
 
 /// What is fixed for the life of a log.
@@ -203,6 +205,15 @@ pub struct Consented {
     pub at: Timestamp,
 }
 
+/// That a visitor is to be forgotten. It does not name whom.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Erased {
+    /// The visitor.
+    pub visitor: VisitorKey,
+    /// Whether also what the visitor added to experiments is taken out.
+    pub retract: bool,
+}
+
 /// Two ids of one person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Aliased {
@@ -225,6 +236,7 @@ impl Event {
             | Self::Imported(_)
             | Self::Aliased(_)
             | Self::Consented(_)
+            | Self::Erased(_)
             | Self::Tripped { .. } => true,
             Self::KeyCreated(_)
             | Self::KeyRevoked { .. }

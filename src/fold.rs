@@ -7,6 +7,7 @@ mod alias;
 mod consent;
 pub mod control;
 mod dimensions;
+mod erased;
 mod exposed;
 mod history;
 mod import;
@@ -76,6 +77,8 @@ pub struct Delta {
     pub profile: Option<(VisitorKey, Profile)>,
     /// A visitor who has no record or profile any more and belongs to that one; whoever belonged to that visitor does so, too.
     pub joined: Option<VisitorKey>,
+    /// A person who is forgotten.
+    pub gone: Option<Gone>,
     /// Event ids to remember beside the visitor's record.
     pub forgotten: Vec<u64>,
     /// Changes of cells by experiment.
@@ -86,6 +89,15 @@ pub struct Delta {
     pub founded: Option<Founded>,
     /// An API key, new or changed.
     pub key: Option<Key>,
+}
+
+/// A person who is forgotten: records, profiles and remembered ids under all keys.
+#[derive(Debug)]
+pub struct Gone {
+    /// The keys of all ids.
+    pub keys: Vec<VisitorKey>,
+    /// What is left under each: a denial of consent, or nothing.
+    pub left: Record,
 }
 
 /// What became of an event.
@@ -147,6 +159,7 @@ pub fn fold<V: View>(view: &V, event: &Event, now: Timestamp) -> Result<Delta, V
         Event::Aliased(aliased) => alias::alias(view, aliased, now),
         Event::Profiled(profiled) => profiled::profile(view, profiled, now),
         Event::Consented(said) => consent::consent(view, said),
+        Event::Erased(erased) => erased::erase(view, erased, now),
     }
 }
 

@@ -140,17 +140,6 @@ fn traced(has_manual_clock: bool) -> Vec<Paths> {
             openapi::decisions::batch,
         ),
         at("/api/v1/import").post(needs(Write), import::import, openapi::events::import),
-        at("/api/v1/visitors/{id}").get(needs(Read), visitors::get, openapi::visitors::get),
-        at("/api/v1/visitors/{id}/consent").put(
-            needs(Events),
-            visitors::consent,
-            openapi::visitors::consent,
-        ),
-        at("/api/v1/visitors/{id}/alias").post(
-            needs(Events),
-            visitors::alias,
-            openapi::visitors::alias,
-        ),
         at("/api/v1/holdout/report").get(needs(Read), report::holdout, openapi::reports::holdout),
         at("/api/v1/playbook").get(needs(Read), playbook::playbook, openapi::reports::playbook),
         at("/api/v1/plan").post(needs(Read), plan::plan, openapi::reports::plan),
@@ -170,6 +159,7 @@ fn traced(has_manual_clock: bool) -> Vec<Paths> {
             openapi::decisions::changes,
         ),
     ];
+    paths.extend(of_visitors());
     paths.extend(of_experiments());
     paths.extend(about_experiments());
     paths.extend(of_keys());
@@ -183,6 +173,25 @@ fn traced(has_manual_clock: bool) -> Vec<Paths> {
         paths.push(clock);
     }
     paths
+}
+
+/// Who visitors are, and what is held about them.
+fn of_visitors() -> Vec<Paths> {
+    vec![
+        at("/api/v1/visitors/{id}")
+            .get(needs(Read), visitors::get, openapi::visitors::get)
+            .delete(needs(Write), visitors::erase, openapi::visitors::erase),
+        at("/api/v1/visitors/{id}/consent").put(
+            needs(Events),
+            visitors::consent,
+            openapi::visitors::consent,
+        ),
+        at("/api/v1/visitors/{id}/alias").post(
+            needs(Events),
+            visitors::alias,
+            openapi::visitors::alias,
+        ),
+    ]
 }
 
 /// Experiments and their lifecycle.

@@ -4,6 +4,7 @@
 //! can not differ.
 
 mod view;
+mod writes;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -14,11 +15,11 @@ use crate::catalog::history::Author;
 use crate::catalog::{Catalog, Entry, Serial};
 use crate::cell::Cells;
 use crate::event::{Event, Founded};
-use crate::fold::{Delta, Outcome, fold};
+use crate::fold::{Delta, Gone, Outcome, fold};
 use crate::key::ring::Keyring;
 use crate::log::{self, Frame};
 use crate::profile::{Consent, Profile};
-use crate::store::key::{self, CellKey};
+use crate::store::key;
 use crate::store::{Store, StoreError, Write};
 use crate::time::{Timestamp, Zone};
 use crate::visitor::join::Held;
@@ -74,6 +75,8 @@ pub struct Step {
     pub writes: Vec<Write>,
     /// The records whose assignments changed.
     pub moved: Vec<(VisitorKey, Record)>,
+    /// The visitors who were forgotten, before that.
+    pub gone: Vec<VisitorKey>,
     /// The experiments afterwards.
     catalog: Arc<Catalog>,
     /// The API keys afterwards.
@@ -152,7 +155,8 @@ struct Work<'a> {
     keys: Arc<Keyring>,
     /// Who asked for what comes next.
     author: Option<Author>,
-    records: HashMap<VisitorKey, Held>,
+    /// Records and pointers that changed; `None` where there is none any more.
+    records: HashMap<VisitorKey, Option<Held>>,
     /// Profiles that changed; `None` where there is none any more.
     profiles: HashMap<VisitorKey, Option<Profile>>,
     /// The visitors whose assignments changed.
@@ -160,6 +164,8 @@ struct Work<'a> {
     /// Encoded length of stored records and profiles that span several chunks, by their keys.
     long: RefCell<HashMap<Vec<u8>, usize>>,
     remembered: BTreeSet<(VisitorKey, u64)>,
+    /// The visitors who were forgotten; what is remembered of them came later.
+    gone: BTreeSet<VisitorKey>,
     cells: Books,
     writes: Vec<Write>,
 }
@@ -202,6 +208,7 @@ impl<'a> Work<'a> {
             moved: BTreeSet::new(),
             long: RefCell::default(),
             remembered: BTreeSet::new(),
+            gone: BTreeSet::new(),
             cells: BTreeMap::new(),
             writes: Vec::new(),
         }
@@ -210,7 +217,7 @@ impl<'a> Work<'a> {
     /// What is kept under a visitor's key.
     fn held(&self, visitor: VisitorKey) -> Result<Option<Held>, EngineError> {
         if let Some(held) = self.records.get(&visitor) {
-            return Ok(Some(held.clone()));
+            return Ok(held.clone());
         }
         let bytes = self.stored(key::visitor(visitor))?;
         let held = bytes.map(|bytes| decode_held(visitor, &bytes));
@@ -232,7 +239,7 @@ impl<'a> Work<'a> {
         }
         if let Some((visitor, record)) = delta.record {
             if let Some(alias) = delta.joined {
-                self.records.insert(alias, Held::Joined(visitor));
+                self.records.insert(alias, Some(Held::Joined(visitor)));
                 self.profiles.insert(alias, None);
             }
             self.remembered
@@ -240,10 +247,13 @@ impl<'a> Work<'a> {
             if event.concerns_decisions() {
                 self.moved.insert(visitor);
             }
-            self.records.insert(visitor, Held::Record(record));
+            self.records.insert(visitor, Some(Held::Record(record)));
         }
         if let Some((visitor, profile)) = delta.profile {
             self.profiles.insert(visitor, Some(profile));
+        }
+        if let Some(gone) = delta.gone {
+            self.forget(&gone)?;
         }
         for (serial, change) in &delta.cells {
             self.cells.entry(*serial).or_default().merge(change);
@@ -264,6 +274,20 @@ impl<'a> Work<'a> {
             self.writes
                 .push(Write::put(key::api_key(key.id), encode(&key)?));
             Arc::make_mut(&mut self.keys).put(key);
+        }
+        Ok(())
+    }
+
+    fn forget(&mut self, gone: &Gone) -> Result<(), StoreError> {
+        for key in &gone.keys {
+            // No chunk is left behind of what is long, whether the fold had to read it or not.
+            self.stored(key::visitor(*key))?;
+            self.stored(key::profile(*key))?;
+            let left = (gone.left != Record::default()).then(|| Held::Record(gone.left.clone()));
+            self.records.insert(*key, left);
+            self.profiles.insert(*key, None);
+            self.remembered.retain(|(visitor, _)| visitor != key);
+            self.gone.insert(*key);
         }
         Ok(())
     }
@@ -341,7 +365,7 @@ impl<'a> Work<'a> {
         let mut records = self.records;
         let moved = self.moved.iter();
         let moved = moved
-            .filter_map(|visitor| match records.remove(visitor)? {
+            .filter_map(|visitor| match records.remove(visitor)?? {
                 Held::Record(record) => Some((*visitor, record)),
                 Held::Joined(_) => None,
             })
@@ -350,77 +374,11 @@ impl<'a> Work<'a> {
             outcomes,
             writes: self.writes,
             moved,
+            gone: self.gone.into_iter().collect(),
             catalog: self.catalog,
             keys: self.keys,
             place,
             cells: self.cells,
         })
-    }
-
-    /// Every changed record and profile, and the ids to remember beside them.
-    fn write_records(&mut self, received: Timestamp) -> Result<(), EngineError> {
-        let long = self.long.borrow();
-        let write = |key: Vec<u8>, value: Option<Result<Vec<u8>, postcard::Error>>| {
-            let value = value.transpose();
-            Ok::<_, EngineError>(Write {
-                value: value.map_err(|error| EngineError::Encoding(error.to_string()))?,
-                replaced: long.get(&key).copied().unwrap_or(0),
-                key,
-            })
-        };
-        for (visitor, held) in &self.records {
-            let write = write(key::visitor(*visitor), Some(held.encode()))?;
-            self.writes.push(write);
-        }
-        for (visitor, profile) in &self.profiles {
-            let encoded = profile.as_ref().map(Profile::encode);
-            self.writes.push(write(key::profile(*visitor), encoded)?);
-        }
-        let hour = encode(&crate::visitor::hour(received))?;
-        for (visitor, id) in &self.remembered {
-            self.writes
-                .push(Write::put(key::remembered(*visitor, *id), hour.clone()));
-        }
-        Ok(())
-    }
-
-    /// Every touched cell with its new value; a cell that became zero is removed.
-    fn write_cells(&mut self) -> Result<(), EngineError> {
-        let none = Cells::default();
-        macro_rules! write_map {
-            ($serial:expr, $map:ident, $kind:path, $old:expr, $change:expr) => {
-                for (at, change) in &$change.$map {
-                    let mut new = $old.$map.get(at).map(Clone::clone).unwrap_or_default();
-                    new += change;
-                    let place = key::cell($serial, $kind(*at));
-                    let write = if new.is_zero() {
-                        Write::remove(place)
-                    } else {
-                        Write::put(place, encode(&new)?)
-                    };
-                    self.writes.push(write);
-                }
-            };
-        }
-        for (serial, change) in &self.cells {
-            let old = self.state.books.get(serial).unwrap_or(&none);
-            write_map!(*serial, visitors, CellKey::Visitors, old, change);
-            write_map!(*serial, hours, CellKey::Hour, old, change);
-            write_map!(*serial, plain, CellKey::Plain, old, change);
-            write_map!(*serial, orders, CellKey::Orders, old, change);
-            write_map!(*serial, contexts, CellKey::Context, old, change);
-            write_map!(*serial, features, CellKey::Features, old, change);
-            write_map!(*serial, chances, CellKey::Chances, old, change);
-            write_map!(*serial, weighted, CellKey::Weighted, old, change);
-            write_map!(*serial, sketches, CellKey::Sketch, old, change);
-            write_map!(*serial, delays, CellKey::Delay, old, change);
-            write_map!(*serial, joins, CellKey::Joins, old, change);
-            let information = old.information + change.information;
-            self.writes.push(Write::put(
-                key::cell(*serial, CellKey::Information),
-                encode(&information)?,
-            ));
-        }
-        Ok(())
     }
 }

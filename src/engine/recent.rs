@@ -136,6 +136,22 @@ impl Arrival {
         }
     }
 
+    /// All ids of visitors that it names.
+    fn names(&self) -> impl Iterator<Item = &str> {
+        let joined = match &self.what {
+            Arrived::Joined(aliased, _) => Some(aliased.visitor.as_str()),
+            Arrived::Kept(_)
+            | Arrived::Duplicate(_)
+            | Arrived::Profiled(..)
+            | Arrived::Unconsented { .. }
+            | Arrived::Acknowledged
+            | Arrived::Rejected(_) => None,
+        };
+        let sent = self.sent.iter();
+        let sent = sent.flat_map(|sent| [sent.user.as_deref(), sent.anonymous.as_deref()]);
+        sent.flatten().chain(self.visitor()).chain(joined)
+    }
+
     fn bytes(&self) -> usize {
         let sent = self.sent.as_ref();
         let traits = sent.and_then(|sent| sent.traits.as_ref());
@@ -183,6 +199,15 @@ impl Recent {
         let newest = ring.arrivals.iter().rev();
         let wanted = newest.filter(|arrival| wanted(arrival));
         wanted.take(limit).cloned().collect()
+    }
+
+    /// Forgets everything of visitors.
+    pub(super) fn forget(&self, is_gone: impl Fn(&VisitorId) -> bool) {
+        let is_theirs = |id: &str| VisitorId::parse(id).is_ok_and(|id| is_gone(&id));
+        let mut ring = self.ring();
+        let kept = |arrival: &Arc<Arrival>| !arrival.names().any(is_theirs);
+        ring.arrivals.retain(kept);
+        ring.bytes = ring.arrivals.iter().map(|arrival| arrival.bytes()).sum();
     }
 
     fn ring(&self) -> MutexGuard<'_, Ring> {
@@ -249,7 +274,8 @@ pub fn expected(event: &Event) -> Option<(VisitorId, String)> {
         | Event::KeyRevoked { .. }
         | Event::Asked(_)
         | Event::Learned(_)
-        | Event::Consented(_) => return None,
+        | Event::Consented(_)
+        | Event::Erased(_) => return None,
     };
     Some((visitor.clone(), id))
 }
@@ -271,7 +297,8 @@ fn arrived(event: &Event, outcome: &Outcome) -> Option<Arrived> {
             | Event::KeyRevoked { .. }
             | Event::Asked(_)
             | Event::Learned(_)
-            | Event::Consented(_),
+            | Event::Consented(_)
+            | Event::Erased(_),
             _,
         ) => None,
         (Event::Tracked(event), Outcome::NoConsent) => {

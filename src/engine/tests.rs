@@ -2,9 +2,12 @@
 
 use super::*;
 use crate::catalog::{Source, read_json};
-use crate::id::ExperimentKey;
+use crate::event::Profiled;
+use crate::id::{EventId, ExperimentKey, VisitorId};
 use crate::key::KeyId;
-use crate::store::key::FRAMES;
+use crate::profile::Told;
+use crate::store::Write;
+use crate::store::key::{self as place, FRAMES};
 
 const HERO: &str = r#"{
     "key": "hero", "variants": [{ "key": "a" }, { "key": "b" }],
@@ -61,4 +64,34 @@ fn what_was_asked_for_with_a_key_says_so() {
     assert!(matches!(logged[1][1], Event::Defined(_)), "{logged:?}");
     assert_eq!(logged[2][0], Event::Asked(Author::Anybody));
     assert!(matches!(logged[2][1], Event::Transitioned(_)), "{logged:?}");
+}
+
+#[test]
+fn a_decision_reads_no_profile_and_a_known_visitor_nothing() {
+    let (engine, writer) = start();
+    let visitor = |id| VisitorId::parse(id).unwrap();
+    let key = |id| VisitorKey::of(1, &visitor(id));
+    for id in ["known", "unknown"] {
+        let told = Event::Profiled(Profiled {
+            visitor: visitor(id),
+            id: EventId::parse("1").unwrap(),
+            group: None,
+            traits: Told::parse(r#"{"plan":"pro"}"#).unwrap(),
+            at: engine.clock().now(),
+            source: crate::source::Source::Segment,
+        });
+        let answered = engine.record(vec![told]).unwrap();
+        assert_eq!(answered.blocking_recv().unwrap(), [Outcome::Accepted]);
+        // Whoever reads it now fails.
+        let damaged = Write::put(place::profile(key(id)), vec![99]);
+        engine.shared.store.commit(&[damaged]).unwrap();
+        assert!(engine.profile_of(key(id)).is_err());
+    }
+    assert!(engine.sticky(key("known")).unwrap().is_some());
+    let damaged = Write::put(place::visitor(key("known")), vec![99]);
+    engine.shared.store.commit(&[damaged]).unwrap();
+    assert!(engine.sticky(key("known")).unwrap().is_some());
+    assert!(engine.sticky(key("unknown")).unwrap().is_some());
+    engine.stop();
+    writer.join().unwrap();
 }

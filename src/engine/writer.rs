@@ -17,6 +17,7 @@ use super::{EngineError, Shared, Snapshot, Sticky};
 use crate::catalog::history::Author;
 use crate::event::Event;
 use crate::fold::Outcome;
+use crate::id::{VisitorId, VisitorKey};
 use crate::store::Write;
 use crate::telemetry::{self, figure};
 use crate::time::Timestamp;
@@ -184,9 +185,15 @@ impl Writing<'_> {
             debug_span!("sync").in_scope(|| self.shared.store.commit(&step.writes))?;
             telemetry::commit(events.len(), &started);
         }
+        let gone = step.gone.clone();
         let outcomes = self.publish(step);
         telemetry::recorded(events, &outcomes);
         self.shared.recent.committed(events, &outcomes, received);
+        if !gone.is_empty() {
+            let seed = self.ledger.place.founded.seed;
+            let is_gone = |id: &VisitorId| gone.contains(&VisitorKey::of(seed, id));
+            self.shared.recent.forget(is_gone);
+        }
         Ok(outcomes)
     }
 
@@ -195,6 +202,7 @@ impl Writing<'_> {
         let outcomes = std::mem::take(&mut step.outcomes);
         let before = Arc::clone(&self.ledger.catalog);
         let keys_before = Arc::clone(&self.ledger.keys);
+        let gone = std::mem::take(&mut step.gone);
         let moved = {
             let mut books = self
                 .shared
@@ -203,6 +211,9 @@ impl Writing<'_> {
                 .unwrap_or_else(PoisonError::into_inner);
             self.ledger.absorb(step, &mut books)
         };
+        for visitor in gone {
+            self.shared.sticky.remove(&visitor);
+        }
         for (visitor, record) in moved {
             // They are read anew where they are asked for again.
             for alias in record.aliases() {
@@ -286,6 +297,7 @@ fn commit_length(events: &[Event]) -> usize {
             | Event::Tripped { .. }
             | Event::Aliased(_)
             | Event::Consented(_)
+            | Event::Erased(_)
             | Event::KeyCreated(_)
             | Event::KeyRevoked { .. }
             | Event::Asked(_)

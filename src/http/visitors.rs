@@ -3,10 +3,10 @@
 mod held;
 
 use actix_web::http::header::CACHE_CONTROL;
-use actix_web::web::{Data, Path};
+use actix_web::web::{Data, Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::Server;
 use super::body::{self, Body};
@@ -14,7 +14,7 @@ use super::consent as allowed;
 use super::decide::durable;
 use super::error::{Code, Problem};
 use super::incoming;
-use crate::event::{Aliased, Consented, Event};
+use crate::event::{Aliased, Consented, Erased, Event};
 use crate::fold::Outcome;
 use crate::id::VisitorId;
 use crate::profile::Consent;
@@ -124,5 +124,44 @@ pub(super) async fn consent(
         visitor,
         state,
         changed: outcomes.contains(&Outcome::Accepted),
+    }))
+}
+
+/// How a visitor is forgotten.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Erasing {
+    /// Whether also what the visitor added to experiments is taken out; not, unless asked for.
+    #[serde(default)]
+    retract: bool,
+}
+
+/// A visitor who is forgotten.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Erasure)]
+pub(super) struct Forgotten {
+    /// The visitor.
+    visitor: VisitorId,
+    /// Whether anything was held.
+    erased: bool,
+}
+
+/// `DELETE …?retract=`: forgets a person under all ids.
+pub(super) async fn erase(
+    server: Data<Server>,
+    path: Path<String>,
+    query: Result<Query<Erasing>, actix_web::Error>,
+) -> Result<HttpResponse, Problem> {
+    let visitor = visitor(&path)?;
+    let query = query.map_err(|error| Problem::new(Code::InvalidQuery, error.to_string()))?;
+    let event = Event::Erased(Erased {
+        visitor: VisitorKey::of(server.engine.snapshot().seed, &visitor),
+        retract: query.retract,
+    });
+    let outcomes = durable(server.engine.record(vec![event])).await?;
+    Ok(HttpResponse::Ok().json(Forgotten {
+        visitor,
+        erased: outcomes.contains(&Outcome::Accepted),
     }))
 }

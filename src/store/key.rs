@@ -86,6 +86,11 @@ pub fn remembered(visitor: VisitorKey, id: u64) -> Vec<u8> {
     [b"d", &visitor.0.to_be_bytes()[..], &id.to_be_bytes()].concat()
 }
 
+/// Prefix of the keys of a visitor's remembered event ids.
+pub fn all_remembered(visitor: VisitorKey) -> Vec<u8> {
+    [b"d", &visitor.0.to_be_bytes()[..]].concat()
+}
+
 /// Key of a definition.
 pub fn definition(serial: Serial, version: u32) -> Vec<u8> {
     [b"c", &serial.0.to_be_bytes()[..], &version.to_be_bytes()].concat()

@@ -256,6 +256,7 @@ pub fn recorded(events: &[Event], outcomes: &[Outcome]) {
             | Event::Asked(_)
             | Event::Learned(_)
             | Event::Consented(_)
+            | Event::Erased(_)
             | Event::Tripped { .. } => None,
         };
         if let Some(counter) = counter {

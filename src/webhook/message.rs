@@ -133,6 +133,7 @@ fn news(event: &Event) -> Option<(String, News<'_>)> {
         | Event::Aliased(_)
         | Event::Profiled(_)
         | Event::Consented(_)
+        | Event::Erased(_)
         | Event::Asked(_)
         | Event::KeyCreated(_)
         | Event::KeyRevoked { .. } => return None,

@@ -28,6 +28,7 @@ mod definitions;
 mod delays;
 mod demo;
 mod durability;
+mod erasure;
 mod evaluate;
 mod evaluate_experiment;
 mod exports;

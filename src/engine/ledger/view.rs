@@ -61,11 +61,13 @@ impl View for Work<'_> {
 
     fn remembers(&self, visitor: VisitorKey, id: u64) -> Result<bool, EngineError> {
         let fresh = self.remembered.contains(&(visitor, id));
+        let is_gone = self.gone.contains(&visitor);
         Ok(fresh
-            || self
-                .state
-                .store
-                .get(&key::remembered(visitor, id))?
-                .is_some())
+            || !is_gone
+                && self
+                    .state
+                    .store
+                    .get(&key::remembered(visitor, id))?
+                    .is_some())
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::super::error::Code;
-use super::super::visitors::{Allowed, Asked, Held, Person, Wire};
+use super::super::visitors::{Allowed, Asked, Erasing, Forgotten, Held, Person, Wire};
 use super::Operation;
 use crate::id::VisitorId;
 
@@ -69,5 +69,18 @@ pub(in crate::http) fn consent() -> Operation {
             json!({ "visitor": "anna", "state": "denied", "changed": true }),
         )
         .refuses(&[Code::InvalidField])
+        .writes()
+}
+
+pub(in crate::http) fn erase() -> Operation {
+    Operation::new("eraseVisitor", TAG, "Forgets a visitor.")
+        .about(
+            "Under all ids of the person: assignments, events, traits, and which events came. What the visitor added to \
+             experiments stays unless it is asked for; so does a denial of consent. Again, it changes nothing.",
+        )
+        .path::<VisitorId>("id", "An id of the person.", "anna")
+        .query::<Erasing>()
+        .answers::<Forgotten>(200, "Durable.", json!({ "visitor": "anna", "erased": true }))
+        .refuses(&[Code::InvalidField, Code::InvalidQuery])
         .writes()
 }
