@@ -7,6 +7,7 @@ pub mod define;
 pub mod experiment;
 pub mod list;
 pub mod login;
+pub mod playbook;
 pub mod reallocation;
 pub mod refused;
 
@@ -39,15 +40,18 @@ pub fn style_path() -> &'static str {
 pub enum Place {
     /// All experiments.
     Experiments,
+    /// What was learned.
+    Playbook,
 }
 
 impl Place {
-    const ALL: [Self; 1] = [Self::Experiments];
+    const ALL: [Self; 2] = [Self::Experiments, Self::Playbook];
 
     /// Its address.
     fn path(self) -> &'static str {
         match self {
             Self::Experiments => "/",
+            Self::Playbook => "/playbook",
         }
     }
 
@@ -55,6 +59,7 @@ impl Place {
     fn name(self) -> &'static str {
         match self {
             Self::Experiments => "Experiments",
+            Self::Playbook => "Playbook",
         }
     }
 }

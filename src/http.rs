@@ -313,6 +313,7 @@ fn operated() -> Vec<Paths> {
 fn dashboard() -> Vec<Paths> {
     use pages::{acts, define, experiments, session};
     vec![
+        at("/playbook").page(needs_or_session(Read), pages::playbook::page),
         at("/").page(needs_or_session(Read), experiments::list),
         at("/experiments/{key}").page(needs_or_session(Read), experiments::page),
         at("/experiments/{key}/start").form(needs_or_session(Write), acts::start),

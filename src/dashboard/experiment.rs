@@ -4,6 +4,7 @@
 mod bandit;
 mod cards;
 pub(super) mod charts;
+mod history;
 pub mod metrics;
 mod settings;
 
@@ -16,11 +17,13 @@ use crate::allocation::Arm;
 use crate::catalog::experiment::{Policy, Status, Variant};
 use crate::catalog::{Entry, Source};
 use crate::chart::{Allocation, Band, Densities, Lines, Number, Progress};
+use crate::key::ring::Keyring;
 use crate::report::table::cells;
 use crate::report::{BreakdownValue, MetricReport, Report};
 use crate::time::Zone;
 use bandit::Receipt;
 use cards::{Card, Value};
+use history::Change;
 use metrics::{Difference, Group};
 use settings::Share;
 
@@ -39,6 +42,8 @@ pub struct Subject<'a> {
     pub dimensions: &'a [&'a str],
     /// In which days are counted.
     pub zone: &'a Zone,
+    /// The keys of those who changed it.
+    pub keys: &'a Keyring,
 }
 
 #[derive(Template)]
@@ -60,6 +65,7 @@ struct Page<'a> {
     facts: Vec<(&'static str, String)>,
     /// The live variants, and the one that the verdict is about.
     variants: Vec<Tab>,
+    history: Vec<Change>,
     /// The ways of showing differences.
     differences: [Tab; 3],
     /// The dimensions, after none.
@@ -97,6 +103,7 @@ pub fn page(frame: &Frame, subject: Subject<'_>) -> String {
         shares: settings::shares(report),
         facts: settings::facts(entry),
         variants: variants(subject),
+        history: history::changes(entry, subject.keys),
         differences: Difference::ALL.map(|difference| Tab {
             word: difference.word().to_owned(),
             value: subject.address(difference, subject.dimension) + "#metrics",

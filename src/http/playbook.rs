@@ -22,9 +22,9 @@ use crate::report::{Question, report};
 pub(super) struct Wanted {
     /// Words that must all stand somewhere in an entry, in any case and order.
     #[serde(default)]
-    q: String,
+    pub(super) q: String,
     /// Only experiments that stand there.
-    status: Option<Status>,
+    pub(super) status: Option<Status>,
 }
 
 /// The playbook.
@@ -34,20 +34,27 @@ pub(super) struct Playbook {
     plays: Vec<Play>,
 }
 
-/// Looks the playbook up: a report of each experiment takes some milliseconds, so it is done where it keeps no other
-/// request waiting.
+/// Looks the playbook up.
 pub(super) async fn playbook(
     server: Data<Server>,
     wanted: Result<Query<Wanted>, actix_web::Error>,
 ) -> Result<HttpResponse, Problem> {
     let wanted = wanted.map_err(|error| Problem::new(Code::InvalidQuery, error.to_string()))?;
-    let span = tracing::debug_span!("playbook");
-    let plays = web::block(move || span.in_scope(|| found(&server, &wanted))).await;
-    let stopped = |_| Problem::new(Code::Unavailable, "The server is stopping.");
-    let plays = plays.map_err(stopped)?;
+    let plays = plays(server, wanted.into_inner()).await?;
     let mut response = HttpResponse::Ok();
     response.insert_header((CACHE_CONTROL, "no-store"));
     Ok(response.json(Playbook { plays }))
+}
+
+/// What was found, the latest change of status first. A report of each experiment takes some milliseconds, so it is done
+/// where it keeps no other request waiting.
+///
+/// # Errors
+/// As the server stops.
+pub(super) async fn plays(server: Data<Server>, wanted: Wanted) -> Result<Vec<Play>, Problem> {
+    let span = tracing::debug_span!("playbook");
+    let plays = web::block(move || span.in_scope(|| found(&server, &wanted))).await;
+    plays.map_err(|_| Problem::new(Code::Unavailable, "The server is stopping."))
 }
 
 fn found(server: &Server, wanted: &Wanted) -> Vec<Play> {

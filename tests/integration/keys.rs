@@ -163,7 +163,6 @@ const ROUTES: &[(&str, &str, &str, Option<&str>)] = &[
     ("POST", "/api/v1/plan", "read", Some("{}")),
     ("POST", "/api/v1/import", "write", Some("{}")),
     ("GET", "/metrics", "read", None),
-    ("GET", "/", "read", None),
     ("GET", "/api/v1/clock", "read", None),
     (
         "PUT",

@@ -81,13 +81,15 @@ pub(in crate::http) async fn page(
     let report = reported(&server, &entry, (dimension.as_slice(), DAYS));
     let mut frame = frame(&caller, Some(Place::Experiments));
     frame.note = acts::Done::parse(&look.done).map(|done| done.note().to_owned());
+    let snapshot = server.engine.snapshot();
     let subject = Subject {
         entry: &entry,
         report: &report,
         difference: Difference::parse(&look.show).unwrap_or_default(),
         dimension,
         dimensions: &known,
-        zone: &server.engine.snapshot().zone,
+        zone: &snapshot.zone,
+        keys: &snapshot.keys,
     };
     Ok(html(HttpResponse::Ok(), experiment::page(&frame, subject)))
 }
