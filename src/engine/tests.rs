@@ -1,6 +1,7 @@
 //! The log names who asked.
 
 use super::*;
+use crate::catalog::takeaway::Takeaway;
 use crate::catalog::{Source, read_json};
 use crate::event::Profiled;
 use crate::id::{EventId, ExperimentKey, VisitorId};
@@ -94,4 +95,41 @@ fn a_decision_reads_no_profile_and_a_known_visitor_nothing() {
     assert!(engine.sticky(key("unknown")).unwrap().is_some());
     engine.stop();
     writer.join().unwrap();
+}
+
+#[test]
+fn a_long_history_is_the_same_after_a_restart_and_a_replay() {
+    let (engine, writer) = start();
+    let tell = |command| {
+        let answered = engine.command(command, Some(Author::Anybody)).unwrap();
+        answered.blocking_recv().unwrap().unwrap()
+    };
+    tell(Command::Define {
+        spec: Box::new(read_json(HERO).unwrap()),
+        source: Source::Api,
+        cosmetic: false,
+        expected: None,
+    });
+    let hero = ExperimentKey::parse("hero").unwrap();
+    tell(Command::Learn {
+        experiment: hero.clone(),
+        takeaway: Takeaway::parse("Faces beat landscapes").unwrap(),
+    });
+    // Long enough to span chunks of the store; most are removed again.
+    for number in 0..600 {
+        let text = format!("{number}{}", "é".repeat(1_990));
+        tell(Command::Learn {
+            experiment: hero.clone(),
+            takeaway: Takeaway::parse(&text).unwrap(),
+        });
+    }
+    engine.stop();
+    writer.join().unwrap();
+    let (loaded, _) = load::load(&engine.shared.store).unwrap().unwrap();
+    let history = |catalog: &Catalog| Arc::clone(&catalog.get("hero").unwrap().history);
+    let published = history(&engine.snapshot().catalog);
+    assert_eq!(history(&loaded.catalog), published);
+    assert_eq!((published.iter().count(), published.dropped()), (500, 102));
+    let replayed = replay::replay(&engine.shared.store, |_| ()).unwrap();
+    assert_eq!(replayed.differences, Vec::<Vec<u8>>::new());
 }
