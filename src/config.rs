@@ -12,6 +12,9 @@ use crate::catalog::spec::Spec;
 use crate::profile::Consent;
 use crate::telemetry::LogFormat;
 
+/// The highest cost per month.
+const MAX_COST: f64 = 1e12;
+
 /// Settings that may be given on the command line, in the environment (`UPSWING_LISTEN` …) or in `upswing.toml`.
 #[derive(Debug, Clone, Default, clap::Args, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -62,6 +65,14 @@ pub struct Options {
     /// What holds for visitors who never said what they allow, granted or denied [default: granted]
     #[arg(long, env = "UPSWING_CONSENT", global = true)]
     pub consent: Option<Consent>,
+    /// What personalization costs per month whatever it does, in the currency of the global holdout's metrics
+    #[arg(
+        long,
+        env = "UPSWING_MONTHLY_COST",
+        global = true,
+        value_name = "AMOUNT"
+    )]
+    pub monthly_cost: Option<f64>,
     /// Web pages that may ask and tell from a browser, such as `https://shop.example`, separated by commas; `*` is any
     #[arg(long, env = "UPSWING_ORIGINS", global = true, value_delimiter = ',')]
     pub origins: Option<Vec<String>>,
@@ -131,6 +142,7 @@ impl Options {
             holdout: self.holdout.or(other.holdout),
             salt: self.salt.or(other.salt),
             consent: self.consent.or(other.consent),
+            monthly_cost: self.monthly_cost.or(other.monthly_cost),
             origins: self.origins.or(other.origins),
             tls_cert: self.tls_cert.or(other.tls_cert),
             tls_key: self.tls_key.or(other.tls_key),
@@ -178,6 +190,8 @@ pub struct Config {
     pub salt: String,
     /// What holds for visitors who never said what they allow.
     pub consent: Consent,
+    /// What personalization costs per month whatever it does; `None`: not known.
+    pub monthly_cost: Option<f64>,
     /// The origins of web pages that may talk to the server.
     pub origins: Vec<String>,
     /// The files of the certificate; `None`: plain HTTP.
@@ -227,6 +241,9 @@ pub enum ConfigError {
     /// A share is none.
     #[error("--global-holdout must be in [0, 1), not {0}")]
     Share(f64),
+    /// A cost is none.
+    #[error("--monthly-cost must be an amount of at least 0, not {0}")]
+    Cost(f64),
     /// What the global holdout measures has mistakes.
     #[error("{path}: {}", lines(mistakes))]
     Holdout {
@@ -245,6 +262,10 @@ impl Config {
     pub fn new(given: Options, file: &Path) -> Result<Self, ConfigError> {
         let options = given.or(read(file)?);
         let global_holdout = holdout(&options, file)?;
+        let monthly_cost = options.monthly_cost;
+        if let Some(cost) = monthly_cost.filter(|cost| !is_cost(*cost)) {
+            return Err(ConfigError::Cost(cost));
+        }
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let text = |given: Option<String>, default: &str| given.unwrap_or_else(|| default.into());
         let server_is_named = options.server.is_some();
@@ -265,6 +286,7 @@ impl Config {
             global_holdout,
             salt: text(options.salt, "upswing"),
             consent: options.consent.unwrap_or(Consent::Granted),
+            monthly_cost,
             origins: options.origins.unwrap_or_default(),
             tls: match (options.tls_cert, options.tls_key) {
                 (None, None) => None,
@@ -280,6 +302,11 @@ impl Config {
             max_connections: options.max_connections,
         })
     }
+}
+
+/// Whether a number is an amount that something may cost.
+pub fn is_cost(amount: f64) -> bool {
+    (0.0..=MAX_COST).contains(&amount)
 }
 
 /// The address of the collector: the one given, else the one that OpenTelemetry's own variable names.

@@ -74,6 +74,8 @@ pub struct Server {
     pub salt: String,
     /// What holds for visitors who never said what they allow.
     pub unsaid: Consent,
+    /// What personalization costs per month whatever it does, if that is known.
+    pub monthly_cost: Option<f64>,
     /// What keys with a rate have spent.
     pub limits: Arc<Limits>,
     /// How long a client may keep the server waiting.

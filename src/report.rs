@@ -65,6 +65,7 @@ mod lines;
 mod looks;
 mod metrics;
 mod multiplicity;
+mod profit;
 mod ripe;
 mod scaled;
 mod shape;
@@ -76,11 +77,13 @@ mod weighted;
 
 pub use breakdown::dimensions;
 pub(crate) use breakdown::{dimension_position, dimension_value};
+pub use cost::variant_costs;
 pub use delay::{DelayReport, VariantDelay};
 pub use exposure::{HourSrm, LostExposures, SourceSrm};
 pub use freshness::{Arriving, Freshness};
 pub use headline::{Evidence, Headline, Shown, View};
 pub use looks::Looks;
+pub use profit::Costs;
 pub use scaled::Scaled;
 pub use shape::*;
 pub use traffic::is_mismatched;
@@ -120,6 +123,8 @@ pub struct Question<'a> {
     pub dimensions: &'a [&'a str],
     /// How many of the last days the timeline has.
     pub days: u32,
+    /// What personalization costs, for the global holdout.
+    pub costs: Option<Costs<'a>>,
 }
 
 impl<'a> Question<'a> {
@@ -134,6 +139,7 @@ impl<'a> Question<'a> {
             view: None,
             dimensions: &[],
             days: 0,
+            costs: None,
         }
     }
 

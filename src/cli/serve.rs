@@ -55,6 +55,7 @@ pub(super) fn run(config: &Config, manual_clock: bool) -> Result<(), Failure> {
         engine: engine.clone(),
         webhooks: couriers.desk(),
         salt: config.salt.clone(),
+        monthly_cost: config.monthly_cost,
         limits: Arc::default(),
         patience: config.patience,
         streams: Arc::new(Semaphore::new(room / 2)),

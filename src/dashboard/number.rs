@@ -94,7 +94,7 @@ impl Number {
     pub(super) fn amount(value: f64) -> Self {
         Self {
             value,
-            text: cells::signed_amount(value),
+            text: cells::signed_money(value, None),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `GET …/report`: the Report of an experiment or of the global holdout, as JSON, CSV or workbook.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use actix_web::HttpResponse;
@@ -12,8 +13,11 @@ use super::Server;
 use super::error::{Code, Problem};
 use super::experiments::find;
 use crate::catalog::Entry;
-use crate::report::{Question, Report, View, csv, dimensions, report as answer, xlsx};
-use crate::time::Timestamp;
+use crate::config::is_cost;
+use crate::report::{
+    Costs, Question, Report, View, csv, dimensions, report as answer, variant_costs, xlsx,
+};
+use crate::time::{Day, Timestamp};
 
 /// Most days of a timeline.
 const MAX_DAYS: u32 = 366;
@@ -52,40 +56,123 @@ enum Format {
 pub(super) const WORKBOOK: &str =
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
 
+/// What is asked of the global holdout.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HoldoutOptions {
+    /// The moment to describe; absent: now.
+    #[param(value_type = Option<Timestamp>)]
+    as_of: Option<String>,
+    /// Names of dimensions with commas between them, or `all`, to be broken down by.
+    dimension: Option<String>,
+    /// The evidence to show: `always-valid`, `one-look`, `msprt` or `bayes`.
+    #[param(value_type = Option<View>)]
+    method: Option<String>,
+    /// How many of the last days the timeline has; none unless asked.
+    days: Option<u32>,
+    /// How it is written.
+    #[serde(default)]
+    #[param(inline)]
+    format: Format,
+    /// What personalization costs per month whatever it does, in place of the setting.
+    #[param(minimum = 0)]
+    monthly_cost: Option<f64>,
+}
+
 /// Options as they come.
-type Asked = Result<Query<Options>, actix_web::Error>;
+type Asked<T> = Result<Query<T>, actix_web::Error>;
 
 /// Reports on one experiment.
 pub(super) async fn report(
     server: Data<Server>,
     path: Path<String>,
-    options: Asked,
+    options: Asked<Options>,
 ) -> Result<HttpResponse, Problem> {
-    reported(&server, find(&server, &path)?, options).await
+    let options = given(options)?;
+    let entry = find(&server, &path)?;
+    let report = asked(&server, &entry, &options, None)?;
+    written(report, entry, options.format).await
 }
 
 /// Reports on everything together against the global holdout.
-pub(super) async fn holdout(server: Data<Server>, options: Asked) -> Result<HttpResponse, Problem> {
-    let entry = server.engine.snapshot().catalog.global_holdout().cloned();
-    let none = || {
-        let hint = "Set --global-holdout to the share of visitors to hold out of everything.";
-        Problem::new(Code::NoHoldout, hint)
+pub(super) async fn holdout(
+    server: Data<Server>,
+    options: Asked<HoldoutOptions>,
+) -> Result<HttpResponse, Problem> {
+    let options = given(options)?;
+    let entry = held_out(&server)?;
+    let monthly = match options.monthly_cost {
+        Some(cost) if !is_cost(cost) => {
+            let detail = "must be an amount of at least 0";
+            return Err(Problem::at(Code::InvalidQuery, "monthly_cost", detail));
+        }
+        given => given.or(server.monthly_cost),
     };
-    reported(&server, entry.ok_or_else(none)?, options).await
+    let options = Options {
+        as_of: options.as_of,
+        dimension: options.dimension,
+        method: options.method,
+        days: options.days,
+        format: options.format,
+    };
+    let (variants, foreign) = spent(&server, &entry);
+    let costs = Costs {
+        monthly,
+        variants: &variants,
+        foreign,
+    };
+    let report = asked(&server, &entry, &options, Some(costs))?;
+    written(report, entry, options.format).await
 }
 
-async fn reported(
-    server: &Server,
+/// The global holdout in force.
+///
+/// # Errors
+/// [`Code::NoHoldout`].
+pub(super) fn held_out(server: &Server) -> Result<Arc<Entry>, Problem> {
+    let entry = server.engine.snapshot().catalog.global_holdout().cloned();
+    entry.ok_or_else(|| {
+        let hint = "Set --global-holdout to the share of visitors to hold out of everything.";
+        Problem::new(Code::NoHoldout, hint)
+    })
+}
+
+fn given<T>(options: Asked<T>) -> Result<T, Problem> {
+    let options = options.map_err(|error| Problem::new(Code::InvalidQuery, error.to_string()))?;
+    Ok(options.into_inner())
+}
+
+/// What the variants of all experiments cost by day, and of how many in another currency than the holdout's, which is left
+/// out.
+pub(super) fn spent(server: &Server, holdout: &Entry) -> (BTreeMap<Day, f64>, u32) {
+    let own = holdout.experiment.spec.currency.as_ref();
+    let mut days = BTreeMap::new();
+    let mut foreign = 0;
+    for entry in server.engine.snapshot().catalog.iter() {
+        let costs = server
+            .engine
+            .with_cells(entry.serial, |cells| variant_costs(entry, cells));
+        let currency = entry.experiment.spec.currency.as_ref();
+        let is_other = own.zip(currency).is_some_and(|(own, other)| own != other);
+        if is_other && !costs.is_empty() {
+            foreign += 1;
+            continue;
+        }
+        for (day, cost) in costs {
+            *days.entry(day).or_insert(0.0) += cost;
+        }
+    }
+    (days, foreign)
+}
+
+async fn written(
+    report: Report,
     entry: Arc<Entry>,
-    options: Asked,
+    format: Format,
 ) -> Result<HttpResponse, Problem> {
-    let options = options
-        .map_err(|error| Problem::new(Code::InvalidQuery, error.to_string()))?
-        .into_inner();
-    let report = asked(server, &entry, &options)?;
     let mut response = HttpResponse::Ok();
     response.insert_header((CACHE_CONTROL, "no-store"));
-    Ok(match options.format {
+    Ok(match format {
         Format::Json => response.json(report),
         Format::Csv => response
             .content_type("text/csv; charset=utf-8")
@@ -111,7 +198,12 @@ async fn workbook(report: Report, entry: Arc<Entry>) -> Result<Vec<u8>, Problem>
         .map_err(|error| failed(&error))
 }
 
-fn asked(server: &Server, entry: &Entry, options: &Options) -> Result<Report, Problem> {
+fn asked(
+    server: &Server,
+    entry: &Entry,
+    options: &Options,
+    costs: Option<Costs<'_>>,
+) -> Result<Report, Problem> {
     let _span = tracing::debug_span!("report", experiment.key = %entry.experiment.key).entered();
     let now = server.engine.clock().now();
     let as_of = options.as_of.as_deref().map(Timestamp::parse).transpose();
@@ -129,6 +221,7 @@ fn asked(server: &Server, entry: &Entry, options: &Options) -> Result<Report, Pr
             view,
             dimensions: &dimensions,
             days: options.days.unwrap_or(0).min(MAX_DAYS),
+            costs,
             ..Question::present(entry, cells, (as_of.unwrap_or(now), today))
         })
     }))

@@ -13,11 +13,34 @@
 //! Conversions and counts are no money and stay as they are, and so do ratios: they say what an order is worth, and not
 //! what a visitor brings. Orders behind a lift are counted before anything is subtracted.
 
+use std::collections::BTreeMap;
+
 use crate::allocation::Arm;
+use crate::catalog::Entry;
 use crate::catalog::metric::{Direction, Metric, MetricIndex, MetricKind};
+use crate::cell::Cells;
+use crate::epoch::Cause;
+use crate::time::Day;
 
 use super::design::{Design, Pairing};
 use super::{Adjustment, ComparisonReport};
+
+/// What the variants of an experiment cost on each day beyond its control: Σ over the analysed visitors of cost(variant) −
+/// cost(control), in the currency of its amounts. Imported history cost this shop nothing that it could save.
+pub fn variant_costs(entry: &Entry, cells: &Cells) -> BTreeMap<Day, f64> {
+    let experiment = &entry.experiment;
+    let cost = |arm| experiment.variant(arm).map_or(0.0, |variant| variant.cost);
+    let mut days = BTreeMap::new();
+    for (key, visitors) in &cells.visitors {
+        let more = cost(key.row.arm) - cost(experiment.control);
+        let epoch = entry.epochs.get(key.epoch);
+        let is_own = epoch.is_some_and(|epoch| epoch.cause != Cause::Imported);
+        if is_own && more.abs() > 0.0 {
+            *days.entry(key.day).or_insert(0.0) += visitors.n as f64 * more;
+        }
+    }
+    days
+}
 
 impl Design<'_> {
     /// What is subtracted from the value of each visitor of an arm, in the metric's integers.

@@ -14,10 +14,11 @@ use super::always::{Split, evidence};
 use super::design::{Basis, Design};
 use super::figure::{Figure, Group, Reader};
 use super::metrics::{kind, untested};
+use super::profit::{self, Span};
 use super::totals::Totals;
 use super::{
-    Adjustment, AlwaysValid, ComparisonReport, Effect, HoldoutReport, Mean, PerDay, PolicyMetric,
-    Question, Range,
+    Adjustment, AlwaysValid, ComparisonReport, Effect, HoldoutReport, Mean, Money, PolicyMetric,
+    Question, Range, TimelineMoney,
 };
 use crate::catalog::metric::{Metric, MetricIndex, MetricKind};
 use crate::cell::Row;
@@ -31,6 +32,8 @@ struct Policy<'a> {
     others: Vec<Row>,
     /// The holdout's share, where it never moved while visitors came.
     share: Option<f64>,
+    /// Visitors who were not held out.
+    personalized: u64,
     personalized_per_day: Option<f64>,
 }
 
@@ -52,8 +55,7 @@ pub(super) fn report(
     };
     let since = compared().map(|epoch| epoch.opened_at).min()?;
     let compared: BTreeSet<EpochNumber> = compared().map(|epoch| epoch.number).collect();
-    let rows = design.rows.iter().map(|named| named.row);
-    let (held, others): (Vec<Row>, Vec<Row>) = rows.partition(|row| design.is_held(*row));
+    let (held, others) = sides(design);
     let count = |rows: &[Row]| visitors(&assigned, rows, &compared);
     let personalized_per_day = question.cells.per_day(None, |key| {
         let is_past = question.until.is_none_or(|until| key.day <= until);
@@ -62,24 +64,76 @@ pub(super) fn report(
     let policy = Policy {
         reader: Reader::new(design, totals),
         share: steady(design, epochs),
+        personalized: count(&others),
         personalized_per_day,
         held,
         others,
     };
     let metrics = (0..).map(MetricIndex).zip(&design.entry.experiment.metrics);
-    Some(HoldoutReport {
+    let mut report = HoldoutReport {
         since,
         held_out: count(&policy.held),
-        personalized: count(&policy.others),
+        personalized: policy.personalized,
         personalized_per_day,
         metrics: metrics
             .map(|(index, metric)| policy.metric(index, metric))
             .collect(),
-    })
+        profit: None,
+    };
+    let counted = question.cells.visitors.iter();
+    let mut counted = counted.filter(|(key, of)| of.n > 0 && compared.contains(&key.epoch));
+    let first = counted.by_ref().map(|(key, _)| key.day).min();
+    report.profit = question.costs.zip(first).and_then(|(costs, first)| {
+        let span = Span {
+            as_of: question.as_of,
+            first,
+            last: question.today,
+        };
+        profit::profit(&report, costs, span)
+    });
+    Some(report)
+}
+
+/// The rows that are held out, and all others.
+fn sides(design: &Design<'_>) -> (Vec<Row>, Vec<Row>) {
+    let rows = design.rows.iter().map(|named| named.row);
+    rows.partition(|row| design.is_held(*row))
+}
+
+/// What the policy had brought when these were the sums, for each sum metric where that can be told; `personalized`
+/// visitors had come by then, and the share of the holdout never moved.
+pub(super) fn earned(reader: Reader<'_>, share: f64, personalized: u64) -> Vec<TimelineMoney> {
+    let design = reader.design;
+    let (held, others) = sides(design);
+    let policy = Policy {
+        reader,
+        share: Some(share),
+        personalized,
+        personalized_per_day: None,
+        held,
+        others,
+    };
+    let metrics = (0..).map(MetricIndex).zip(&design.entry.experiment.metrics);
+    let sums = metrics.filter(|(_, metric)| is_sum(metric));
+    let of = |(index, metric)| {
+        let PolicyMetric { key, so_far, .. } = policy.metric(index, metric);
+        Some(TimelineMoney {
+            metric: key,
+            so_far: so_far?,
+        })
+    };
+    sums.filter_map(of).collect()
+}
+
+fn is_sum(metric: &Metric) -> bool {
+    matches!(metric.kind, MetricKind::Sum { .. })
 }
 
 /// The share of the holdout if it is the same in all epochs.
-fn steady<'a>(design: &Design<'_>, mut epochs: impl Iterator<Item = &'a Epoch>) -> Option<f64> {
+pub(super) fn steady<'a>(
+    design: &Design<'_>,
+    mut epochs: impl Iterator<Item = &'a Epoch>,
+) -> Option<f64> {
     let first = design.held_share(epochs.next()?)?;
     let same = |epoch: &Epoch| {
         let share = design.held_share(epoch);
@@ -137,7 +191,14 @@ impl Policy<'_> {
             policy,
             method: compared.method,
             adjustments: Vec::from_iter(is_costly.then_some(Adjustment::Cost)),
-            per_day: self.per_day(metric, compared.absolute, always_valid),
+            per_day: self.personalized_per_day.and_then(|visitors| {
+                self.money(metric, (compared.absolute, always_valid), visitors)
+            }),
+            so_far: self.money(
+                metric,
+                (compared.absolute, always_valid),
+                self.personalized as f64,
+            ),
             absolute: compared.absolute,
             relative: compared.relative,
             p_value: compared.p_value,
@@ -173,18 +234,17 @@ impl Policy<'_> {
         (compared, [held, others].map(mean))
     }
 
-    fn per_day(
+    /// What the difference comes to for so many visitors.
+    fn money(
         &self,
         metric: &Metric,
-        absolute: Option<Effect>,
-        always_valid: Option<AlwaysValid>,
-    ) -> Option<PerDay> {
-        let visitors = self.personalized_per_day?;
-        let is_sum = matches!(metric.kind, MetricKind::Sum { .. });
-        let absolute = absolute.filter(|_| is_sum)?;
+        (absolute, always_valid): (Option<Effect>, Option<AlwaysValid>),
+        visitors: f64,
+    ) -> Option<Money> {
+        let absolute = absolute.filter(|_| is_sum(metric))?;
         let watched = always_valid.and_then(|figures| figures.absolute);
         let spec = &self.reader.design.entry.experiment.spec;
-        Some(PerDay {
+        Some(Money {
             currency: spec.currency.clone(),
             amount: Effect {
                 estimate: absolute.estimate * visitors,

@@ -10,6 +10,7 @@ mod hostile;
 mod kinds;
 mod linear;
 mod moving;
+mod profit;
 mod replay;
 mod sheets;
 mod shop;

@@ -4,7 +4,7 @@
 //! day on which they happened. All days are compared in the way that fits the whole span: where the odds moved at all,
 //! by inverse weights from the first day on, so that no line changes its method on the way.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::catalog::metric::MetricIndex;
 use crate::cell::{Cells, Facet};
@@ -14,11 +14,14 @@ use crate::time::Day;
 use super::design::Design;
 use super::figure::Reader;
 use super::totals::Totals;
-use super::{ComparisonReport, Question, TimelineDay, TimelineEffect, TimelineMetric, traffic};
+use super::{
+    ComparisonReport, Question, TimelineDay, TimelineEffect, TimelineMetric, TimelineMoney,
+    holdout, traffic,
+};
 
 /// The last `question.days` days.
 pub(super) fn days(question: &Question<'_>, design: &Design<'_>) -> Vec<TimelineDay> {
-    let counts = is_asked(question).then(|| assigned(question));
+    let counts = is_asked(question).then(|| assigned(question, design));
     let counts = counts.unwrap_or_default();
     let Some((first, last)) = span(question, &counts) else {
         return Vec::new();
@@ -26,9 +29,9 @@ pub(super) fn days(question: &Question<'_>, design: &Design<'_>) -> Vec<Timeline
     let mut running = Running {
         design,
         counts: &counts,
+        share: share(question, design),
         totals: Totals::default(),
-        visitors: 0,
-        epoch: None,
+        met: Met::default(),
     };
     let mut cells = question.cells.weighted.iter().peekable();
     let mut days: Vec<TimelineDay> = Vec::new();
@@ -61,19 +64,50 @@ fn is_by(facet: Facet, day: Day) -> bool {
     }
 }
 
-/// Per day the visitors, and the last epoch that drew some of them.
-fn assigned(question: &Question<'_>) -> BTreeMap<Day, (i64, EpochNumber)> {
-    let mut counts = BTreeMap::new();
+/// Visitors, and what drew them.
+#[derive(Debug, Clone, Default)]
+struct Met {
+    /// All of them.
+    visitors: i64,
+    /// Those who were not held out while somebody could be.
+    personalized: i64,
+    /// The last epoch that drew some of them.
+    epoch: Option<EpochNumber>,
+}
+
+/// The visitors of each day.
+fn assigned(question: &Question<'_>, design: &Design<'_>) -> BTreeMap<Day, Met> {
+    let mut counts: BTreeMap<Day, Met> = BTreeMap::new();
     for (key, visitors) in &question.cells.visitors {
-        let day = counts.entry(key.day).or_insert((0, key.epoch));
-        day.0 += visitors.n;
-        day.1 = key.epoch.max(day.1);
+        let day = counts.entry(key.day).or_default();
+        day.visitors += visitors.n;
+        let epoch = design.entry.epochs.get(key.epoch);
+        let is_compared = epoch.is_some_and(|epoch| design.held_share(epoch).is_some());
+        if is_compared && !design.is_held(key.row) {
+            day.personalized += visitors.n;
+        }
+        day.epoch = day.epoch.max(Some(key.epoch));
     }
     counts
 }
 
+/// The share of the holdout, if it is the same on all days.
+fn share(question: &Question<'_>, design: &Design<'_>) -> Option<f64> {
+    let visited: BTreeSet<EpochNumber> = question
+        .cells
+        .visitors
+        .keys()
+        .map(|key| key.epoch)
+        .collect();
+    let epochs = visited.iter();
+    holdout::steady(
+        design,
+        epochs.filter_map(|number| design.entry.epochs.get(*number)),
+    )
+}
+
 /// The first and the last day to show.
-fn span(question: &Question<'_>, counts: &BTreeMap<Day, (i64, EpochNumber)>) -> Option<(Day, Day)> {
+fn span(question: &Question<'_>, counts: &BTreeMap<Day, Met>) -> Option<(Day, Day)> {
     let (first, _) = counts.first_key_value()?;
     let (last_visitors, _) = counts.last_key_value()?;
     let last = last_reward(question.cells).map_or(*last_visitors, |day| day.max(*last_visitors));
@@ -95,20 +129,22 @@ fn last_reward(cells: &Cells) -> Option<Day> {
 /// What is known by the end of a day.
 struct Running<'a> {
     design: &'a Design<'a>,
-    counts: &'a BTreeMap<Day, (i64, EpochNumber)>,
+    counts: &'a BTreeMap<Day, Met>,
+    /// The share of the holdout, if it never moved.
+    share: Option<f64>,
     totals: Totals,
-    visitors: i64,
-    epoch: Option<EpochNumber>,
+    met: Met,
 }
 
 impl Running<'_> {
     /// Counts the visitors of a day, and at first those before it; whether there were any.
     fn meet(&mut self, day: Day) -> bool {
-        let is_first = self.epoch.is_none();
+        let is_first = self.met.epoch.is_none();
         let before = self.counts.range(..day).filter(|_| is_first);
-        for (visitors, epoch) in before.map(|(_, count)| count).chain(self.counts.get(&day)) {
-            self.visitors += visitors;
-            self.epoch = Some(*epoch);
+        for met in before.map(|(_, count)| count).chain(self.counts.get(&day)) {
+            self.met.visitors += met.visitors;
+            self.met.personalized += met.personalized;
+            self.met.epoch = met.epoch.or(self.met.epoch);
         }
         is_first || self.counts.contains_key(&day)
     }
@@ -116,13 +152,23 @@ impl Running<'_> {
     fn day(&mut self, day: Day) -> TimelineDay {
         self.totals.unweigh();
         let entry = self.design.entry;
-        let epoch = self.epoch.and_then(|number| entry.epochs.get(number));
+        let epoch = self.met.epoch.and_then(|number| entry.epochs.get(number));
         TimelineDay {
             day: day.to_string(),
-            visitors: u64::try_from(self.visitors).unwrap_or(0),
+            visitors: u64::try_from(self.met.visitors).unwrap_or(0),
             weights: traffic::weights(entry, epoch),
             metrics: self.metrics(),
+            earned: self.earned(),
         }
+    }
+
+    fn earned(&self) -> Vec<TimelineMoney> {
+        let reader = Reader::bare(self.design, &self.totals);
+        let personalized = u64::try_from(self.met.personalized).unwrap_or(0);
+        let share = self.share.filter(|_| personalized > 0);
+        share.map_or_else(Vec::new, |share| {
+            holdout::earned(reader, share, personalized)
+        })
     }
 
     fn metrics(&self) -> Vec<TimelineMetric> {

@@ -6,7 +6,7 @@ use std::ops::Range;
 use serde_json::{Value, json};
 
 use crate::harness::{TestApp, upswing};
-use crate::model::{fixed, order, thompson};
+use crate::model::{fixed, order, thompson, with};
 
 const EURO: &str = "[holdout]\ncurrency = \"EUR\"\n";
 
@@ -235,6 +235,79 @@ fn the_holdout_is_no_experiment() {
     assert_eq!(report(&app)["visitors"], 1);
     app.get("/api/v1/holdout/report?dimension=device")
         .problem(400, "invalid_query");
+}
+
+/// Ten days of two experiments whose treatment costs a gift of 0.25, one of them in dollars; what the gifts cost in euros.
+fn gifts(app: &mut TestApp) -> f64 {
+    let settings = format!("global_holdout = 0.2\nmonthly_cost = 3043.75\n{EURO}");
+    configure(app, &settings);
+    let mut gift = fixed("gift");
+    gift["variants"][1]["cost"] = json!(0.25);
+    app.put_experiment(&gift);
+    let foreign = with(gift, "key", json!("foreign"));
+    app.put_experiment(&with(foreign, "currency", json!("USD")));
+    let places = held(app, "gift", 0..2_000);
+    held(app, "foreign", 0..100);
+    buy(app, &places);
+    app.advance_clock("2026-01-11T00:00:00Z");
+    let given = number(&app.report("gift").traffic("treatment", false)["visitors"]);
+    0.25 * given
+}
+
+/// What personalization costs and leaves.
+fn profit(app: &TestApp, query: &str) -> Value {
+    let path = format!("/api/v1/holdout/report{query}");
+    app.get(&path).expect(200)["holdout"]["profit"].clone()
+}
+
+#[test]
+fn costs_are_taken_from_what_it_earned() {
+    let mut app = held_out(0.2);
+    let gifts = gifts(&mut app);
+    let report = app.get("/api/v1/holdout/report?days=60").expect(200);
+    let holdout = &report["holdout"];
+    let (profit, revenue) = (&holdout["profit"], &holdout["metrics"][0]);
+    assert_eq!(profit["metric"], "revenue");
+    close(&profit["days"], 10.0);
+    close(&profit["fixed_costs"], 1_000.0);
+    close(&profit["variant_costs"], gifts);
+    assert_eq!(profit["foreign_experiments"], 1);
+    let personalized = number(&holdout["personalized"]);
+    let gain = number(&revenue["absolute"]["estimate"]) * personalized;
+    close(&revenue["so_far"]["amount"]["estimate"], gain);
+    close(&profit["gain"]["amount"]["estimate"], gain);
+    let net = gain - 1_000.0 - gifts;
+    close(&profit["net"]["amount"]["estimate"], net);
+    let roi = net / (1_000.0 + gifts);
+    close(&profit["returns"]["roi"]["estimate"], roi);
+    let is_told = profit["payback"].is_object();
+    assert_ne!(is_told, profit["unpaid"].is_string(), "{profit}");
+    let sentence = profit["sentence"].as_str().unwrap();
+    let start = "In 10 days personalization brought ";
+    assert!(sentence.starts_with(start), "{sentence}");
+    let last = report["timeline"].as_array().unwrap().last().unwrap();
+    close(&last["earned"][0]["so_far"]["amount"]["estimate"], gain);
+}
+
+#[test]
+fn other_costs_may_be_supposed() {
+    let mut app = held_out(0.2);
+    let gifts = gifts(&mut app);
+    close(&profit(&app, "?monthly_cost=0")["costs"], gifts);
+    let double = profit(&app, "?monthly_cost=6087.5");
+    close(&double["fixed_costs"], 2_000.0);
+    close(&double["monthly_cost"], 6_087.5);
+    for wrong in ["-1", "nan", "inf", "much"] {
+        let path = format!("/api/v1/holdout/report?monthly_cost={wrong}");
+        app.get(&path).problem(400, "invalid_query");
+    }
+    let path = "/api/v1/experiments/gift/report?monthly_cost=1";
+    app.get(path).problem(400, "invalid_query");
+    let serve = upswing(&["serve", "--monthly-cost", "nan"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&serve.stderr).into_owned();
+    assert!(said.contains("--monthly-cost must be"), "{said}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::super::error::Code;
 use super::super::explain::Explanation;
 use super::super::playbook::{Playbook, Wanted};
-use super::super::report::{Options, WORKBOOK};
+use super::super::report::{HoldoutOptions, Options, WORKBOOK};
 use super::super::{evaluate as judge, plan as planned};
 use super::Operation;
 use super::experiments::of_one;
@@ -27,23 +27,59 @@ fn shown() -> Value {
     })
 }
 
-fn answered(operation: Operation) -> Operation {
+fn answered(operation: Operation, example: Value) -> Operation {
     let csv = "experiment,metric,variant,visitors\ncart-nudge,purchase,none,0\n";
     operation
-        .query::<Options>()
-        .answers::<Report>(200, "The report.", shown())
+        .answers::<Report>(200, "The report.", example)
         .answers_text(&["text/csv"], "With `format=csv` its tables.", csv)
         .answers_bytes(&[WORKBOOK], "With `format=xlsx` a workbook.")
         .refuses(&[Code::InvalidQuery])
 }
 
 pub(in crate::http) fn report() -> Operation {
-    answered(of_one("getReport", TAG, "What an experiment shows."))
+    answered(
+        of_one("getReport", TAG, "What an experiment shows.").query::<Options>(),
+        shown(),
+    )
+}
+
+fn earnings() -> Value {
+    let (visitors, costs) = (24_000.0, 72_400.0);
+    let scaled = |by: f64, less: f64| {
+        let at = |value: f64| value * by - less;
+        let amount = json!({ "estimate": at(4.0), "low": at(3.5), "high": at(4.5) });
+        json!({ "currency": "EUR", "amount": amount, "always_valid": { "low": at(3.0), "high": at(5.0) } })
+    };
+    json!({
+        "since": "2026-03-01T00:00:00.000Z", "held_out": 6_000, "personalized": 24_000, "personalized_per_day": 400.0,
+        "metrics": [{
+            "key": "revenue", "kind": "sum", "role": "goal", "direction": "increase", "method": "welch",
+            "absolute": { "estimate": 4.0, "low": 3.5, "high": 4.5 }, "per_day": scaled(400.0, 0.0),
+            "so_far": scaled(visitors, 0.0), "caveats": [],
+        }],
+        "profit": {
+            "metric": "revenue", "days": 60.0, "gain": scaled(visitors, 0.0), "monthly_cost": 36_525.0,
+            "fixed_costs": 72_000.0, "variant_costs": 400.0, "costs": costs, "net": scaled(visitors, costs),
+            "returns": {
+                "roi": { "estimate": 0.33, "low": 0.16, "high": 0.49 }, "always_valid": { "low": -0.01, "high": 0.66 },
+            },
+            "payback": { "days": 45.25, "low": 36.2, "high": 60.3 },
+            "sentence": "In 60 days personalization brought +96,000 EUR (between +72,000 EUR and +120,000 EUR) and cost \
+                         72,400 EUR: +23,600 EUR net. At the present rate all costs so far are earned within 46 days of the start.",
+        },
+    })
 }
 
 pub(in crate::http) fn holdout() -> Operation {
     let summary = "All personalization together against the global holdout.";
-    answered(Operation::new("getHoldoutReport", TAG, summary)).refuses(&[Code::NoHoldout])
+    let about = "`holdout.metrics` have the difference to the holdout, also as money per day and so far; `holdout.profit` \
+                 what is left of that after costs, the return on them, and when it pays. With `days` every day of the \
+                 timeline has what was `earned` by then.";
+    let operation = Operation::new("getHoldoutReport", TAG, summary).about(about);
+    let mut example = shown();
+    example["experiment"]["key"] = json!("global-holdout");
+    example["holdout"] = earnings();
+    answered(operation.query::<HoldoutOptions>(), example).refuses(&[Code::NoHoldout])
 }
 
 pub(in crate::http) fn playbook() -> Operation {

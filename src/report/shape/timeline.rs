@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{AlwaysValid, Effect};
+use super::{AlwaysValid, Effect, Money};
 
 /// What was known at the end of a day, in the server's time zone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -18,6 +18,18 @@ pub struct TimelineDay {
     pub weights: BTreeMap<String, f64>,
     /// The metrics, in the order of the definition.
     pub metrics: Vec<TimelineMetric>,
+    /// What the policy had brought against the holdout by then, for each sum where that can be told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earned: Vec<TimelineMoney>,
+}
+
+/// What the policy had brought by a day: as [`super::PolicyMetric::so_far`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct TimelineMoney {
+    /// The metric.
+    pub metric: String,
+    /// The money.
+    pub so_far: Money,
 }
 
 /// A metric as of a day.

@@ -79,6 +79,25 @@ pub(crate) fn grouped(count: u64) -> String {
     out
 }
 
+/// An amount of money: to the cent below 100.
+pub(crate) fn money(amount: f64, currency: Option<&str>) -> String {
+    let sign = if amount < 0.0 { "-" } else { "" };
+    let size = amount.abs();
+    let number = if size < 100.0 {
+        format!("{size:.2}")
+    } else {
+        grouped(rounded(size))
+    };
+    let unit = currency.map_or_else(String::new, |currency| format!(" {}", label(currency)));
+    format!("{sign}{number}{unit}")
+}
+
+/// The same with its sign.
+pub(crate) fn signed_money(amount: f64, currency: Option<&str>) -> String {
+    let sign = if amount < 0.0 { "" } else { "+" };
+    format!("{sign}{}", money(amount, currency))
+}
+
 /// A share as percent; empty if absent.
 pub(crate) fn percent(share: Option<f64>, decimals: usize) -> String {
     share.map_or_else(String::new, |share| {
@@ -97,17 +116,6 @@ pub(crate) fn signed_percent(change: f64) -> String {
 pub(crate) fn whole(value: f64) -> String {
     let sign = if value < 0.0 { "-" } else { "" };
     format!("{sign}{}", grouped(rounded(value.abs())))
-}
-
-/// An amount with its sign: cents below a hundred.
-pub(crate) fn signed_amount(amount: f64) -> String {
-    let sign = if amount < 0.0 { "-" } else { "+" };
-    let size = amount.abs();
-    if size < 100.0 {
-        format!("{sign}{size:.2}")
-    } else {
-        format!("{sign}{}", grouped(rounded(size)))
-    }
 }
 
 #[expect(

@@ -40,6 +40,10 @@ pub(super) fn render(holdout: &HoldoutReport) -> String {
             &format!("{}: {}", names.join(", "), caveat.explain()),
         );
     }
+    if let Some(profit) = &holdout.profit {
+        out.push('\n');
+        out += &wrapped("Costs:", &profit.sentence);
+    }
     out
 }
 

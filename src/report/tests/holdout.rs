@@ -8,7 +8,7 @@ use crate::cell::Row;
 use crate::epoch::{Cause, Epoch};
 use crate::moments::Observation;
 
-fn policy(report: &Report) -> (&HoldoutReport, &PolicyMetric) {
+pub(super) fn policy(report: &Report) -> (&HoldoutReport, &PolicyMetric) {
     let holdout = report.holdout.as_ref().expect("somebody is held out");
     (holdout, &holdout.metrics[0])
 }
@@ -140,7 +140,7 @@ fn times_without_a_holdout_and_imported_history_are_left_out() {
 }
 
 /// Sends visitors of a day of whom so many spend this much.
-fn spend(shop: &mut Shop, (row, day, n): (Row, i32, i64), (buyers, amount): (i64, i64)) {
+pub(super) fn spend(shop: &mut Shop, (row, day, n): (Row, i32, i64), (buyers, amount): (i64, i64)) {
     let value = Observation {
         y: amount * 1_000_000,
         x: 0,

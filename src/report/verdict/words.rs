@@ -3,7 +3,7 @@
 use super::case::Case;
 use super::{Decision, Reason, ReasonCode, Rival, Verdict};
 use crate::catalog::metric::MetricKind;
-use crate::report::table::cells::{grouped, label, percent, signed_amount, signed_percent};
+use crate::report::table::cells::{grouped, label, percent, signed_money, signed_percent};
 use crate::report::{
     Arriving, ComparisonReport, DriftReport, Effect, Freshness, MetricReport, VariantTraffic,
 };
@@ -83,12 +83,7 @@ impl Case<'_> {
 
     fn money_amount(&self, amount: f64) -> String {
         let spec = &self.facts.question.entry.experiment.spec;
-        let currency = spec.currency.as_deref().map(label);
-        let number = signed_amount(amount);
-        match currency {
-            Some(currency) => format!("{number} {currency}"),
-            None => number,
-        }
+        signed_money(amount, spec.currency.as_deref())
     }
 
     /// What the lead's effect on money comes to, where the goal itself is not money.
