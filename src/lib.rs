@@ -13,7 +13,7 @@
 //!                       └────────► report ──► API · dashboard · CLI (one Report value, computed once)
 //! ```
 //!
-//! - [`assign::assign`]: forced → schedule → bot → holdouts → sticky → layer → audience → ramp → variant.
+//! - [`assign::assign`]: forced → schedule → bot → consent → holdouts → sticky → layer → audience → ramp → variant.
 //! - [`fold::fold`]: dedupe, change the visitor's record, delta = contribution(after) − contribution(before).
 //! - [`bandit::reallocate`]: posterior → P(best) → floor → a new epoch.
 //! - [`report::report`]: verdict, lift, intervals, P(best), sample ratio mismatch, caveats instead of false certainty.

@@ -254,7 +254,7 @@ impl Taken {
         }
         let keys = events.iter().filter_map(expected);
         self.sent.extend(
-            keys.zip(std::iter::repeat(sent))
+            keys.zip(std::iter::repeat_n(sent, events.len()))
                 .filter_map(|(key, sent)| Some((key, sent?))),
         );
         self.places.extend(events.iter().map(|_| index));
