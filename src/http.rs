@@ -29,6 +29,7 @@ mod history;
 mod import;
 mod incoming;
 mod keys;
+mod link;
 mod ofrep;
 mod openapi;
 mod operations;

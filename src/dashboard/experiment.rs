@@ -44,6 +44,17 @@ pub struct Subject<'a> {
     pub zone: &'a Zone,
     /// The keys of those who changed it.
     pub keys: &'a Keyring,
+    /// Links to its variants, for a reader who may make such.
+    pub looks: &'a [Look],
+}
+
+/// A link that shows a variant to whoever follows it.
+#[derive(Debug, Clone)]
+pub struct Look {
+    /// The variant.
+    pub variant: String,
+    /// What is added to the address of a page.
+    pub query: String,
 }
 
 #[derive(Template)]

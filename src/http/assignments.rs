@@ -19,7 +19,7 @@ pub(super) async fn one(
 ) -> Result<HttpResponse, Problem> {
     let body = body::inflated(&request, body::bytes(body).await?)?;
     let snapshot = server.engine.snapshot();
-    let wire = body::json::<Wire<'_>>(&body)?.permitted(&request)?;
+    let wire = body::json::<Wire<'_>>(&body)?.permitted(&server, &request)?;
     let mut answers = decide::decide(&server, &snapshot, wire, Browser::of(&request))?;
     drop(snapshot);
     record(&server, std::slice::from_mut(&mut answers)).await?;
@@ -44,7 +44,7 @@ pub(super) async fn batch(
     }
     let snapshot = server.engine.snapshot();
     let each = batch.requests.iter().map(|raw| {
-        let wire = body::json::<Wire<'_>>(raw.get().as_bytes())?.permitted(&request)?;
+        let wire = body::json::<Wire<'_>>(raw.get().as_bytes())?.permitted(&server, &request)?;
         decide::decide(&server, &snapshot, wire, Browser::of(&request))
     });
     let mut results: Vec<Result<Answers<'_>, Problem>> = each.collect();

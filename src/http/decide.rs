@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 use super::Server;
 use super::access::Caller;
 use super::error::Problem;
+use super::link;
 use crate::assign::bot::is_bot;
 use crate::assign::decision::{Decision, Trace};
 use crate::assign::{Request, Standing, assign};
@@ -59,6 +60,9 @@ pub(super) struct Wire<'a> {
     /// Variants to show in any case, by experiment; not counted.
     #[serde(default)]
     force: BTreeMap<String, String>,
+    /// The token of a link that shows one variant of one experiment, as `force` does.
+    #[serde(borrow)]
+    qa: Option<std::borrow::Cow<'a, str>>,
     /// By which way it is asked.
     #[serde(skip, default = "native")]
     pub source: Source,
@@ -137,7 +141,7 @@ pub(super) fn decide<'a>(
         // Nearly all of them, so there is room for all.
         let mut list = Vec::with_capacity(catalog.iter().count());
         let all = catalog.iter();
-        let wanted = all.filter(|entry| entry.is_listed() && wire.wants(entry));
+        let wanted = all.filter(|entry| wire.wants(entry));
         list.extend(wanted.map(decided));
         list
     };
@@ -149,15 +153,26 @@ pub(super) fn decide<'a>(
 }
 
 impl Wire<'_> {
-    /// Whether whoever sent the request may ask like this.
+    /// Whether whoever sent the request may ask like this; what its link shows is forced, too.
     ///
     /// # Errors
-    /// [`super::error::Code::Forbidden`] where variants are forced without the scope.
-    pub(super) fn permitted(self, request: &HttpRequest) -> Result<Self, Problem> {
+    /// [`super::error::Code::Forbidden`] where variants are forced without the scope, and as [`link::shown`].
+    pub(super) fn permitted(
+        mut self,
+        server: &Server,
+        request: &HttpRequest,
+    ) -> Result<Self, Problem> {
         if !self.force.is_empty() {
             Caller::of(request).may(Scope::Force)?;
         }
-        Ok(self)
+        let shown = self.qa.take().map(|token| link::shown(server, &token));
+        Ok(self.forcing(shown.transpose()?))
+    }
+
+    /// The same with one more variant to show in any case.
+    pub(super) fn forcing(mut self, shown: Option<(String, String)>) -> Self {
+        self.force.extend(shown);
+        self
     }
 
     /// The same for one experiment alone.
@@ -168,7 +183,13 @@ impl Wire<'_> {
         }
     }
 
+    /// Whether an experiment is meant where none is named: a draft only if it is forced.
     fn wants(&self, entry: &Entry) -> bool {
+        let key = entry.experiment.key.as_str();
+        let is_forced = !entry.lifecycle.archived && self.force.contains_key(key);
+        if !(entry.is_listed() || is_forced) {
+            return false;
+        }
         let touchpoint = entry.experiment.spec.touchpoint.as_deref();
         self.touchpoint
             .as_deref()
@@ -344,6 +365,7 @@ pub(super) fn wire(
         touchpoint: None,
         channel: None,
         force: BTreeMap::new(),
+        qa: None,
         source: Source::Native,
     }
 }

@@ -81,6 +81,10 @@ pub enum Code {
     UnknownKey,
     /// Nobody could manage keys.
     AdminKeyRequired,
+    /// The link is none of ours, or its key is revoked.
+    UnknownLink,
+    /// The link's time is over.
+    LinkExpired,
     /// There is no such route.
     NotFound,
     /// The route exists, the method does not.
@@ -109,7 +113,7 @@ pub enum Code {
 
 impl Code {
     /// Every code.
-    pub(super) const ALL: [Self; 46] = [
+    pub(super) const ALL: [Self; 48] = [
         Self::InvalidBody,
         Self::InvalidField,
         Self::InvalidQuery,
@@ -144,6 +148,8 @@ impl Code {
         Self::RateLimited,
         Self::UnknownKey,
         Self::AdminKeyRequired,
+        Self::UnknownLink,
+        Self::LinkExpired,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::IllegalTransition,
@@ -187,8 +193,10 @@ impl Code {
             | Self::UnknownEpoch
             | Self::UnknownKey
             | Self::UnknownVisitor
+            | Self::UnknownLink
             | Self::NoHoldout
             | Self::NotFound => StatusCode::NOT_FOUND,
+            Self::LinkExpired => StatusCode::GONE,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::IllegalTransition
             | Self::OwnedByFile
@@ -243,13 +251,13 @@ impl Code {
             Self::RateLimited => "The API key has asked too often",
             Self::UnknownKey => "Unknown API key",
             Self::AdminKeyRequired => "An API key for managing keys must remain",
+            Self::UnknownLink => "This link opens nothing",
+            Self::LinkExpired => "The link has expired",
             Self::NotFound => "There is nothing here",
             Self::MethodNotAllowed => "This method is not possible here",
             Self::IllegalTransition => "Not possible in the experiment's present status",
             Self::OwnedByFile => "The experiment is defined by a file",
-            Self::MetricsWithData => {
-                "Metrics, dimensions, planned looks and exposure of an experiment with visitors can not be changed yet"
-            }
+            Self::MetricsWithData => "What is measured can not change once there are visitors",
             Self::VersionConflict => "The experiment has changed meanwhile",
             Self::ClockMovesForward => "The clock only moves forward",
             Self::Overloaded => "Too many writes are waiting",

@@ -55,7 +55,7 @@ pub(super) async fn bulk(
     let mut out = match context.visitor.clone() {
         None => all_nobodys(&snapshot, &context, server.engine.clock().now()),
         Some(visitor) => {
-            let wire = context.wire(visitor);
+            let wire = context.wire(&server, visitor);
             let mut answers = decide::decide(&server, &snapshot, wire, Browser::of(&request))?;
             drop(snapshot);
             record(&server, std::slice::from_mut(&mut answers)).await?;
@@ -105,7 +105,7 @@ async fn evaluate_one(
         flag::write(&mut out, entry, &decision, None);
         return Ok(respond(out));
     };
-    let wire = context.wire(visitor).only(key);
+    let wire = context.wire(server, visitor).only(key);
     let mut answers = decide::decide(server, &snapshot, wire, Browser::of(request))?;
     drop(snapshot);
     if Caller::of(request).exposes() {

@@ -17,6 +17,9 @@ const SECRET: usize = 32;
 pub struct SecretHash([u8; 32]);
 
 impl SecretHash {
+    /// Whose secret nobody has: the hash of none, which everybody knows.
+    pub(super) const NOBODYS: Self = Self([0; 32]);
+
     /// Whether it is the hash of this secret, in constant time.
     pub(super) fn is_of(&self, secret: &[u8; SECRET]) -> bool {
         blake3::Hash::from_bytes(self.0) == blake3::hash(secret)

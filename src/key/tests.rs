@@ -2,7 +2,7 @@
 
 use super::ring::Keyring;
 use super::secret::{Presented, Secret};
-use super::token::Purpose;
+use super::token::{Purpose, Token, Void};
 use super::*;
 use crate::time::Timestamp;
 use proptest::prelude::*;
@@ -144,7 +144,14 @@ fn a_token_ends_with_its_time_and_can_not_be_made_longer() {
             .is_none()
     );
     let now = at("2026-01-01T10:00:00Z");
-    for (place, digit) in [(15, "2"), (20, "f"), (40, "x"), (95, "Z")] {
+    for (place, digit) in [
+        (15, "2"),
+        (20, "f"),
+        (50, "x"),
+        (40, "1"),
+        (47, "f"),
+        (111, "Z"),
+    ] {
         let mut forged = token.clone();
         forged.replace_range(place..=place, digit);
         assert!(
@@ -163,9 +170,55 @@ fn a_token_ends_with_its_time_and_can_not_be_made_longer() {
         ring.behind(&session, Purpose::Session, at("2026-01-01T22:00:00Z"))
             .is_none()
     );
-    assert!(ring.behind(&token[..95], Purpose::Stream, now).is_none());
+    assert!(ring.behind(&token[..111], Purpose::Stream, now).is_none());
     assert!(ring.behind("", Purpose::Stream, now).is_none());
     assert!(ring.behind(&"é".repeat(60), Purpose::Stream, now).is_none());
+}
+
+#[test]
+fn a_link_opens_its_own_subject_and_says_when_it_is_over() {
+    let (mut key, _) = key(1, 2, &[Scope::Write]);
+    let mut ring = Keyring::default();
+    let now = at("2026-01-01T10:00:00Z");
+    let later = at("2026-01-01T10:00:01Z");
+    let made = |key: Option<&Key>, subject: u64| {
+        Token::new(key, (Purpose::Variant, subject), later.millis()).to_string()
+    };
+    let open = made(None, 7);
+    let opened = ring.opened(&open, Purpose::Variant, now).unwrap();
+    assert!(opened.key.is_none() && opened.subject == 7);
+    let refused = |ring: &Keyring, token: &str, purpose: Purpose, now: Timestamp| {
+        ring.opened(token, purpose, now).unwrap_err()
+    };
+    assert_eq!(refused(&ring, &open, Purpose::Report, now), Void::Unknown);
+    assert_eq!(refused(&ring, &open, Purpose::Variant, later), Void::Ended);
+    let signed = made(Some(&key), 7);
+    assert_eq!(
+        refused(&ring, &signed, Purpose::Variant, now),
+        Void::Unknown
+    );
+    ring.put(key.clone());
+    assert_eq!(refused(&ring, &open, Purpose::Variant, now), Void::Unknown);
+    let opened = ring.opened(&signed, Purpose::Variant, now).unwrap();
+    assert_eq!((opened.key.unwrap().id, opened.subject), (KeyId(1), 7));
+    assert_eq!(
+        refused(&ring, &signed, Purpose::Variant, later),
+        Void::Ended
+    );
+    let other = made(Some(&key), 8);
+    let swapped = format!("{}{}", &other[..48], &signed[48..]);
+    assert_eq!(
+        refused(&ring, &swapped, Purpose::Variant, now),
+        Void::Unknown
+    );
+    key.revoked_at = Some(now);
+    ring.put(key);
+    for now in [now, later] {
+        assert_eq!(
+            refused(&ring, &signed, Purpose::Variant, now),
+            Void::Unknown
+        );
+    }
 }
 
 proptest! {

@@ -1,5 +1,6 @@
 //! The dashboard over HTTP: who gets in, what forms may do, and whether pages say what the report says.
 
+mod looks;
 mod numbers;
 mod session;
 

@@ -1,6 +1,6 @@
 // The shop: who visits, what is shown and bought, and a crowd on demand.
 
-import { call, did, evaluate, fresh, key, seen, track } from "./wires.js";
+import { call, did, evaluate, fresh, key, looking, seen, track } from "./wires.js";
 import { begin, refresh } from "./panel.js";
 
 const CROWD = 100;
@@ -49,6 +49,8 @@ function someone(prefix, device) {
 const device = () => (matchMedia("(max-width: 700px)").matches ? "mobile" : "desktop");
 
 function remembered() {
+  // Who looks at a variant is nobody who was drawn before.
+  if (looking) return null;
   try {
     return JSON.parse(sessionStorage.getItem("upswing-visitor"));
   } catch {
@@ -99,7 +101,7 @@ async function become(who) {
 /** Asks for the visitor's flags, shows them and tells what was seen. */
 async function ask() {
   const who = visitor;
-  const answer = await evaluate(who, tag);
+  const answer = await evaluate(who, tag, looking ? { upswing_qa: looking } : {});
   if (who !== visitor) return;
   if (answer) {
     ({ flags, tag } = answer);
@@ -149,7 +151,7 @@ function show() {
   basket();
   at("flags").replaceChildren(...flags.map((flag) => element("li", {},
     element("code", { textContent: flag.key }), element("b", { textContent: flag.variant }),
-    element("span", { textContent: flag.reason === "SPLIT" ? JSON.stringify(flag.value) : "not part of the experiment" }))));
+    element("span", { textContent: ["SPLIT", "STATIC"].includes(flag.reason) ? JSON.stringify(flag.value) : "not part of the experiment" }))));
 }
 
 function promise() {
@@ -269,6 +271,7 @@ at("access").addEventListener("submit", (event) => {
   become(visitor);
 });
 at("key").value = key.get();
+at("looking").hidden = !looking;
 products();
 begin();
 become(remembered() ?? someone("visitor", device()));

@@ -14,6 +14,9 @@ export const key = {
   set: (text) => sessionStorage.setItem("upswing-key", text.trim()),
 };
 
+/** What the page's address says is to be looked at, passed on as every front end would. */
+export const looking = new URLSearchParams(location.search).get("upswing_qa");
+
 /** An answer that was none of those expected. */
 export class Refused extends Error {
   constructor(status, problem) {
@@ -36,10 +39,10 @@ async function ask(path, options, attempt = 1) {
 }
 
 /** A visitor's flags and where changes are told; null where the tag still holds. */
-export async function evaluate(visitor, tag) {
+export async function evaluate(visitor, tag, more = {}) {
   const headers = { "content-type": "application/json", ...bearer() };
   if (tag) headers["if-none-match"] = tag;
-  const body = JSON.stringify({ context: { targetingKey: visitor.id, ...visitor.attributes } });
+  const body = JSON.stringify({ context: { targetingKey: visitor.id, ...visitor.attributes, ...more } });
   const answer = await ask("/ofrep/v1/evaluate/flags", { method: "POST", headers, body });
   if (answer.status === 304) return null;
   const { flags, eventStreams } = await answer.json();

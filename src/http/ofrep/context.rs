@@ -7,7 +7,9 @@ use utoipa::openapi::schema::{Object, SchemaType, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
+use super::super::Server;
 use super::super::decide::{self, Wire};
+use super::super::link;
 use super::failure::{ErrorCode, Failure};
 use crate::catalog::audience::{Attributes, MAX_ATTRIBUTES, MAX_NAME_CHARS};
 use crate::id::{MAX_ID_BYTES, SessionId, VisitorId};
@@ -22,6 +24,8 @@ pub(in crate::http) struct Context {
     pub(super) session: Option<SessionId>,
     /// Everything else.
     pub(super) attributes: Attributes,
+    /// The token of a link that shows a variant.
+    token: Option<String>,
 }
 
 impl PartialSchema for Context {
@@ -38,6 +42,10 @@ impl PartialSchema for Context {
         let session = text().description(Some(
             "The visitor's session, for experiments that go by it.",
         ));
+        let token = Object::builder().schema_type(SchemaType::AnyValue);
+        let token = token.description(Some(
+            "The token of a link that shows one variant of one experiment; any other changes nothing.",
+        ));
         let name = Object::builder()
             .schema_type(Type::String)
             .min_length(Some(1))
@@ -48,6 +56,7 @@ impl PartialSchema for Context {
             .schema_type(either)
             .property("targetingKey", key)
             .property("session", session)
+            .property(link::QA, token)
             .property_names(Some(name))
             .max_properties(Some(MAX_ATTRIBUTES))
             .description(Some("Who asks, and beside that attributes of any type."));
@@ -86,6 +95,8 @@ impl Context {
         let visitor = text(&mut values, "targetingKey")?;
         let visitor = visitor.map(|id| VisitorId::parse(&id));
         let session = text(&mut values, "session")?.map(|id| SessionId::parse(&id));
+        // Flags must come, whatever the address of a page says.
+        let token = text(&mut values, link::QA).unwrap_or_default();
         let attributes = Attributes::new(values).map_err(|error| invalid("context", error))?;
         Ok(Self {
             visitor: visitor
@@ -95,14 +106,22 @@ impl Context {
                 .transpose()
                 .map_err(|error| invalid("session", error))?,
             attributes,
+            token,
         })
     }
 
     /// The same as a request of the native API.
-    pub(super) fn wire(self, visitor: VisitorId) -> Wire<'static> {
+    pub(super) fn wire(self, server: &Server, visitor: VisitorId) -> Wire<'static> {
+        let shown = self.shown(server);
         let mut wire = decide::wire(visitor, self.session, self.attributes);
         wire.source = Source::Ofrep;
-        wire
+        wire.forcing(shown)
+    }
+
+    /// The experiment and the variant that a link shows; without a good one nothing.
+    fn shown(&self, server: &Server) -> Option<(String, String)> {
+        let token = self.token.as_deref()?;
+        link::shown(server, token).ok()
     }
 }
 

@@ -24,12 +24,12 @@ fn assignments() -> Value {
 pub(in crate::http) fn one() -> Operation {
     Operation::new("assign", TAG, "The variants of one visitor.")
         .about("Without `experiments` all running ones. A new assignment is durable when it is answered; a visitor keeps it. \
-             `force` needs the scope `force`, too.")
+             `force` needs the scope `force`, too; `qa` is what a link to a variant carries, and needs none.")
         .takes::<Wire<'_>>(json!({
             "visitor": "anna", "attributes": { "country": "DE", "visits": 3 }, "experiments": ["cart-nudge"],
         }))
         .answers::<Answers<'_>>(200, "One answer per experiment.", assignments())
-        .refuses(&[Code::InvalidEncoding])
+        .refuses(&[Code::InvalidEncoding, Code::UnknownLink, Code::LinkExpired])
         .writes()
         .reads()
 }

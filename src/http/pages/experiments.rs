@@ -9,12 +9,16 @@ use serde::Deserialize;
 use super::super::Server;
 use super::super::access::Caller;
 use super::super::experiments::find;
+use super::super::link;
 use super::{PageProblem, acts, frame, html};
+use crate::allocation::Arm;
 use crate::catalog::Entry;
+use crate::catalog::experiment::Variant;
 use crate::dashboard::Place;
 use crate::dashboard::experiment::metrics::Difference;
-use crate::dashboard::experiment::{self, Subject};
+use crate::dashboard::experiment::{self, Look, Subject};
 use crate::dashboard::list::{self, Filter, Row, Shown};
+use crate::key::Scope;
 use crate::report::playbook::{Search, play};
 use crate::report::{Question, Report, dimensions, report};
 
@@ -59,7 +63,7 @@ pub(in crate::http) async fn list(
 
 /// How an experiment is looked at.
 #[derive(Deserialize)]
-pub(in crate::http) struct Look {
+pub(in crate::http) struct View {
     #[serde(default)]
     show: String,
     by: Option<String>,
@@ -72,26 +76,43 @@ pub(in crate::http) async fn page(
     server: Data<Server>,
     caller: Caller,
     path: Path<String>,
-    look: Query<Look>,
+    view: Query<View>,
 ) -> Result<HttpResponse, PageProblem> {
     let entry = find(&server, &path)?;
     let known = dimensions(&entry);
-    let asked = look.by.as_deref();
+    let asked = view.by.as_deref();
     let dimension = known.iter().copied().find(|known| asked == Some(known));
     let report = reported(&server, &entry, (dimension.as_slice(), DAYS));
     let mut frame = frame(&caller, Some(Place::Experiments));
-    frame.note = acts::Done::parse(&look.done).map(|done| done.note().to_owned());
+    frame.note = acts::Done::parse(&view.done).map(|done| done.note().to_owned());
     let snapshot = server.engine.snapshot();
     let subject = Subject {
         entry: &entry,
         report: &report,
-        difference: Difference::parse(&look.show).unwrap_or_default(),
+        difference: Difference::parse(&view.show).unwrap_or_default(),
         dimension,
         dimensions: &known,
         zone: &snapshot.zone,
         keys: &snapshot.keys,
+        looks: &looks(&server, &caller, &entry),
     };
     Ok(html(HttpResponse::Ok(), experiment::page(&frame, subject)))
+}
+
+/// Links to an experiment's variants, for who may write.
+fn looks(server: &Server, caller: &Caller, entry: &Entry) -> Vec<Look> {
+    if caller.may(Scope::Write).is_err() || entry.lifecycle.archived {
+        return Vec::new();
+    }
+    let now = server.engine.clock().now();
+    let look = |(arm, variant): (Arm, &Variant)| {
+        let token = link::to_variant(caller, (entry.serial, arm), now);
+        Look {
+            variant: variant.key.to_string(),
+            query: format!("{}={token}", link::QA),
+        }
+    };
+    entry.experiment.live().map(look).collect()
 }
 
 /// The report as of now, with these dimensions and days.

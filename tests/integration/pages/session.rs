@@ -6,7 +6,7 @@ use super::{definition, get, post, post_from};
 use crate::harness::TestApp;
 
 /// Makes a key and signs in with it; the secret and the cookie.
-fn signed_in(app: &TestApp, admin: &str, scopes: &[&str]) -> (String, String) {
+pub(super) fn signed_in(app: &TestApp, admin: &str, scopes: &[&str]) -> (String, String) {
     let body = json!({ "name": scopes.join("-"), "scopes": scopes }).to_string();
     let bearer = format!("Bearer {admin}");
     let headers = [("authorization", bearer.as_str())];
@@ -31,7 +31,7 @@ fn signed_in(app: &TestApp, admin: &str, scopes: &[&str]) -> (String, String) {
     (secret, cookie.split(';').next().unwrap().to_owned())
 }
 
-fn admin(app: &TestApp) -> String {
+pub(super) fn admin(app: &TestApp) -> String {
     let made = app.post(
         "/api/v1/keys",
         &json!({ "name": "root", "scopes": ["admin"] }),
