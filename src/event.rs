@@ -4,6 +4,7 @@
 //! encoding is postcard under the version byte of the frame (`log`), so a variant is only ever added at the end.
 
 pub mod exposure;
+pub mod kind;
 
 use serde::{Deserialize, Serialize};
 

@@ -7,8 +7,10 @@ pub mod attribution;
 pub mod contribution;
 mod exposures;
 pub mod fate;
+pub mod held;
 pub mod join;
 mod presence;
+pub mod told;
 
 pub use exposures::{Exposure, first_exposure};
 
@@ -16,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::allocation::Arm;
+use crate::assign::Standing;
 use crate::catalog::metric::MetricIndex;
 use crate::catalog::{Catalog, Entry, Serial};
 use crate::epoch::EpochNumber;
@@ -152,6 +155,19 @@ impl MetricEvent {
     pub fn order_id(&self) -> Option<u64> {
         let order = self.order.filter(|_| self.refunded().is_none())?;
         Some(xxh3_64_with_seed(&order.to_le_bytes(), self.name))
+    }
+}
+
+impl Assignment {
+    /// The assignment as a decision needs it.
+    pub fn standing(&self) -> Standing<'_> {
+        Standing {
+            arm: self.arm,
+            holdout: self.holdout,
+            epoch: self.epoch,
+            dimensions: &self.dimensions,
+            drawn: self.drawn.as_deref(),
+        }
     }
 }
 

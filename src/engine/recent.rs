@@ -4,9 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
-
+use crate::event::kind::Kind;
 use crate::event::{Aliased, Event, Profiled, Tracked};
 use crate::fold::Outcome;
 use crate::id::{EventId, VisitorId};
@@ -27,30 +25,6 @@ pub struct Arrival {
     pub sent: Option<Sent>,
     /// What it was.
     pub what: Arrived,
-}
-
-/// What something was sent as.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[schema(as = EventKind)]
-pub enum Kind {
-    /// Something happened.
-    #[default]
-    Track,
-    /// A page was seen.
-    Page,
-    /// The same in an app.
-    Screen,
-    /// Who the visitor is.
-    Identify,
-    /// What the visitor belongs to.
-    Group,
-    /// Two ids of one visitor.
-    Alias,
-    /// A variant was seen.
-    Exposure,
-    /// Something was ordered, refunded or cancelled.
-    Order,
 }
 
 /// How something was sent.

@@ -2,25 +2,26 @@
 
 mod told;
 
+use std::sync::Arc;
+
 use actix_web::HttpResponse;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::{Data, Query};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use utoipa::IntoParams;
-
-use told::{ExposureFate, Fate, ToldEvent};
-pub(super) use told::{MetricFate, RecentEvents};
+use utoipa::{IntoParams, ToSchema};
 
 use super::Server;
 use super::error::{Code, Problem};
-use crate::engine::recent::{Arrival, Arrived, Kind, Rejected, Sent};
+use crate::engine::recent::{Arrival, Arrived, Rejected, Sent};
 use crate::engine::{Engine, Snapshot};
 use crate::event::Tracked;
 use crate::event::exposure::exposed;
+use crate::event::kind::Kind;
 use crate::source::Source;
 use crate::telemetry;
-use crate::visitor::fate::{Counted, counted};
+use crate::visitor::fate::counted;
+use crate::visitor::told::{ExposureFate, Fate, MetricFate, ToldEvent};
 use crate::visitor::{Record, VisitorKey, fingerprint};
 
 /// How many events are shown unless asked otherwise.
@@ -34,20 +35,39 @@ const MAX_LIMIT: usize = 1_000;
 #[into_params(parameter_in = Query)]
 pub(super) struct Asked {
     /// Only events under this id of a visitor.
-    visitor: Option<String>,
+    pub(super) visitor: Option<String>,
     /// Only the event of this id.
-    message_id: Option<String>,
+    pub(super) message_id: Option<String>,
     /// At most so many; 50 unless asked otherwise.
     #[param(minimum = 1, maximum = 1000)]
-    limit: Option<usize>,
+    pub(super) limit: Option<usize>,
 }
 
 /// The last events, newest first.
+#[derive(Serialize, ToSchema)]
+pub(super) struct RecentEvents<'a> {
+    events: Vec<ToldEvent<'a>>,
+}
+
+/// `GET …`: the last events, newest first.
 pub(super) async fn events(
     server: Data<Server>,
     query: Result<Query<Asked>, actix_web::Error>,
 ) -> Result<HttpResponse, Problem> {
     let asked = query.map_err(|error| Problem::new(Code::InvalidQuery, error.to_string()))?;
+    let arrivals = latest(&server, &asked)?;
+    let mut response = HttpResponse::Ok();
+    response.insert_header((CACHE_CONTROL, "no-store"));
+    Ok(response.json(RecentEvents {
+        events: all_told(&server, &arrivals)?,
+    }))
+}
+
+/// What arrived last and is asked for, newest first.
+///
+/// # Errors
+/// [`Code::InvalidQuery`].
+pub(super) fn latest(server: &Server, asked: &Asked) -> Result<Vec<Arc<Arrival>>, Problem> {
     let limit = asked.limit.unwrap_or(LIMIT);
     if !(1..=MAX_LIMIT).contains(&limit) {
         let detail = format!("must be between 1 and {MAX_LIMIT}");
@@ -56,17 +76,24 @@ pub(super) async fn events(
     let fits = |asked: &Option<String>, own: Option<&str>| {
         asked.as_deref().is_none_or(|asked| own == Some(asked))
     };
-    let arrivals = server.engine.recent().latest(limit, |arrival| {
+    Ok(server.engine.recent().latest(limit, |arrival| {
         fits(&asked.visitor, arrival.visitor()) && fits(&asked.message_id, arrival.id())
-    });
+    }))
+}
+
+/// What became of each.
+///
+/// # Errors
+/// [`Code::Unavailable`] if records can not be read.
+pub(super) fn all_told<'a>(
+    server: &Server,
+    arrivals: &'a [Arc<Arrival>],
+) -> Result<Vec<ToldEvent<'a>>, Problem> {
     let snapshot = server.engine.snapshot();
     let told = arrivals
         .iter()
-        .map(|arrival| told(&server, &snapshot, arrival));
-    let events = told.collect::<Result<Vec<ToldEvent<'_>>, Problem>>()?;
-    let mut response = HttpResponse::Ok();
-    response.insert_header((CACHE_CONTROL, "no-store"));
-    Ok(response.json(RecentEvents { events }))
+        .map(|arrival| told(server, &snapshot, arrival));
+    told.collect()
 }
 
 fn told<'a>(
@@ -101,24 +128,15 @@ fn fate(snapshot: &Snapshot, record: &Record, event: &Tracked) -> Fate {
     let is_read = snapshot.catalog.signal(event.name.as_str()).is_some();
     let is_settled = listed.is_none() && is_read;
     let metrics = listed.unwrap_or_default().into_iter();
-    let metrics: Vec<MetricFate> = metrics.filter_map(|of| metric(snapshot, of)).collect();
+    let metrics: Vec<MetricFate> = metrics
+        .filter_map(|of| MetricFate::of(&snapshot.catalog, of))
+        .collect();
     match (exposure(snapshot, record, event), metrics.is_empty()) {
         (exposure, false) => Fate::Counted { metrics, exposure },
         (Some(exposure), true) => Fate::Exposure { exposure },
         (None, true) if is_settled => Fate::Settled {},
         (None, true) => Fate::Profile {},
     }
-}
-
-/// What a metric makes of an event.
-pub(super) fn metric(snapshot: &Snapshot, of: Counted) -> Option<MetricFate> {
-    let experiment = &snapshot.catalog.by_serial(of.experiment)?.experiment;
-    Some(MetricFate {
-        experiment: experiment.key.to_string(),
-        variant: experiment.variant(of.arm)?.key.to_string(),
-        metric: experiment.metric(of.metric)?.key.to_string(),
-        effect: of.effect,
-    })
 }
 
 /// The exposure that an event is, beside what the visitor was assigned.

@@ -35,7 +35,7 @@ use crate::visitor::{VisitorKey, find};
 
 pub(super) use browser::Browser;
 use place::Place;
-pub(super) use recorded::{durable, settle, standing};
+pub(super) use recorded::{durable, settle};
 
 /// Who asks, and what for.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -277,7 +277,7 @@ impl<'a> Context<'a> {
             Unit::Session => session_hash(self.snapshot.seed, self.wire.session.as_ref()),
         };
         let assignment = find(&self.sticky.assignments, entry.serial, session)?;
-        Some(standing(assignment))
+        Some(assignment.standing())
     }
 
     fn decide(&self, entry: &Entry, events: &mut Vec<Event>) -> Decision {

@@ -1,6 +1,6 @@
 //! `/api/v1/visitors/{id}…`: who visitors are, and what is held about them.
 
-mod held;
+use std::sync::Arc;
 
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::{Data, Path, Query};
@@ -14,26 +14,56 @@ use super::consent as allowed;
 use super::decide::durable;
 use super::error::{Code, Problem};
 use super::incoming;
+use crate::engine::Snapshot;
 use crate::event::{Aliased, Consented, Erased, Event};
 use crate::fold::Outcome;
 use crate::id::VisitorId;
-use crate::profile::Consent;
-use crate::visitor::VisitorKey;
-pub(super) use held::Held;
+use crate::profile::{Consent, Profile};
+use crate::visitor::held::Held;
+use crate::visitor::{Record, VisitorKey};
+
+/// What is held of a person.
+pub(super) struct Found {
+    snapshot: Arc<Snapshot>,
+    visitor: VisitorId,
+    record: Record,
+    profile: Profile,
+}
+
+impl Found {
+    /// What is held of the person who has this id.
+    ///
+    /// # Errors
+    /// [`Code::InvalidField`], [`Code::UnknownVisitor`].
+    pub(super) fn of(server: &Server, id: &str) -> Result<Self, Problem> {
+        let visitor = visitor(id)?;
+        let snapshot = Arc::clone(&server.engine.snapshot());
+        let key = VisitorKey::of(snapshot.seed, &visitor);
+        let (person, record) = server.engine.person_of(key)?.ok_or_else(|| {
+            let detail = format!("Nothing is held about {:?}.", visitor.as_str());
+            Problem::new(Code::UnknownVisitor, detail)
+        })?;
+        Ok(Self {
+            profile: server.engine.profile_of(person)?,
+            snapshot,
+            visitor,
+            record,
+        })
+    }
+
+    /// The same in names.
+    pub(super) fn held(&self) -> Held<'_> {
+        let world = (&*self.snapshot.catalog, &self.snapshot.zone);
+        Held::of(world, &self.visitor, &self.record, &self.profile)
+    }
+}
 
 /// `GET …`: everything held about a visitor, in one answer.
 pub(super) async fn get(server: Data<Server>, path: Path<String>) -> Result<HttpResponse, Problem> {
-    let visitor = visitor(&path)?;
-    let snapshot = server.engine.snapshot();
-    let key = VisitorKey::of(snapshot.seed, &visitor);
-    let (person, record) = server.engine.person_of(key)?.ok_or_else(|| {
-        let detail = format!("Nothing is held about {:?}.", visitor.as_str());
-        Problem::new(Code::UnknownVisitor, detail)
-    })?;
-    let profile = server.engine.profile_of(person)?;
+    let found = Found::of(&server, &path)?;
     let mut response = HttpResponse::Ok();
     response.insert_header((CACHE_CONTROL, "no-store"));
-    Ok(response.json(Held::of(&snapshot, &visitor, &record, &profile)))
+    Ok(response.json(found.held()))
 }
 
 /// The visitor of a path.
@@ -112,19 +142,27 @@ pub(super) async fn consent(
     path: Path<String>,
     body: Body,
 ) -> Result<HttpResponse, Problem> {
-    let visitor = visitor(&path)?;
     let Asked { state } = body::json(&body::bytes(body).await?)?;
+    Ok(HttpResponse::Ok().json(allow(&server, &path, state).await?))
+}
+
+/// Notes what a visitor allows, and with it the person, from now on.
+///
+/// # Errors
+/// [`Code::InvalidField`], and as [`durable`].
+pub(super) async fn allow(server: &Server, id: &str, state: Consent) -> Result<Allowed, Problem> {
+    let visitor = visitor(id)?;
     let event = Event::Consented(Consented {
         visitor: VisitorKey::of(server.engine.snapshot().seed, &visitor),
         state,
         at: server.engine.clock().now(),
     });
     let outcomes = durable(server.engine.record(vec![event])).await?;
-    Ok(HttpResponse::Ok().json(Allowed {
+    Ok(Allowed {
         visitor,
         state,
         changed: outcomes.contains(&Outcome::Accepted),
-    }))
+    })
 }
 
 /// How a visitor is forgotten.
@@ -144,7 +182,7 @@ pub(super) struct Forgotten {
     /// The visitor.
     visitor: VisitorId,
     /// Whether anything was held.
-    erased: bool,
+    pub(super) erased: bool,
 }
 
 /// `DELETE …?retract=`: forgets a person under all ids.
@@ -153,15 +191,23 @@ pub(super) async fn erase(
     path: Path<String>,
     query: Result<Query<Erasing>, actix_web::Error>,
 ) -> Result<HttpResponse, Problem> {
-    let visitor = visitor(&path)?;
     let query = query.map_err(|error| Problem::new(Code::InvalidQuery, error.to_string()))?;
+    Ok(HttpResponse::Ok().json(forget(&server, &path, query.retract).await?))
+}
+
+/// Forgets a person under all ids; with `retract` also what was added to experiments is taken out.
+///
+/// # Errors
+/// [`Code::InvalidField`], and as [`durable`].
+pub(super) async fn forget(server: &Server, id: &str, retract: bool) -> Result<Forgotten, Problem> {
+    let visitor = visitor(id)?;
     let event = Event::Erased(Erased {
         visitor: VisitorKey::of(server.engine.snapshot().seed, &visitor),
-        retract: query.retract,
+        retract,
     });
     let outcomes = durable(server.engine.record(vec![event])).await?;
-    Ok(HttpResponse::Ok().json(Forgotten {
+    Ok(Forgotten {
         visitor,
         erased: outcomes.contains(&Outcome::Accepted),
-    }))
+    })
 }

@@ -1,113 +1,11 @@
-//! What is told of an event that arrived.
+//! What is told of what arrived.
 
-use serde::Serialize;
-use serde_json::{Map, Value};
-use utoipa::ToSchema;
-
-use crate::engine::recent::{Arrival, Arrived, Kind, Rejected};
+use crate::engine::recent::{Arrival, Arrived, Rejected};
 use crate::event::Tracked;
 use crate::event::exposure::exposed;
+use crate::event::kind::Kind;
 use crate::source::Source;
-use crate::time::Timestamp;
-use crate::visitor::fate::Effect;
-
-/// The last events, newest first.
-#[derive(Serialize, ToSchema)]
-pub(in crate::http) struct RecentEvents<'a> {
-    pub(super) events: Vec<ToldEvent<'a>>,
-}
-
-/// One event. Of one that was rejected only what could be read of it is told.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct ToldEvent<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<&'a str>,
-    /// The same, as Segment calls it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    message_id: Option<&'a str>,
-    /// What it was sent as, or what a tracked event is.
-    r#type: Kind,
-    /// By which way it came.
-    source: Source,
-    /// Its name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    event: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    visitor: Option<&'a str>,
-    /// As it was sent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user_id: Option<&'a str>,
-    /// As it was sent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    anonymous_id: Option<&'a str>,
-    /// When it happened.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    timestamp: Option<Timestamp>,
-    received_at: Timestamp,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    properties: Option<Map<String, Value>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    traits: Option<Map<String, Value>>,
-    fate: Fate,
-}
-
-/// What became of an event.
-#[derive(Serialize, ToSchema)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub(super) enum Fate {
-    /// It counts for metrics.
-    Counted {
-        metrics: Vec<MetricFate>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        exposure: Option<ExposureFate>,
-    },
-    /// It told what the visitor has seen.
-    Exposure { exposure: ExposureFate },
-    /// No metric reads it yet.
-    Profile {},
-    /// It counts, but so many came after it that it is no longer kept apart.
-    Settled {},
-    /// Two ids are one person's from now on.
-    Joined {},
-    /// It is in the visitor's profile, as far as nothing later is known.
-    Stored {},
-    /// The visitor does not allow it: nothing is kept of it.
-    NoConsent {},
-    /// It counts for nothing.
-    Acknowledged {},
-    /// It had come before.
-    Duplicate {},
-    /// It was refused.
-    Rejected {
-        code: String,
-        path: String,
-        detail: String,
-    },
-}
-
-/// What a metric makes of it.
-#[derive(Serialize, ToSchema)]
-pub(in crate::http) struct MetricFate {
-    pub(super) experiment: String,
-    /// The visitor's variant.
-    pub(super) variant: String,
-    pub(super) metric: String,
-    pub(super) effect: Effect,
-}
-
-/// What was seen, beside what the visitor was assigned.
-#[derive(Serialize, ToSchema)]
-pub(super) struct ExposureFate {
-    pub(super) experiment: String,
-    /// The variant that was seen; null if the experiment never had it.
-    #[schema(required)]
-    pub(super) variant: Option<String>,
-    /// The visitor's variant; null without an assignment.
-    #[schema(required)]
-    pub(super) assigned: Option<String>,
-    pub(super) matches: bool,
-}
+use crate::visitor::told::{Fate, ToldEvent};
 
 /// What is tracked under these names are orders.
 const ORDERS: [&str; 3] = ["Order Completed", "Order Refunded", "Order Cancelled"];

@@ -6,12 +6,11 @@ use tracing::{Instrument, debug_span};
 use super::super::error::{Code, Problem};
 use super::Answer;
 use crate::assign::decision::Reason;
-use crate::assign::{Standing, control, sticky};
+use crate::assign::{control, sticky};
 use crate::catalog::Entry;
 use crate::engine::Refused;
 use crate::event::Event;
 use crate::fold::Outcome;
-use crate::visitor::Assignment;
 
 /// Waits until events are durable.
 ///
@@ -40,7 +39,7 @@ pub(in crate::http) fn settle(
             continue;
         };
         let stands = |entry: &Entry| match &outcome {
-            Outcome::Standing(kept) => Some(sticky(entry, standing(kept))),
+            Outcome::Standing(kept) => Some(sticky(entry, kept.standing())),
             Outcome::NoConsent => Some(control(&entry.experiment, Reason::NoConsent)),
             Outcome::Accepted
             | Outcome::Duplicate
@@ -58,16 +57,5 @@ pub(in crate::http) fn settle(
                 Answer::Decided(..) | Answer::Unknown(_) => {}
             }
         }
-    }
-}
-
-/// An assignment as the pipeline needs it.
-pub(in crate::http) fn standing(assignment: &Assignment) -> Standing<'_> {
-    Standing {
-        arm: assignment.arm,
-        holdout: assignment.holdout,
-        epoch: assignment.epoch,
-        dimensions: &assignment.dimensions,
-        drawn: assignment.drawn.as_deref(),
     }
 }

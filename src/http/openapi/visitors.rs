@@ -3,9 +3,10 @@
 use serde_json::json;
 
 use super::super::error::Code;
-use super::super::visitors::{Allowed, Asked, Erasing, Forgotten, Held, Person, Wire};
+use super::super::visitors::{Allowed, Asked, Erasing, Forgotten, Person, Wire};
 use super::Operation;
 use crate::id::VisitorId;
+use crate::visitor::held::Held;
 
 const TAG: &str = "visitors";
 

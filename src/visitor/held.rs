@@ -6,137 +6,143 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::super::debugger::{MetricFate, metric};
-use super::super::decide::standing;
+use super::attribution::AMOUNT;
+use super::fate::counted;
+use super::told::MetricFate;
+use super::{Assignment, Exposure, MetricEvent, Record, first_exposure, signal};
 use crate::allocation::{Arm, Propensity};
 use crate::assign::sticky;
-use crate::catalog::Entry;
-use crate::engine::Snapshot;
+use crate::catalog::{Catalog, Entry};
 use crate::epoch::EpochNumber;
 use crate::event::{CANCELLATION, REFUND};
 use crate::id::{ExperimentKey, GroupId, VisitorId};
 use crate::profile::{Profile, Said, Traits};
 use crate::source::Source;
-use crate::time::Timestamp;
-use crate::visitor::attribution::AMOUNT;
-use crate::visitor::fate::counted;
-use crate::visitor::{self, MetricEvent, Record, first_exposure, signal};
+use crate::time::{Timestamp, Zone};
 
 /// Everything held about a visitor.
-#[derive(Serialize, ToSchema)]
+#[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Visitor)]
-pub(in crate::http) struct Held<'a> {
+pub struct Held<'a> {
     /// Who was asked for.
-    visitor: &'a VisitorId,
+    pub visitor: &'a VisitorId,
     /// All ids that are known to be the person's.
-    ids: BTreeSet<&'a VisitorId>,
+    pub ids: BTreeSet<&'a VisitorId>,
     /// The id by which the person is drawn.
-    drawn_as: &'a VisitorId,
+    pub drawn_as: &'a VisitorId,
     /// The earliest time of anything that the visitor did.
     #[schema(required)]
-    first_seen: Option<Timestamp>,
+    pub first_seen: Option<Timestamp>,
     /// What the person allows; null if that was never said.
     #[schema(required)]
-    consent: Option<Said>,
+    pub consent: Option<Said>,
     /// The person's traits by name.
-    traits: BTreeMap<&'a str, HeldTrait>,
+    pub traits: BTreeMap<&'a str, HeldTrait>,
     /// The groups that the person belongs to.
-    groups: Vec<HeldGroup<'a>>,
+    pub groups: Vec<HeldGroup<'a>>,
     /// Assignments, by experiment and time; one to `global-holdout` is the place in or outside it.
-    assignments: Vec<HeldAssignment<'a>>,
+    pub assignments: Vec<HeldAssignment<'a>>,
     /// Exposures that are kept.
-    exposures: Vec<HeldExposure<'a>>,
+    pub exposures: Vec<HeldExposure<'a>>,
     /// The recent events that metrics read, by time.
-    events: Vec<HeldEvent<'a>>,
+    pub events: Vec<HeldEvent<'a>>,
     /// How many other events are remembered by a hash of their ids, so that they count once.
-    remembered: u32,
+    pub remembered: u32,
 }
 
 /// A trait as it was told last.
-#[derive(Serialize, ToSchema)]
-struct HeldTrait {
-    value: Value,
+#[derive(Debug, Serialize, ToSchema)]
+pub struct HeldTrait {
+    /// As it was told.
+    pub value: Value,
     /// When it was so.
-    at: Timestamp,
+    pub at: Timestamp,
 }
 
 /// A group that the person belongs to.
-#[derive(Serialize, ToSchema)]
-struct HeldGroup<'a> {
-    id: &'a GroupId,
+#[derive(Debug, Serialize, ToSchema)]
+pub struct HeldGroup<'a> {
+    /// Its id.
+    pub id: &'a GroupId,
     /// When that was told last.
-    at: Timestamp,
+    pub at: Timestamp,
     /// Its traits by name.
-    traits: BTreeMap<&'a str, HeldTrait>,
+    pub traits: BTreeMap<&'a str, HeldTrait>,
 }
 
 /// An assignment.
-#[derive(Serialize, ToSchema)]
-struct HeldAssignment<'a> {
-    experiment: &'a ExperimentKey,
+#[derive(Debug, Serialize, ToSchema)]
+pub struct HeldAssignment<'a> {
+    /// The experiment.
+    pub experiment: &'a ExperimentKey,
+    /// The variant; null if the experiment no longer has it.
     #[schema(required)]
-    variant: Option<&'a str>,
-    epoch: EpochNumber,
+    pub variant: Option<&'a str>,
+    /// The epoch under which it was drawn.
+    pub epoch: EpochNumber,
     /// The probability with which the variant was drawn.
     #[schema(required)]
-    propensity: Option<Propensity>,
+    pub propensity: Option<Propensity>,
     /// When.
-    at: Timestamp,
+    pub at: Timestamp,
     /// Whether held out on control.
-    holdout: bool,
+    pub holdout: bool,
     /// Whether it is that of a session.
-    session: bool,
+    pub session: bool,
     /// Whether the visitor was seen under another variant, too.
-    crossover: bool,
+    pub crossover: bool,
     /// When the visitor first saw the variant.
     #[schema(required)]
-    exposed: Option<Timestamp>,
+    pub exposed: Option<Timestamp>,
     /// The values of the experiment's dimensions at the time.
-    dimensions: BTreeMap<&'a str, &'a str>,
+    pub dimensions: BTreeMap<&'a str, &'a str>,
     /// What events that are no longer kept had added, by metric and day.
-    settled: Vec<HeldTotal<'a>>,
+    pub settled: Vec<HeldTotal<'a>>,
 }
 
 /// What a metric has of events that are no longer kept.
-#[derive(Serialize, ToSchema)]
-struct HeldTotal<'a> {
-    metric: &'a str,
+#[derive(Debug, Serialize, ToSchema)]
+pub struct HeldTotal<'a> {
+    /// The metric.
+    pub metric: &'a str,
     /// The day, in the time zone of the log.
-    day: String,
+    pub day: String,
     /// The sum, in the metric's unit.
-    total: f64,
+    pub total: f64,
 }
 
 /// An exposure.
-#[derive(Serialize, ToSchema)]
-struct HeldExposure<'a> {
-    experiment: &'a ExperimentKey,
+#[derive(Debug, Serialize, ToSchema)]
+pub struct HeldExposure<'a> {
+    /// The experiment.
+    pub experiment: &'a ExperimentKey,
     /// The variant that was seen; null if the experiment never had it.
     #[schema(required)]
-    variant: Option<&'a str>,
+    pub variant: Option<&'a str>,
     /// When.
-    at: Timestamp,
-    source: Source,
+    pub at: Timestamp,
+    /// By which way it was told.
+    pub source: Source,
 }
 
 /// An event that metrics read. Of its id and its order a hash is kept.
-#[derive(Serialize, ToSchema)]
-struct HeldEvent<'a> {
+#[derive(Debug, Serialize, ToSchema)]
+pub struct HeldEvent<'a> {
     /// Its name.
     #[schema(required)]
-    event: Option<&'a str>,
+    pub event: Option<&'a str>,
     /// When it happened.
-    at: Timestamp,
+    pub at: Timestamp,
     /// The amounts that metrics read of it.
-    amounts: BTreeMap<&'a str, f64>,
+    pub amounts: BTreeMap<&'a str, f64>,
     /// What it counts for.
-    metrics: Vec<MetricFate>,
+    pub metrics: Vec<MetricFate>,
 }
 
 impl<'a> Held<'a> {
     /// What is held about a visitor in record and profile.
-    pub(super) fn of(
-        snapshot: &'a Snapshot,
+    pub fn of(
+        (catalog, zone): (&'a Catalog, &Zone),
         visitor: &'a VisitorId,
         record: &'a Record,
         profile: &'a Profile,
@@ -144,7 +150,7 @@ impl<'a> Held<'a> {
         let mut ids: BTreeSet<&VisitorId> = profile.ids.iter().collect();
         ids.insert(visitor);
         let name = record.identity.as_ref().map(|identity| &identity.name);
-        let names = Names::of(snapshot);
+        let names = Names::of(catalog);
         let events = record.events.iter();
         let groups = profile.groups.iter();
         let groups = groups.map(|(id, group)| HeldGroup {
@@ -163,11 +169,11 @@ impl<'a> Held<'a> {
             traits: traits(&profile.traits),
             groups: groups.collect(),
             assignments: assignments
-                .filter_map(|of| HeldAssignment::of(snapshot, record, of))
+                .filter_map(|of| HeldAssignment::of(catalog, record, of))
                 .collect(),
-            exposures: exposures.filter_map(|of| exposure(snapshot, of)).collect(),
+            exposures: exposures.filter_map(|of| exposure(catalog, of)).collect(),
             events: events
-                .map(|event| names.event(snapshot, record, event))
+                .map(|event| names.event((catalog, zone), record, event))
                 .collect(),
             remembered: record.overflowed,
         }
@@ -187,8 +193,8 @@ fn variant(entry: &Entry, arm: Arm) -> Option<&str> {
     Some(entry.experiment.variant(arm)?.key.as_str())
 }
 
-fn exposure<'a>(snapshot: &'a Snapshot, of: &visitor::Exposure) -> Option<HeldExposure<'a>> {
-    let entry = snapshot.catalog.by_serial(of.experiment)?;
+fn exposure<'a>(catalog: &'a Catalog, of: &Exposure) -> Option<HeldExposure<'a>> {
+    let entry = catalog.by_serial(of.experiment)?;
     Some(HeldExposure {
         experiment: &entry.experiment.key,
         variant: of.arm.and_then(|arm| variant(entry, arm)),
@@ -198,8 +204,8 @@ fn exposure<'a>(snapshot: &'a Snapshot, of: &visitor::Exposure) -> Option<HeldEx
 }
 
 impl<'a> HeldAssignment<'a> {
-    fn of(snapshot: &'a Snapshot, record: &Record, of: &visitor::Assignment) -> Option<Self> {
-        let entry = snapshot.catalog.by_serial(of.experiment)?;
+    fn of(catalog: &'a Catalog, record: &Record, of: &Assignment) -> Option<Self> {
+        let entry = catalog.by_serial(of.experiment)?;
         let experiment = &entry.experiment;
         let exposed = first_exposure(&record.exposures, of, experiment);
         let settled = of.settled.iter().filter_map(|settled| {
@@ -214,7 +220,7 @@ impl<'a> HeldAssignment<'a> {
             experiment: &experiment.key,
             variant: variant(entry, of.arm),
             epoch: of.epoch,
-            propensity: sticky(entry, standing(of)).propensity,
+            propensity: sticky(entry, of.standing()).propensity,
             at: of.at,
             holdout: of.holdout,
             session: of.session.is_some(),
@@ -246,8 +252,8 @@ fn dimensions<'a>(entry: &'a Entry, positions: &[u8]) -> BTreeMap<&'a str, &'a s
 struct Names<'a>(BTreeMap<u64, &'a str>);
 
 impl<'a> Names<'a> {
-    fn of(snapshot: &'a Snapshot) -> Self {
-        let signals = snapshot.catalog.signals();
+    fn of(catalog: &'a Catalog) -> Self {
+        let signals = catalog.signals();
         let names = signals.flat_map(|(event, properties)| {
             std::iter::once(event.as_str()).chain(properties.iter().map(String::as_str))
         });
@@ -256,18 +262,25 @@ impl<'a> Names<'a> {
         Self(all.collect())
     }
 
-    fn event(&self, snapshot: &Snapshot, record: &Record, of: &MetricEvent) -> HeldEvent<'a> {
+    fn event(
+        &self,
+        (catalog, zone): (&Catalog, &Zone),
+        record: &Record,
+        of: &MetricEvent,
+    ) -> HeldEvent<'a> {
         let amounts = of
             .amounts
             .iter()
             .filter_map(|(name, micros)| Some((*self.0.get(name)?, *micros as f64 / 1e6)));
-        let counts = counted(record, &snapshot.catalog, &snapshot.zone, of.id);
+        let counts = counted(record, catalog, zone, of.id);
         let metrics = counts.unwrap_or_default().into_iter();
         HeldEvent {
             event: self.0.get(&of.name).copied(),
             at: of.at,
             amounts: amounts.collect(),
-            metrics: metrics.filter_map(|of| metric(snapshot, of)).collect(),
+            metrics: metrics
+                .filter_map(|of| MetricFate::of(catalog, of))
+                .collect(),
         }
     }
 }
