@@ -17,9 +17,7 @@ fn tokens(app: &TestApp, path: &str, cookie: Option<&str>) -> Vec<String> {
         .map(|rest| rest.split('"').next().unwrap().to_owned())
         .collect();
     for token in &tokens {
-        assert!(page.contains(&format!(
-            "<code class=\"token\" tabindex=\"0\" aria-label=\"For "
-        )));
+        assert!(page.contains("<code class=\"token\" tabindex=\"0\" aria-label=\"For "));
         assert!(page.contains(&format!(">?upswing_qa={token}</code>")));
     }
     tokens
@@ -60,6 +58,14 @@ fn public(app: &TestApp, admin: &str) -> String {
     made["secret"].as_str().unwrap().to_owned()
 }
 
+fn report(app: &TestApp, key: &str, admin: &str) -> Value {
+    let bearer = format!("Bearer {admin}");
+    let headers = [("authorization", bearer.as_str())];
+    let path = format!("/api/v1/experiments/{key}/report");
+    let answer = app.try_send("GET", &path, &headers, None).unwrap();
+    answer.expect(200)
+}
+
 #[test]
 fn a_link_forces_its_variant_on_every_face_and_counts_nothing() {
     let app = TestApp::start();
@@ -98,22 +104,9 @@ fn a_link_forces_its_variant_on_every_face_and_counts_nothing() {
             (&json!("other"), &json!("SPLIT"))
         );
     }
-    let report = |key: &str| {
-        let headers = [("authorization", format!("Bearer {admin}"))];
-        let headers = headers
-            .each_ref()
-            .map(|(name, value)| (*name, value.as_str()));
-        let path = format!("/api/v1/experiments/{key}/report");
-        app.try_send("GET", &path, &headers, None)
-            .unwrap()
-            .expect(200)
-    };
-    assert_eq!(report("hero")["visitors"], 0);
-    assert_eq!(
-        report("other")["visitors"],
-        1,
-        "the bulk evaluation drew it"
-    );
+    assert_eq!(report(&app, "hero", &admin)["visitors"], 0);
+    let other = report(&app, "other", &admin);
+    assert_eq!(other["visitors"], 1, "the bulk evaluation drew it");
 }
 
 #[test]
