@@ -5,6 +5,7 @@
 
 pub mod define;
 pub mod experiment;
+pub mod holdout;
 pub mod list;
 pub mod login;
 pub mod playbook;
@@ -42,16 +43,19 @@ pub enum Place {
     Experiments,
     /// What was learned.
     Playbook,
+    /// What all personalization earns.
+    Holdout,
 }
 
 impl Place {
-    const ALL: [Self; 2] = [Self::Experiments, Self::Playbook];
+    const ALL: [Self; 3] = [Self::Experiments, Self::Playbook, Self::Holdout];
 
     /// Its address.
     fn path(self) -> &'static str {
         match self {
             Self::Experiments => "/",
             Self::Playbook => "/playbook",
+            Self::Holdout => "/holdout",
         }
     }
 
@@ -60,6 +64,7 @@ impl Place {
         match self {
             Self::Experiments => "Experiments",
             Self::Playbook => "Playbook",
+            Self::Holdout => "Holdout",
         }
     }
 }

@@ -316,6 +316,7 @@ fn operated() -> Vec<Paths> {
 fn dashboard() -> Vec<Paths> {
     use pages::{acts, define, experiments, session};
     vec![
+        at("/holdout").page(needs_or_session(Read), pages::holdout::page),
         at("/playbook").page(needs_or_session(Read), pages::playbook::page),
         at("/").page(needs_or_session(Read), experiments::list),
         at("/experiments/{key}").page(needs_or_session(Read), experiments::page),

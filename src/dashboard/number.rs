@@ -90,7 +90,15 @@ impl Number {
         }
     }
 
-    /// An amount with its sign: +1,550.
+    /// An amount: 1,550
+    pub(super) fn plain_amount(value: f64) -> Self {
+        Self {
+            value,
+            text: cells::money(value, None),
+        }
+    }
+
+    /// An amount with its sign: +1,550
     pub(super) fn amount(value: f64) -> Self {
         Self {
             value,

@@ -6,6 +6,7 @@ pub(super) mod acts;
 pub(super) mod define;
 pub(super) mod experiments;
 mod form;
+pub(super) mod holdout;
 pub(super) mod playbook;
 pub(super) mod session;
 

@@ -20,10 +20,10 @@ use crate::report::{
 use crate::time::{Day, Timestamp};
 
 /// Most days of a timeline.
-const MAX_DAYS: u32 = 366;
+pub(super) const DAYS: u32 = 366;
 
 /// What is asked.
-#[derive(Deserialize, IntoParams)]
+#[derive(Deserialize, Default, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Options {
     /// The moment to describe; absent: now.
@@ -101,13 +101,7 @@ pub(super) async fn holdout(
 ) -> Result<HttpResponse, Problem> {
     let options = given(options)?;
     let entry = held_out(&server)?;
-    let monthly = match options.monthly_cost {
-        Some(cost) if !is_cost(cost) => {
-            let detail = "must be an amount of at least 0";
-            return Err(Problem::at(Code::InvalidQuery, "monthly_cost", detail));
-        }
-        given => given.or(server.monthly_cost),
-    };
+    let monthly = monthly(&server, options.monthly_cost)?;
     let options = Options {
         as_of: options.as_of,
         dimension: options.dimension,
@@ -125,11 +119,44 @@ pub(super) async fn holdout(
     written(report, entry, options.format).await
 }
 
+/// The report of as many last days against the global holdout, at this cost per month in place of the setting.
+///
+/// # Errors
+/// [`Code::NoHoldout`]; [`Code::InvalidQuery`] for what is no cost.
+pub(super) fn against_holdout(
+    server: &Server,
+    cost: Option<f64>,
+    days: u32,
+) -> Result<Report, Problem> {
+    let entry = held_out(server)?;
+    let monthly = monthly(server, cost)?;
+    let (variants, foreign) = spent(server, &entry);
+    let costs = Costs {
+        monthly,
+        variants: &variants,
+        foreign,
+    };
+    let options = Options {
+        days: Some(days),
+        ..Options::default()
+    };
+    asked(server, &entry, &options, Some(costs))
+}
+
+/// The cost per month, as asked for or as the settings have it.
+fn monthly(server: &Server, asked: Option<f64>) -> Result<Option<f64>, Problem> {
+    if asked.is_some_and(|cost| !is_cost(cost)) {
+        let detail = "must be an amount of at least 0";
+        return Err(Problem::at(Code::InvalidQuery, "monthly_cost", detail));
+    }
+    Ok(asked.or(server.monthly_cost))
+}
+
 /// The global holdout in force.
 ///
 /// # Errors
 /// [`Code::NoHoldout`].
-pub(super) fn held_out(server: &Server) -> Result<Arc<Entry>, Problem> {
+fn held_out(server: &Server) -> Result<Arc<Entry>, Problem> {
     let entry = server.engine.snapshot().catalog.global_holdout().cloned();
     entry.ok_or_else(|| {
         let hint = "Set --global-holdout to the share of visitors to hold out of everything.";
@@ -144,7 +171,7 @@ fn given<T>(options: Asked<T>) -> Result<T, Problem> {
 
 /// What the variants of all experiments cost by day, and of how many in another currency than the holdout's, which is left
 /// out.
-pub(super) fn spent(server: &Server, holdout: &Entry) -> (BTreeMap<Day, f64>, u32) {
+fn spent(server: &Server, holdout: &Entry) -> (BTreeMap<Day, f64>, u32) {
     let own = holdout.experiment.spec.currency.as_ref();
     let mut days = BTreeMap::new();
     let mut foreign = 0;
@@ -220,7 +247,7 @@ fn asked(
             until: as_of.map(|_| today),
             view,
             dimensions: &dimensions,
-            days: options.days.unwrap_or(0).min(MAX_DAYS),
+            days: options.days.unwrap_or(0).min(DAYS),
             costs,
             ..Question::present(entry, cells, (as_of.unwrap_or(now), today))
         })

@@ -10,6 +10,7 @@ use super::super::Server;
 use super::super::access::Caller;
 use super::super::experiments::find;
 use super::super::link;
+use super::super::report::DAYS;
 use super::{PageProblem, acts, frame, html};
 use crate::allocation::Arm;
 use crate::catalog::Entry;
@@ -21,9 +22,6 @@ use crate::dashboard::list::{self, Filter, Row, Shown};
 use crate::key::Scope;
 use crate::report::playbook::{Search, play};
 use crate::report::{Question, Report, dimensions, report};
-
-/// Most days of a page's charts.
-const DAYS: u32 = 366;
 
 /// Which experiments.
 #[derive(Deserialize)]
