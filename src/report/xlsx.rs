@@ -124,6 +124,7 @@ pub fn render(report: &Report, entry: &Entry) -> Result<Vec<u8>, XlsxError> {
         Sheet::of_lines("Timeline", &TIMELINE, of(Section::Timeline)),
         Sheet::of_lines("Breakdowns", &BREAKDOWNS, of(Section::Breakdowns)),
         epochs(entry),
+        overview::sources(report),
         Sheet::of_lines("Holdout", &HOLDOUT, of(Section::Holdout)),
     ];
     sheets.push(notes(report, &sheets));

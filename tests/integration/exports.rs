@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use calamine::{Data, Reader, Xlsx};
+use calamine::{Data, DataType, Reader, Xlsx};
 use serde_json::json;
 
 use crate::harness::{TestApp, upswing};
@@ -39,8 +39,13 @@ fn a_workbook_comes_as_a_file_with_what_the_report_says() {
         Data::String("=1+1 عربي 🎉".to_owned())
     );
     assert_eq!(beside(&mut book, "visitors"), Data::Float(300.0));
-    let verdict = app.report("hero").0["verdict"]["headline"].clone();
-    assert_eq!(json!(beside(&mut book, "verdict").to_string()), verdict);
+    let report = app.report("hero").0;
+    let verdict = beside(&mut book, "verdict").to_string();
+    assert_eq!(json!(verdict), report["verdict"]["headline"]);
+    let ratio = book.worksheet_range("Sample ratio").unwrap();
+    let srm = &report["health"]["srm_by_source"][0]["srm"];
+    let told = ratio.rows().nth(1).unwrap()[6].as_f64();
+    assert_eq!(told, srm["p_value"].as_f64());
     let days = book.worksheet_range("Timeline").unwrap();
     assert_eq!(
         days.rows().count(),
@@ -49,6 +54,25 @@ fn a_workbook_comes_as_a_file_with_what_the_report_says() {
     );
     app.get("/api/v1/experiments/hero/report?format=pdf")
         .problem(400, "invalid_query");
+    let described = app.get("/api/openapi.json").expect(200);
+    let answer = &described["paths"]["/api/v1/experiments/{key}/report"]["get"]["responses"]["200"];
+    assert!(answer["content"].get(WORKBOOK).is_some(), "{answer}");
+}
+
+#[test]
+fn a_file_is_analysed_into_a_workbook() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("test.csv");
+    std::fs::write(&file, "v,paid\na,1\na,9\nb,0\nb,5\n").unwrap();
+    let file = file.to_str().unwrap();
+    let mut command = upswing(&["analyze", file, "--variant", "v", "--control", "a"]);
+    let printed = command
+        .args(["--sum", "paid", "--format", "xlsx"])
+        .output()
+        .unwrap();
+    assert!(printed.status.success(), "{printed:?}");
+    let mut book = opened(printed.stdout);
+    assert_eq!(beside(&mut book, "visitors"), Data::Float(4.0));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The gallery: two months with experiments in every state, each of which its report shows.
 
+use std::collections::HashSet;
 use std::process::Output;
 
 use serde_json::{Value, json};
@@ -75,6 +76,43 @@ fn states(app: &TestApp) {
     );
 }
 
+/// All numbers of a value, as bits.
+fn numbers(value: &Value) -> HashSet<u64> {
+    match value {
+        Value::Number(number) => HashSet::from([number.as_f64().unwrap().to_bits()]),
+        Value::Array(items) => items.iter().flat_map(numbers).collect(),
+        Value::Object(fields) => fields.values().flat_map(numbers).collect(),
+        Value::Null | Value::Bool(_) | Value::String(_) => HashSet::new(),
+    }
+}
+
+fn tables_have_every_figure(app: &TestApp) {
+    for experiment in ["express-checkout", "cart-incentive", "trust-seals"] {
+        let asked = "report?days=60&dimension=all&format";
+        let path = |format: &str| format!("/api/v1/experiments/{experiment}/{asked}={format}");
+        let report = app.get(&path("json")).expect(200);
+        let csv = app.get(&path("csv")).text;
+        let cells = csv.split([',', '\n']).filter_map(|cell| cell.parse().ok());
+        let told: HashSet<u64> = cells.map(f64::to_bits).collect();
+        for part in [
+            "metrics",
+            "variants",
+            "weights",
+            "timeline",
+            "breakdowns",
+            "holdout",
+        ] {
+            let figures = match part {
+                "holdout" => numbers(&report[part]["metrics"]),
+                _ => numbers(&report[part]),
+            };
+            let missing = figures.difference(&told).map(|bits| f64::from_bits(*bits));
+            let missing: Vec<f64> = missing.collect();
+            assert!(missing.is_empty(), "{part} of {experiment}: {missing:?}");
+        }
+    }
+}
+
 #[test]
 fn every_experiment_of_the_gallery_shows_its_state() {
     let app = TestApp::with_args(&["--global-holdout", "0.05"]);
@@ -88,6 +126,7 @@ fn every_experiment_of_the_gallery_shows_its_state() {
     fixed_splits(&app);
     bandits(&app);
     states(&app);
+    tables_have_every_figure(&app);
     let again = play(&app);
     assert_eq!(again.status.code(), Some(1));
     let why = String::from_utf8_lossy(&again.stderr);

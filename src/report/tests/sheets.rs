@@ -335,6 +335,7 @@ fn an_experiment_without_data_has_all_sheets() {
         "Timeline",
         "Breakdowns",
         "Epochs",
+        "Sample ratio",
         "Holdout",
         "Notes",
     ];

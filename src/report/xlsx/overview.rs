@@ -110,6 +110,38 @@ fn sample_ratio([fits, p, e]: [&'static str; 3], srm: &Srm) -> Facts {
     ]
 }
 
+/// Where a mismatch comes from: a line per way in which visitors were counted, then one per hour that does not fit.
+pub(super) fn sources(report: &Report) -> Sheet {
+    let columns = vec![
+        "source", "hour", "visitors", "verdict", "chi2", "df", "p_value", "e_value",
+    ];
+    let rows = report.health.srm_by_source.iter().flat_map(|of| {
+        let source = of
+            .source
+            .map_or_else(|| Cell::text("assignments"), |source| Cell::code(&source));
+        let whole = tested([source.clone(), Cell::Blank], of.visitors, &of.srm);
+        let hours = of.hours.iter().map(move |hour| {
+            let place = [source.clone(), Cell::Count(hour.hour.into())];
+            tested(place, hour.visitors, &hour.srm)
+        });
+        std::iter::once(whole).chain(hours)
+    });
+    Sheet::new("Sample ratio", columns, rows)
+}
+
+fn tested([source, hour]: [Cell; 2], visitors: u64, srm: &Srm) -> Vec<Cell> {
+    vec![
+        source,
+        hour,
+        Cell::Count(visitors),
+        Cell::code(&srm.verdict),
+        Cell::number(srm.chi2),
+        Cell::Count(srm.df as u64),
+        Cell::Number(srm.p_value),
+        Cell::number(srm.e_value),
+    ]
+}
+
 /// The champion, the goal and the planned looks.
 fn outlook(report: &Report) -> Facts {
     let mut facts = Facts::new();
