@@ -4,16 +4,21 @@
 //! stylesheet. Every number is an element with its exact value, so a test can hold pages against reports.
 
 pub mod define;
+pub mod events;
 pub mod experiment;
 pub mod holdout;
 pub mod list;
+pub mod live;
 pub mod login;
 pub mod playbook;
 pub mod reallocation;
 pub mod refused;
+pub mod visitor;
 
 mod badge;
+mod fate;
 mod health;
+mod moment;
 mod number;
 
 use std::sync::LazyLock;
@@ -45,10 +50,20 @@ pub enum Place {
     Playbook,
     /// What all personalization earns.
     Holdout,
+    /// The last events.
+    Events,
+    /// Who visitors are.
+    Visitors,
 }
 
 impl Place {
-    const ALL: [Self; 3] = [Self::Experiments, Self::Playbook, Self::Holdout];
+    const ALL: [Self; 5] = [
+        Self::Experiments,
+        Self::Playbook,
+        Self::Holdout,
+        Self::Events,
+        Self::Visitors,
+    ];
 
     /// Its address.
     fn path(self) -> &'static str {
@@ -56,6 +71,8 @@ impl Place {
             Self::Experiments => "/",
             Self::Playbook => "/playbook",
             Self::Holdout => "/holdout",
+            Self::Events => "/events",
+            Self::Visitors => "/visitors",
         }
     }
 
@@ -65,6 +82,8 @@ impl Place {
             Self::Experiments => "Experiments",
             Self::Playbook => "Playbook",
             Self::Holdout => "Holdout",
+            Self::Events => "Events",
+            Self::Visitors => "Visitors",
         }
     }
 }
@@ -80,6 +99,8 @@ pub struct Frame {
     pub may_write: bool,
     /// What came of the reader's last act.
     pub note: Option<String>,
+    /// How it follows what happens, if it does.
+    pub live: Option<live::Live>,
 }
 
 impl Frame {

@@ -315,7 +315,7 @@ fn operated() -> Vec<Paths> {
 /// Pages, for people.
 fn dashboard() -> Vec<Paths> {
     use pages::{acts, define, experiments, session};
-    vec![
+    let mut pages = vec![
         at("/holdout").page(needs_or_session(Read), pages::holdout::page),
         at("/playbook").page(needs_or_session(Read), pages::playbook::page),
         at("/").page(needs_or_session(Read), experiments::list),
@@ -339,6 +339,23 @@ fn dashboard() -> Vec<Paths> {
             .form(Gate::Open, session::begin),
         at("/logout").form(Gate::Open, session::end),
         at(crate::dashboard::style_path()).page(Gate::Open, pages::style),
+    ];
+    pages.extend(watched());
+    pages
+}
+
+/// Pages of what arrives, and of whom.
+fn watched() -> Vec<Paths> {
+    use pages::{events, visitors};
+    vec![
+        at("/stream").page(needs_or_session(Read), stream::happenings),
+        at("/events").page(needs_or_session(Read), events::page),
+        at("/visitors").page(needs_or_session(Read), visitors::page),
+        at("/visitors/export").page(needs_or_session(Read), visitors::export),
+        at("/visitors/consent").form(needs_or_session(Write), visitors::consent),
+        at("/visitors/erase")
+            .page(needs_or_session(Write), visitors::ask)
+            .form(needs_or_session(Write), visitors::erase),
     ]
 }
 

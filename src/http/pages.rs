@@ -4,11 +4,13 @@
 
 pub(super) mod acts;
 pub(super) mod define;
+pub(super) mod events;
 pub(super) mod experiments;
 mod form;
 pub(super) mod holdout;
 pub(super) mod playbook;
 pub(super) mod session;
+pub(super) mod visitors;
 
 use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
@@ -21,16 +23,11 @@ use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use super::access::Caller;
 use super::error::Problem;
 use crate::dashboard::refused::{self, Refused};
-use crate::dashboard::{self, Frame, Place};
+use crate::dashboard::{self, Frame, Place, live};
 use crate::key::Scope;
 
-/// A page has one stylesheet, posts to its own server, and runs no script.
-const ONLY_OWN: &str = "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'self'; \
-    frame-ancestors 'none'";
-
 /// What every page says of itself.
-const HEADERS: [(HeaderName, &str); 4] = [
-    (CONTENT_SECURITY_POLICY, ONLY_OWN),
+const HEADERS: [(HeaderName, &str); 3] = [
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (REFERRER_POLICY, "same-origin"),
     (CACHE_CONTROL, "no-store"),
@@ -83,6 +80,7 @@ fn html(mut response: HttpResponseBuilder, page: String) -> HttpResponse {
     for header in HEADERS {
         response.insert_header(header);
     }
+    response.insert_header((CONTENT_SECURITY_POLICY, live::policy()));
     response.content_type("text/html; charset=utf-8").body(page)
 }
 
@@ -101,6 +99,7 @@ fn frame(caller: &Caller, place: Option<Place>) -> Frame {
         key: caller.key().map(|key| key.name.as_str().to_owned()),
         may_write: caller.may(Scope::Write).is_ok(),
         note: None,
+        live: None,
     }
 }
 

@@ -1,8 +1,10 @@
 //! The dashboard over HTTP: who gets in, what forms may do, and whether pages say what the report says.
 
+mod live;
 mod looks;
 mod numbers;
 mod session;
+mod watched;
 
 use serde_json::{Value, json};
 

