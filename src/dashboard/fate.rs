@@ -17,11 +17,10 @@ pub(super) struct Line {
 /// In a word.
 pub(super) fn badge(fate: &Fate) -> Badge {
     let (word, tone) = match fate {
-        Fate::Counted { .. } => ("✓ Counted", Tone::Good),
+        Fate::Counted { .. } | Fate::Settled {} => ("✓ Counted", Tone::Good),
         Fate::Exposure { exposure } if exposure.matches => ("✓ Exposure", Tone::Good),
         Fate::Exposure { .. } => ("! Exposure", Tone::Warn),
         Fate::Profile {} => ("Kept", Tone::None),
-        Fate::Settled {} => ("✓ Counted", Tone::Good),
         Fate::Joined {} => ("Joined", Tone::None),
         Fate::Stored {} => ("In the profile", Tone::None),
         Fate::NoConsent {} => ("Not kept", Tone::None),

@@ -86,10 +86,12 @@ impl Page<'_> {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what a template passes")]
 fn moment(at: &Timestamp) -> Moment {
     Moment(*at)
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what a template passes")]
 fn amount(of: &f64) -> Number {
     Number::decimal(*of)
 }
