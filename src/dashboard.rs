@@ -13,6 +13,7 @@ pub mod login;
 pub mod playbook;
 pub mod reallocation;
 pub mod refused;
+pub mod share;
 pub mod visitor;
 
 mod badge;
@@ -101,6 +102,15 @@ pub struct Frame {
     pub note: Option<String>,
     /// How it follows what happens, if it does.
     pub live: Option<live::Live>,
+    /// That the page is a document of its own, and whose: in one file, without forms and links to other pages.
+    pub document: Option<Document>,
+}
+
+/// What a page that stands alone says of itself.
+#[derive(Debug, Clone, Default)]
+pub struct Document {
+    /// When and by whom it was made.
+    pub origin: String,
 }
 
 impl Frame {

@@ -314,12 +314,15 @@ fn operated() -> Vec<Paths> {
 
 /// Pages, for people.
 fn dashboard() -> Vec<Paths> {
-    use pages::{acts, define, experiments, session};
+    use pages::{acts, define, experiments, session, share};
     let mut pages = vec![
         at("/holdout").page(needs_or_session(Read), pages::holdout::page),
         at("/playbook").page(needs_or_session(Read), pages::playbook::page),
         at("/").page(needs_or_session(Read), experiments::list),
         at("/experiments/{key}").page(needs_or_session(Read), experiments::page),
+        at("/experiments/{key}/report.html").page(needs_or_session(Read), share::report),
+        at("/experiments/{key}/share").form(needs_or_session(Read), share::share),
+        at("/shared/{token}").page(Gate::Open, share::open),
         at("/experiments/{key}/start").form(needs_or_session(Write), acts::start),
         at("/experiments/{key}/pause").form(needs_or_session(Write), acts::pause),
         at("/experiments/{key}/conclude").form(needs_or_session(Write), acts::conclude),

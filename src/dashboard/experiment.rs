@@ -120,7 +120,11 @@ pub fn page(frame: &Frame, subject: Subject<'_>) -> String {
             value: subject.address(difference, subject.dimension) + "#metrics",
             is_current: subject.difference == difference,
         }),
-        dimensions: dimensions(subject),
+        dimensions: if frame.document.is_some() && subject.dimension.is_none() {
+            Vec::new()
+        } else {
+            dimensions(subject)
+        },
     })
 }
 
@@ -149,16 +153,21 @@ fn dimensions(subject: Subject<'_>) -> Vec<Tab> {
     all.into_iter().chain(known).map(tab).collect()
 }
 
+/// The query of a page with differences shown in this way, broken down by a dimension.
+pub fn query(difference: Difference, dimension: Option<&str>) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.append_pair("show", difference.name());
+    if let Some(dimension) = dimension {
+        query.append_pair("by", dimension);
+    }
+    query.finish()
+}
+
 impl Subject<'_> {
     /// The page, with differences shown in this way, broken down by a dimension.
     fn address(&self, difference: Difference, dimension: Option<&str>) -> String {
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        query.append_pair("show", difference.name());
-        if let Some(dimension) = dimension {
-            query.append_pair("by", dimension);
-        }
         let key = &self.entry.experiment.key;
-        format!("/experiments/{key}?{}", query.finish())
+        format!("/experiments/{key}?{}", query(difference, dimension))
     }
 }
 
@@ -190,6 +199,12 @@ fn groups(subject: Subject<'_>, of: &[MetricReport]) -> Vec<Group> {
 impl Page<'_> {
     fn key(&self) -> &str {
         &self.subject.report.experiment.key
+    }
+
+    /// The page as one file.
+    fn report_address(&self) -> String {
+        let query = query(self.subject.difference, self.subject.dimension);
+        format!("/experiments/{}/report.html?{query}", self.key())
     }
 
     fn status(&self) -> &'static str {

@@ -23,6 +23,25 @@ pub(super) fn to_variant(caller: &Caller, (of, arm): (Serial, Arm), now: Timesta
     made(caller, (Purpose::Variant, subject), (now, LOOK_DAYS))
 }
 
+/// The token that shows an experiment's report, for some days, to whoever has it.
+pub(super) fn to_report(caller: &Caller, of: Serial, (now, days): (Timestamp, u16)) -> Token {
+    made(caller, (Purpose::Report, u64::from(of.0)), (now, days))
+}
+
+/// The experiment whose report a token shows, and the key behind it.
+///
+/// # Errors
+/// [`Code::UnknownLink`] and [`Code::LinkExpired`].
+pub(super) fn reported(
+    server: &Server,
+    token: &str,
+) -> Result<(Arc<Entry>, Option<Arc<Key>>), Problem> {
+    let (key, subject) = opened(server, token, (Purpose::Report, Scope::Read))?;
+    let serial = u32::try_from(subject).ok();
+    let entry = serial.and_then(|serial| known(server, Serial(serial)));
+    Ok((entry.ok_or_else(unknown)?, key))
+}
+
 fn made(caller: &Caller, what: (Purpose, u64), (now, days): (Timestamp, u16)) -> Token {
     let until = now.millis() + i64::from(days) * 24 * SPAN_MS;
     Token::new(caller.key().map(Arc::as_ref), what, until)

@@ -10,6 +10,7 @@ mod form;
 pub(super) mod holdout;
 pub(super) mod playbook;
 pub(super) mod session;
+pub(super) mod share;
 pub(super) mod visitors;
 
 use actix_web::body::BoxBody;
@@ -62,17 +63,20 @@ impl ResponseError for PageProblem {
 
 /// The page that tells of a problem.
 pub(super) fn told(problem: &Problem) -> HttpResponse {
+    let page = refused::page(&Frame::default(), &refused(problem), "/");
+    html(HttpResponse::build(problem.code.status()), page)
+}
+
+fn refused(problem: &Problem) -> Refused {
     let places = problem.errors.iter();
-    let refused = Refused {
+    Refused {
         title: problem.code.title().to_owned(),
         detail: problem.detail.clone(),
         code: problem.code.name(),
         places: places
             .map(|at| (at.path.clone(), at.detail.clone()))
             .collect(),
-    };
-    let page = refused::page(&Frame::default(), &refused, "/");
-    html(HttpResponse::build(problem.code.status()), page)
+    }
 }
 
 /// A page.
@@ -100,6 +104,7 @@ fn frame(caller: &Caller, place: Option<Place>) -> Frame {
         may_write: caller.may(Scope::Write).is_ok(),
         note: None,
         live: None,
+        document: None,
     }
 }
 

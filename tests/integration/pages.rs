@@ -4,6 +4,7 @@ mod live;
 mod looks;
 mod numbers;
 mod session;
+mod share;
 mod watched;
 
 use serde_json::{Value, json};

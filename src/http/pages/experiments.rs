@@ -15,11 +15,11 @@ use super::{PageProblem, acts, frame, html};
 use crate::allocation::Arm;
 use crate::catalog::Entry;
 use crate::catalog::experiment::Variant;
-use crate::dashboard::Place;
 use crate::dashboard::experiment::metrics::Difference;
 use crate::dashboard::experiment::{self, Look, Subject};
 use crate::dashboard::list::{self, Filter, Row, Shown};
 use crate::dashboard::live::Live;
+use crate::dashboard::{Frame, Place};
 use crate::key::Scope;
 use crate::report::playbook::{Search, play};
 use crate::report::{Question, Report, dimensions, report};
@@ -79,25 +79,37 @@ pub(in crate::http) async fn page(
     view: Query<View>,
 ) -> Result<HttpResponse, PageProblem> {
     let entry = find(&server, &path)?;
-    let known = dimensions(&entry);
-    let asked = view.by.as_deref();
-    let dimension = known.iter().copied().find(|known| asked == Some(known));
-    let report = reported(&server, &entry, (dimension.as_slice(), DAYS));
     let mut frame = frame(&caller, Some(Place::Experiments));
     frame.live = Some(Live::of(entry.experiment.key.as_str()));
     frame.note = acts::Done::parse(&view.done).map(|done| done.note().to_owned());
+    let looks = looks(&server, &caller, &entry);
+    let page = shown(&server, &frame, (&entry, &view), &looks);
+    Ok(html(HttpResponse::Ok(), page))
+}
+
+/// An experiment's page as it is looked at.
+pub(super) fn shown(
+    server: &Server,
+    frame: &Frame,
+    (entry, view): (&Entry, &View),
+    looks: &[Look],
+) -> String {
+    let known = dimensions(entry);
+    let asked = view.by.as_deref();
+    let dimension = known.iter().copied().find(|known| asked == Some(known));
+    let report = reported(server, entry, (dimension.as_slice(), DAYS));
     let snapshot = server.engine.snapshot();
     let subject = Subject {
-        entry: &entry,
+        entry,
         report: &report,
         difference: Difference::parse(&view.show).unwrap_or_default(),
         dimension,
         dimensions: &known,
         zone: &snapshot.zone,
         keys: &snapshot.keys,
-        looks: &looks(&server, &caller, &entry),
+        looks,
     };
-    Ok(html(HttpResponse::Ok(), experiment::page(&frame, subject)))
+    experiment::page(frame, subject)
 }
 
 /// Links to an experiment's variants, for who may write.

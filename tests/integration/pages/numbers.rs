@@ -8,7 +8,7 @@ use super::{definition, get};
 use crate::harness::TestApp;
 
 /// The numbers of a JSON value.
-fn numbers(value: &Value, into: &mut BTreeSet<u64>) {
+pub(super) fn numbers(value: &Value, into: &mut BTreeSet<u64>) {
     match value {
         Value::Number(number) => drop(into.insert(number.as_f64().unwrap().to_bits())),
         Value::Array(items) => items.iter().for_each(|item| numbers(item, into)),
@@ -18,7 +18,7 @@ fn numbers(value: &Value, into: &mut BTreeSet<u64>) {
 }
 
 /// The exact values of a page's numbers, with what people read.
-fn shown(page: &str) -> Vec<(f64, String)> {
+pub(super) fn shown(page: &str) -> Vec<(f64, String)> {
     let parts = page.split("<data value=\"").skip(1);
     let number = |part: &str| {
         let (value, rest) = part.split_once("\">").unwrap();
@@ -28,7 +28,7 @@ fn shown(page: &str) -> Vec<(f64, String)> {
     parts.map(number).collect()
 }
 
-fn traffic(app: &TestApp) {
+pub(super) fn traffic(app: &TestApp) {
     for visitor in 0..600 {
         let visitor = format!("v{visitor}");
         let device = if visitor.ends_with(['1', '3', '5']) {
