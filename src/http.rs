@@ -321,6 +321,7 @@ fn dashboard() -> Vec<Paths> {
         at("/").page(needs_or_session(Read), experiments::list),
         at("/experiments/{key}").page(needs_or_session(Read), experiments::page),
         at("/experiments/{key}/report.html").page(needs_or_session(Read), share::report),
+        at("/experiments/{key}/report.{format}").page(needs_or_session(Read), pages::exports::file),
         at("/experiments/{key}/share").form(needs_or_session(Read), share::share),
         at("/shared/{token}").page(Gate::Open, share::open),
         at("/experiments/{key}/start").form(needs_or_session(Write), acts::start),

@@ -6,6 +6,7 @@ pub(super) mod acts;
 pub(super) mod define;
 pub(super) mod events;
 pub(super) mod experiments;
+pub(super) mod exports;
 mod form;
 pub(super) mod holdout;
 pub(super) mod playbook;

@@ -45,7 +45,7 @@ pub(super) struct Options {
 /// How a report is written.
 #[derive(Deserialize, Default, ToSchema)]
 #[serde(rename_all = "lowercase")]
-enum Format {
+pub(super) enum Format {
     #[default]
     Json,
     Csv,
@@ -192,6 +192,25 @@ fn spent(server: &Server, holdout: &Entry) -> (BTreeMap<Day, f64>, u32) {
     (days, foreign)
 }
 
+/// Everything that is known of an experiment, as a file: all dimensions and days.
+///
+/// # Errors
+/// [`Code::UnknownExperiment`].
+pub(super) async fn taken_along(
+    server: &Server,
+    key: &str,
+    format: Format,
+) -> Result<HttpResponse, Problem> {
+    let entry = find(server, key)?;
+    let options = Options {
+        dimension: Some("all".to_owned()),
+        days: Some(DAYS),
+        ..Options::default()
+    };
+    let report = asked(server, &entry, &options, None)?;
+    written(report, entry, format).await
+}
+
 async fn written(
     report: Report,
     entry: Arc<Entry>,
@@ -201,9 +220,13 @@ async fn written(
     response.insert_header((CACHE_CONTROL, "no-store"));
     Ok(match format {
         Format::Json => response.json(report),
-        Format::Csv => response
-            .content_type("text/csv; charset=utf-8")
-            .body(csv::render(&report)),
+        Format::Csv => {
+            let file = format!("inline; filename=\"{}.csv\"", entry.experiment.key);
+            response
+                .content_type("text/csv; charset=utf-8")
+                .insert_header((CONTENT_DISPOSITION, file))
+                .body(csv::render(&report))
+        }
         Format::Xlsx => {
             let file = format!("attachment; filename=\"{}.xlsx\"", entry.experiment.key);
             response

@@ -107,3 +107,20 @@ fn a_form_counts_from_an_own_page_with_a_session_for_the_present_version() {
             .starts_with("upswing_session=;")
     );
 }
+
+#[test]
+fn figures_can_be_taken_along_with_a_session() {
+    let app = TestApp::start();
+    app.put_experiment(&definition("hero"));
+    let open = app.get("/api/v1/experiments/hero/report?dimension=all&days=366&format=csv");
+    let admin = admin(&app);
+    let (_, reader) = signed_in(&app, &admin, &["read"]);
+    let csv = get(&app, "/experiments/hero/report.csv", Some(&reader));
+    assert_eq!((csv.status, &csv.text), (200, &open.text));
+    let json = get(&app, "/experiments/hero/report.json", Some(&reader)).expect(200);
+    assert_eq!(json["experiment"]["key"], "hero");
+    let away = get(&app, "/experiments/hero/report.xlsx", None);
+    assert_eq!(away.status, 303);
+    let none = get(&app, "/experiments/hero/report.pdf", Some(&reader));
+    assert!(none.status == 404 && none.text.contains("not_found"));
+}
