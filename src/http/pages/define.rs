@@ -64,7 +64,12 @@ pub(in crate::http) async fn edit(
 ) -> Result<HttpResponse, PageProblem> {
     let entry = find(&server, &path)?;
     owned(&entry)?;
-    let spec = serde_json::to_string_pretty(&*entry.experiment.spec);
+    // It may have been started since it was defined, which saving its definition must not undo.
+    let spec = Spec {
+        status: entry.lifecycle.status,
+        ..Spec::clone(&entry.experiment.spec)
+    };
+    let spec = serde_json::to_string_pretty(&spec);
     let editing = Editing {
         draft: Draft::Text(spec.unwrap_or_default()),
         of: Some((entry.experiment.key.to_string(), entry.experiment.version)),
@@ -83,7 +88,10 @@ pub(in crate::http) async fn create(
     let draft = if form.text("as") == "text" {
         Draft::Text(form.text("text").to_owned())
     } else {
-        Draft::Fields(compacted(form.clone().fields()))
+        let mut fields = form.clone().fields();
+        // The button that was pressed is no part of the definition.
+        fields.remove("act");
+        Draft::Fields(compacted(fields))
     };
     let editing = Editing {
         draft,
