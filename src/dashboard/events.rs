@@ -8,6 +8,7 @@ use super::fate::{self, Line};
 use super::moment::Moment;
 use super::{Frame, render, visitor};
 use crate::event::kind::Kind;
+use crate::source::Source;
 use crate::visitor::told::{Fate, ToldEvent};
 
 /// Which events are asked for; empty texts ask for all.
@@ -91,6 +92,16 @@ impl<'a> Row<'a> {
             Kind::Alias => "alias",
             Kind::Exposure => "exposure",
             Kind::Order => "order",
+        }
+    }
+
+    /// By which way it came.
+    fn source(&self) -> &'static str {
+        match self.told.source {
+            Source::Native => "the events API",
+            Source::Segment => "a Segment client",
+            Source::Ofrep => "an evaluation",
+            Source::Import => "an import",
         }
     }
 

@@ -1,6 +1,7 @@
 //! What became of an event, in plain words.
 
 use super::badge::{Badge, Tone};
+use crate::catalog::GLOBAL_HOLDOUT;
 use crate::visitor::fate::Effect;
 use crate::visitor::told::{ExposureFate, Fate, MetricFate};
 
@@ -12,6 +13,17 @@ pub(super) struct Line {
     pub(super) experiment: String,
     /// The rest.
     pub(super) after: String,
+}
+
+impl Line {
+    pub(super) fn has_page(&self) -> bool {
+        has_page(&self.experiment)
+    }
+}
+
+/// Whether an experiment has a page of its own: the place in or outside the global holdout has none.
+pub(super) fn has_page(experiment: &str) -> bool {
+    experiment != GLOBAL_HOLDOUT
 }
 
 /// In a word.
@@ -55,8 +67,8 @@ pub(super) fn about(fate: &Fate) -> String {
 pub(super) fn lines(fate: &Fate) -> Vec<Line> {
     match fate {
         Fate::Counted { metrics, exposure } => {
-            let metrics = metrics.iter().map(metric);
-            metrics.chain(exposure.iter().map(seen)).collect()
+            let exposure = exposure.iter().map(seen);
+            self::metrics(metrics).into_iter().chain(exposure).collect()
         }
         Fate::Exposure { exposure } => vec![seen(exposure)],
         Fate::Profile {}
@@ -70,18 +82,29 @@ pub(super) fn lines(fate: &Fate) -> Vec<Line> {
     }
 }
 
-/// What a metric makes of it.
-pub(super) fn metric(of: &MetricFate) -> Line {
-    let before = match of.effect {
-        Effect::Reward => format!("Counts for {} in", of.metric),
-        Effect::History => format!("Is history of {} in", of.metric),
-        Effect::TakesBack => format!("Takes back {} in", of.metric),
+/// What metrics make of it, one line for those of a variant to which it does the same.
+pub(super) fn metrics(all: &[MetricFate]) -> Vec<Line> {
+    let alike = |a: &MetricFate, b: &MetricFate| {
+        (a.effect, &a.experiment, &a.variant) == (b.effect, &b.experiment, &b.variant)
     };
-    Line {
-        before,
-        experiment: of.experiment.clone(),
-        after: format!("(variant {})", of.variant),
-    }
+    let line = |of: &MetricFate| {
+        let alike = all.iter().filter(|other| alike(of, other));
+        let names: Vec<&str> = alike.map(|other| other.metric.as_str()).collect();
+        let names = names.join(", ");
+        let before = match of.effect {
+            Effect::Reward => format!("Counts for {names} in"),
+            Effect::History => format!("Is history of {names} in"),
+            Effect::TakesBack => format!("Takes back {names} in"),
+        };
+        Line {
+            before,
+            experiment: of.experiment.clone(),
+            after: format!("(variant {})", of.variant),
+        }
+    };
+    let is_first = |i: usize, of: &MetricFate| !all.iter().take(i).any(|other| alike(of, other));
+    let firsts = all.iter().enumerate().filter(|(i, of)| is_first(*i, of));
+    firsts.map(|(_, of)| line(of)).collect()
 }
 
 fn seen(of: &ExposureFate) -> Line {
@@ -98,5 +121,39 @@ fn seen(of: &ExposureFate) -> Line {
         ),
         experiment: of.experiment.clone(),
         after,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metrics_to_which_an_event_does_the_same_share_a_line() {
+        let of = |experiment: &str, metric: &str, effect| MetricFate {
+            experiment: experiment.to_owned(),
+            variant: "b".to_owned(),
+            metric: metric.to_owned(),
+            effect,
+        };
+        let all = [
+            of("hero", "purchase", Effect::Reward),
+            of("cart", "purchase", Effect::Reward),
+            of("hero", "revenue", Effect::Reward),
+            of("hero", "revenue", Effect::History),
+        ];
+        let told = metrics(&all);
+        let told: Vec<String> = told
+            .iter()
+            .map(|line| format!("{} {} {}", line.before, line.experiment, line.after))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "Counts for purchase, revenue in hero (variant b)",
+                "Counts for purchase in cart (variant b)",
+                "Is history of revenue in hero (variant b)",
+            ]
+        );
     }
 }

@@ -3,7 +3,7 @@
 use askama::Template;
 use serde_json::Value;
 
-use super::fate::{self, Line};
+use super::fate::{self, Line, has_page};
 use super::moment::Moment;
 use super::number::Number;
 use super::{Frame, render};
@@ -127,5 +127,5 @@ fn notes(of: &HeldAssignment<'_>) -> Vec<String> {
 }
 
 fn lines(of: &HeldEvent<'_>) -> Vec<Line> {
-    of.metrics.iter().map(fate::metric).collect()
+    fate::metrics(&of.metrics)
 }

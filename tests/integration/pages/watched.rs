@@ -42,7 +42,9 @@ fn the_page_of_events_tells_what_the_api_tells() {
         }
     }
     assert_eq!(page.matches("<tr data-key").count(), places.len());
-    assert!(page.contains("Counts for purchase in <a href=\"/experiments/hero\">hero</a>"));
+    assert!(
+        page.contains("Counts for purchase, revenue in <a href=\"/experiments/hero\">hero</a>")
+    );
     assert!(page.contains("✕ Rejected") && page.contains("timestamp: "));
     assert!(page.contains("Duplicate") && page.contains("&#34;revenue&#34;: 30.5"));
     let of_ben = get(&app, "/events?visitor=ben&message_id=", None).text;
@@ -74,7 +76,7 @@ fn the_page_of_a_visitor_tells_everything_that_is_held() {
         "device phone",
         "Order Completed",
         "<data value=\"30.5\">",
-        "Counts for revenue in",
+        "Counts for purchase, revenue in",
         ">plan<",
         ">pro<",
         "Never said",
