@@ -103,7 +103,7 @@ fn earned(report: &Report, holdout: &HoldoutReport) -> Option<Band> {
             .map(|day| day.day.as_str().into())
             .collect(),
         tracks: vec![Track {
-            label: "all personalization".into(),
+            label: "personalized".into(),
             place: 0,
             effects,
         }],
@@ -165,7 +165,7 @@ const LINES: [Named; 6] = [
     (
         "Days until it pays",
         "Days of the present gain that cover all costs so far.",
-        Number::decimal,
+        Number::days,
         false,
     ),
 ];

@@ -73,6 +73,14 @@ impl Number {
         }
     }
 
+    /// Some days: 5.7
+    pub(super) fn days(value: f64) -> Self {
+        Self {
+            value,
+            text: format!("{value:.1}"),
+        }
+    }
+
     /// A mean, or a total.
     pub(super) fn decimal(value: f64) -> Self {
         Self {
