@@ -9,6 +9,7 @@
 #[expect(dead_code, reason = "the integration tests use the rest")]
 #[path = "../integration/client.rs"]
 mod client;
+mod dashboard;
 #[expect(dead_code, reason = "the integration tests use the rest")]
 #[path = "../integration/harness.rs"]
 mod harness;
