@@ -30,6 +30,9 @@ pub struct Editing {
     pub mistakes: Option<Vec<Mistake>>,
 }
 
+/// The script that asks while somebody writes, and says of what was written what is wrong with it.
+pub(super) const SCRIPT: &str = include_str!("define/check.js");
+
 /// A definition to begin with.
 pub const EXAMPLE: &str = include_str!("define/example.toml");
 

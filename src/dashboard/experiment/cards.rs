@@ -3,7 +3,7 @@
 use crate::catalog::experiment::Status;
 use crate::dashboard::number::{Number, Spanned};
 use crate::report::playbook::leading;
-use crate::report::{Report, Scaled};
+use crate::report::{Decision, Report, Scaled};
 
 /// A figure, and what it is.
 pub(super) struct Card {
@@ -25,8 +25,11 @@ pub(super) enum Value {
     Effect(Spanned, String),
 }
 
-/// The cards that there are figures for.
+/// The cards that there are figures for; none while no figure may be believed.
 pub(super) fn cards(report: &Report) -> Vec<Card> {
+    if report.verdict.decision == Decision::Investigate {
+        return Vec::new();
+    }
     let cards = [best(report), lift(report), money(report), time(report)];
     cards.into_iter().flatten().collect()
 }

@@ -168,29 +168,41 @@ async fn saved(
 
 /// The definition that a draft comes to, with all that is wrong with it.
 fn read(server: &Server, editing: &Editing) -> Result<Spec, Vec<Mistake>> {
-    let spec = match &editing.draft {
+    let read = match &editing.draft {
         Draft::Text(text) => read_text(text),
         Draft::Fields(fields) => read_json(&definition(fields).to_string()),
-    }?;
+    };
+    let key = match (&read, &editing.draft) {
+        (Ok(spec), _) => Some(spec.key.as_str()),
+        (Err(_), Draft::Fields(fields)) => fields.get("key").map(|key| key.trim()),
+        (Err(_), Draft::Text(_)) => None,
+    };
+    let foreign = key.and_then(|key| foreign(server, editing, key));
+    let spec = match (read, foreign) {
+        (Ok(spec), None) => spec,
+        (Ok(_), Some(foreign)) => return Err(vec![foreign]),
+        (Err(mistakes), foreign) => return Err(foreign.into_iter().chain(mistakes).collect()),
+    };
     let snapshot = server.engine.snapshot();
-    let other = |detail: &str| Err(vec![Mistake::new("key", mistake::Code::Conflict, detail)]);
-    match &editing.of {
-        Some((key, _)) if *key != spec.key => return other("is that of another experiment"),
-        None if snapshot.catalog.get(&spec.key).is_some() => {
-            return other("is taken by another experiment");
-        }
-        Some(_) | None => {}
-    }
     let conflicts = snapshot.catalog.conflicts(&spec);
     if !conflicts.is_empty() {
         return Err(conflicts);
     }
-    let previous = editing
-        .of
-        .as_ref()
-        .and_then(|(key, _)| snapshot.catalog.get(key));
+    let previous = editing.of.as_ref();
+    let previous = previous.and_then(|(key, _)| snapshot.catalog.get(key));
     Experiment::compile(spec.clone(), previous.map(|entry| &entry.experiment))?;
     Ok(spec)
+}
+
+/// That the key is another experiment's.
+fn foreign(server: &Server, editing: &Editing, key: &str) -> Option<Mistake> {
+    let detail = if let Some((own, _)) = &editing.of {
+        (own != key).then_some("is that of another experiment")
+    } else {
+        let other = server.engine.snapshot().catalog.get(key).is_some();
+        other.then_some("is taken by another experiment")
+    };
+    Some(Mistake::new("key", mistake::Code::Conflict, detail?))
 }
 
 fn shown(caller: &Caller, editing: &Editing) -> HttpResponse {

@@ -124,3 +124,41 @@ fn figures_can_be_taken_along_with_a_session() {
     let none = get(&app, "/experiments/hero/report.pdf", Some(&reader));
     assert!(none.status == 404 && none.text.contains("not_found"));
 }
+
+#[test]
+fn a_form_says_all_that_is_wrong_and_defines_nothing_until_it_is_right() {
+    let app = TestApp::start();
+    app.put_experiment(&definition("hero"));
+    let wrong = [("key", "hero"), ("holdout", "2"), ("act", "save")];
+    let page = post(&app, "/new", None, &wrong);
+    assert_eq!(page.status, 422);
+    assert!(page.text.contains("is taken by another experiment"));
+    assert!(page.text.contains("must be at least 0 and below 1"));
+    assert!(page.text.contains("value=\"2\""), "what was typed stays");
+    let mut right = vec![
+        ("key", "shoes"),
+        ("variants[0].key", "plain"),
+        ("variants[2].key", "bold"),
+        ("allocation.policy", "thompson"),
+        ("metrics[0].key", "buy"),
+        ("metrics[0].kind", "conversion"),
+        ("metrics[0].event", "Order Completed"),
+        ("metrics[1].direction", "decrease"),
+    ];
+    let checked = [&right[..], &[("act", "check")]].concat();
+    let page = post(&app, "/new", None, &checked);
+    assert!(page.status == 200 && page.text.contains("The definition is valid."));
+    app.get("/api/v1/experiments/shoes")
+        .problem(404, "unknown_experiment");
+    right.push(("act", "save"));
+    let done = post(&app, "/new", None, &right);
+    assert_eq!(
+        done.header("location"),
+        Some("/experiments/shoes?done=created")
+    );
+    let shoes = app.get("/api/v1/experiments/shoes").expect(200);
+    assert_eq!(
+        (&shoes["variants"][1]["key"], &shoes["status"]),
+        (&json!("bold"), &json!("draft"))
+    );
+}
