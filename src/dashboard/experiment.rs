@@ -92,6 +92,8 @@ struct Goal {
 /// Metrics of the visitors with one value of a dimension.
 struct Facet<'a> {
     value: &'a str,
+    /// What is added to the name of a metric, so that no two tables are called the same.
+    label: String,
     groups: Vec<Group>,
 }
 
@@ -254,6 +256,7 @@ impl Page<'_> {
 
     fn facet<'v>(&self, value: &'v BreakdownValue) -> Facet<'v> {
         Facet {
+            label: format!(", {}", value.value),
             value: &value.value,
             groups: groups(self.subject, &value.metrics),
         }
