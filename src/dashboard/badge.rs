@@ -1,5 +1,6 @@
 //! Status and verdict in a word each, with a tone that colour repeats.
 
+use crate::catalog::Entry;
 use crate::catalog::experiment::Status;
 use crate::report::{Decision, Report};
 
@@ -50,8 +51,11 @@ pub(super) fn status(status: Status, archived: bool) -> &'static str {
     }
 }
 
-/// What to do; of a concluded experiment, what it ended with is said elsewhere.
-pub(super) fn verdict(report: &Report) -> Badge {
+/// What to do; of a concluded experiment, what was decided.
+pub(super) fn verdict(entry: &Entry, report: &Report) -> Badge {
+    if entry.lifecycle.status == Status::Concluded {
+        return decided(entry);
+    }
     let (word, tone) = match report.verdict.decision {
         Decision::Investigate => ("✕ Unhealthy".to_owned(), Tone::Bad),
         Decision::Ship => ("▲ Ship now".to_owned(), Tone::Good),
@@ -61,6 +65,17 @@ pub(super) fn verdict(report: &Report) -> Badge {
         Decision::KeepRunning => (waiting(report), Tone::None),
     };
     Badge { word, tone }
+}
+
+fn decided(entry: &Entry) -> Badge {
+    let conclusion = entry.lifecycle.conclusion.as_ref();
+    let winner = conclusion.and_then(|conclusion| conclusion.winner);
+    let winner = winner.unwrap_or(entry.experiment.control);
+    let winner = entry.experiment.label(winner).unwrap_or_default();
+    Badge {
+        word: format!("Decided: {winner}"),
+        tone: Tone::None,
+    }
 }
 
 fn waiting(report: &Report) -> String {

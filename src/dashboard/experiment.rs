@@ -103,7 +103,7 @@ pub fn page(frame: &Frame, subject: Subject<'_>) -> String {
     render(&Page {
         frame,
         subject,
-        badge: badge::verdict(report),
+        badge: badge::verdict(entry, report),
         alarms: health::alarms(entry, report),
         cards: cards::cards(report),
         groups: groups(subject, &report.metrics),

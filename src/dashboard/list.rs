@@ -111,7 +111,7 @@ impl Row {
             owner: entry.experiment.spec.owner.clone(),
             status: badge::status(lifecycle.status, lifecycle.archived),
             stands: lifecycle.status,
-            badge: badge::verdict(report),
+            badge: badge::verdict(entry, report),
             visitors: Number::count(report.visitors),
             days,
             lead: lead(report, winner),
