@@ -27,7 +27,6 @@ mod progress;
 mod rows;
 mod scale;
 mod series;
-mod sparkline;
 mod stack;
 mod unit;
 
@@ -44,7 +43,6 @@ pub use number::{Effect, Number};
 pub(crate) use path::{Coord, Path};
 pub use progress::Progress;
 pub(crate) use scale::Scale;
-pub use sparkline::Sparkline;
 pub use unit::Unit;
 
 /// The stylesheet of all charts.

@@ -89,7 +89,6 @@ fn counts_lie_on_each_other() {
 fn cells_of_tables_have_a_label() {
     let cells = sample::inline().into_iter().map(|cell| drawn(&cell));
     let mut cells: Vec<String> = cells.collect();
-    cells.push(drawn(&sample::sparkline()));
     cells.push(drawn(&sample::progress()));
     insta::assert_snapshot!(cells.join("\n"));
 }
@@ -142,11 +141,6 @@ fn no_data_is_a_sentence() {
         assert!(chart.contains("No data yet"));
         assert!(!chart.contains("<svg") && !chart.contains("<table"));
     }
-    let sparkline = Sparkline {
-        values: vec![None; 3],
-        ..sample::sparkline()
-    };
-    assert!(drawn(&sparkline).contains("no data yet"));
 }
 
 #[test]
@@ -192,6 +186,5 @@ proptest! {
             label: "B".into(),
         };
         drawn(&Densities { beliefs: vec![belief], ..sample::densities(0) });
-        drawn(&Sparkline { values: number(1).map(Some).collect(), ..sample::sparkline() });
     }
 }

@@ -16,7 +16,7 @@ use super::{Frame, Tab, render};
 use crate::allocation::Arm;
 use crate::catalog::experiment::{Policy, Status, Variant};
 use crate::catalog::{Entry, Source};
-use crate::chart::{Allocation, Band, Densities, Lines, Number, Progress};
+use crate::chart::{Allocation, Band, Counts, Densities, Lines, Number, Progress};
 use crate::key::ring::Keyring;
 use crate::report::table::cells;
 use crate::report::{BreakdownValue, MetricReport, Report};
@@ -73,6 +73,7 @@ struct Page<'a> {
     receipts: Vec<Receipt>,
     goal: Option<Goal>,
     shares: Vec<Share>,
+    visitors: Option<Counts>,
     facts: Vec<(&'static str, String)>,
     /// The live variants, and the one that the verdict is about.
     variants: Vec<Tab>,
@@ -114,6 +115,7 @@ pub fn page(frame: &Frame, subject: Subject<'_>) -> String {
         receipts: bandit::receipts(&subject),
         goal: goal(report),
         shares: settings::shares(report),
+        visitors: charts::visitors(&subject),
         facts: settings::facts(entry),
         variants: variants(subject),
         history: history::changes(entry, subject.keys),

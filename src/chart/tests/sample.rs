@@ -2,8 +2,8 @@
 
 use crate::chart::{
     Allocation, Band, Belief, Comparison, Counts, Curve, Densities, Effect, Forest, Heading,
-    Inline, Label, Lines, Mark, Number, Progress, Reach, Series, Shape, Sparkline, Status, Step,
-    Tally, Track, Unit,
+    Inline, Label, Lines, Mark, Number, Progress, Reach, Series, Shape, Status, Step, Tally, Track,
+    Unit,
 };
 
 pub(super) fn number(value: f64) -> Number {
@@ -239,14 +239,6 @@ pub(super) fn inline() -> Vec<Inline> {
         status: row.status,
     };
     rows.into_iter().map(cell).collect()
-}
-
-pub(super) fn sparkline() -> Sparkline {
-    let value = |at: usize| Number::new(wave(1, at)).filter(|_| at != 17);
-    Sparkline {
-        label: "Visitors a day, 1,234 on the last".into(),
-        values: (0..40).map(value).collect(),
-    }
 }
 
 pub(super) fn progress() -> Progress {

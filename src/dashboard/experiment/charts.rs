@@ -2,10 +2,13 @@
 
 use crate::catalog::experiment::Status as Standing;
 use crate::catalog::metric::{Direction, Role};
-use crate::chart::{self, Band, Comparison, Forest, Heading, Mark, Number, Track, Unit};
+use crate::chart::{
+    self, Band, Comparison, Counts, Forest, Heading, Mark, Number, Tally, Track, Unit,
+};
 use crate::epoch::{Cause, Epoch};
 use crate::report::{
-    AlwaysValid, ComparisonReport, Effect, MetricReport, Report, TimelineEffect, VariantTraffic,
+    AlwaysValid, ComparisonReport, Effect, MetricReport, Report, TimelineDay, TimelineEffect,
+    VariantTraffic,
 };
 
 use super::Subject;
@@ -155,4 +158,21 @@ fn at(subject: &Subject<'_>, day: &str) -> Option<Number> {
     let mut days = subject.report.timeline.iter();
     let at = days.position(|of| of.day == day)?;
     Number::new(at as f64)
+}
+
+/// How many visitors had come by the end of each day.
+pub(super) fn visitors(subject: &Subject<'_>) -> Option<Counts> {
+    let timeline = &subject.report.timeline;
+    let number = |day: &TimelineDay| Number::new(day.visitors as f64);
+    let counts: Option<Vec<Number>> = timeline.iter().map(number).collect();
+    (timeline.len() > 1).then_some(())?;
+    Some(Counts {
+        heading: Heading::new("visitors", "Visitors so far"),
+        days: timeline.iter().map(|day| day.day.as_str().into()).collect(),
+        tallies: vec![Tally {
+            label: "visitors".into(),
+            counts: counts?,
+        }],
+        marks: marks(subject),
+    })
 }
