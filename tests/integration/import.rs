@@ -11,7 +11,7 @@ use crate::harness::TestApp;
 use crate::model::{Report, fixed, history, near, order, row, shuffled, with};
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
 }
