@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use actix_web::HttpResponse;
-use actix_web::web::{Data, Path, Query};
+use actix_web::web::{self, Data, Path, Query};
 use serde::Deserialize;
 
 use super::super::Server;
 use super::super::access::Caller;
+use super::super::error::{Code, Problem};
 use super::super::experiments::find;
 use super::super::link;
 use super::super::report::DAYS;
@@ -38,27 +39,38 @@ pub(in crate::http) async fn list(
     server: Data<Server>,
     caller: Caller,
     wanted: Query<Wanted>,
-) -> HttpResponse {
+) -> Result<HttpResponse, PageProblem> {
     let filter = Filter {
         words: wanted.q.clone(),
         status: Shown::parse(&wanted.status),
     };
+    let mut frame = frame(&caller, Some(Place::Experiments));
+    frame.live = Some(Live::of(""));
+    let page = aside(move || list::page(&frame, &filter, rows(&server, &filter)));
+    Ok(html(HttpResponse::Ok(), page.await?))
+}
+
+/// The experiments that are asked for.
+fn rows(server: &Server, filter: &Filter) -> Vec<Row> {
     let snapshot = server.engine.snapshot();
     let now = server.engine.clock().now();
     let search = Search::new(&filter.words);
     let entries = snapshot.catalog.iter().filter(|entry| filter.fits(entry));
     let row = |entry: &Arc<Entry>| {
-        let report = reported(&server, entry, (&[], 0));
+        let report = reported(server, entry, (&[], 0));
         let play = play(entry, &report);
         let winner = play.winner.as_deref();
         search
             .accepts(&play, entry)
             .then(|| Row::new(entry, (&report, winner), now))
     };
-    let rows = entries.filter_map(row).collect();
-    let mut frame = frame(&caller, Some(Place::Experiments));
-    frame.live = Some(Live::of(""));
-    html(HttpResponse::Ok(), list::page(&frame, &filter, rows))
+    entries.filter_map(row).collect()
+}
+
+/// Makes a page where it keeps no other request waiting: the report of many variants and metrics takes seconds.
+async fn aside(make: impl FnOnce() -> String + Send + 'static) -> Result<String, Problem> {
+    let stopped = |_| Problem::new(Code::Unavailable, "The server is stopping.");
+    web::block(make).await.map_err(stopped)
 }
 
 /// How an experiment is looked at.
@@ -83,17 +95,24 @@ pub(in crate::http) async fn page(
     frame.live = Some(Live::of(entry.experiment.key.as_str()));
     frame.note = acts::Done::parse(&view.done).map(|done| done.note().to_owned());
     let looks = looks(&server, &caller, &entry);
-    let page = shown(&server, &frame, (&entry, &view), &looks);
-    Ok(html(HttpResponse::Ok(), page))
+    let page = shown(server, frame, (entry, view.into_inner()), looks);
+    Ok(html(HttpResponse::Ok(), page.await?))
 }
 
 /// An experiment's page as it is looked at.
-pub(super) fn shown(
-    server: &Server,
-    frame: &Frame,
-    (entry, view): (&Entry, &View),
-    looks: &[Look],
-) -> String {
+///
+/// # Errors
+/// As the server stops.
+pub(super) async fn shown(
+    server: Data<Server>,
+    frame: Frame,
+    (entry, view): (Arc<Entry>, View),
+    looks: Vec<Look>,
+) -> Result<String, Problem> {
+    aside(move || made(&server, &frame, (&entry, &view), &looks)).await
+}
+
+fn made(server: &Server, frame: &Frame, (entry, view): (&Entry, &View), looks: &[Look]) -> String {
     let known = dimensions(entry);
     let asked = view.by.as_deref();
     let dimension = known.iter().copied().find(|known| asked == Some(known));

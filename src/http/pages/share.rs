@@ -73,8 +73,8 @@ pub(in crate::http) async fn report(
         Some(key) => format!("Report of {today}, made by {}", key.name.as_str()),
         None => format!("Report of {today}"),
     });
-    let page = shown(&server, &frame, (&entry, &view), &[]);
-    Ok(document(HttpResponse::Ok(), page))
+    let page = shown(server, frame, (entry, view.into_inner()), Vec::new());
+    Ok(document(HttpResponse::Ok(), page.await?))
 }
 
 /// The same for whoever has a link.
@@ -83,20 +83,23 @@ pub(in crate::http) async fn open(
     token: Path<String>,
     view: Query<View>,
 ) -> HttpResponse {
-    let (entry, key) = match link::reported(&server, &token) {
-        Ok(reported) => reported,
+    match opened(server, &token, view.into_inner()).await {
+        Ok(page) => document(HttpResponse::Ok(), page),
         Err(problem) => {
             let page = dashboard::refused::page(&alone(String::new()), &refused(&problem), "");
-            return document(HttpResponse::build(problem.code.status()), page);
+            document(HttpResponse::build(problem.code.status()), page)
         }
-    };
+    }
+}
+
+async fn opened(server: Data<Server>, token: &str, view: View) -> Result<String, Problem> {
+    let (entry, key) = link::reported(&server, token)?;
     let today = day(&server, server.engine.clock().now());
     let frame = alone(match key {
         Some(key) => format!("Report of {today}, shared by {}", key.name.as_str()),
         None => format!("Report of {today}"),
     });
-    let page = shown(&server, &frame, (&entry, &view), &[]);
-    document(HttpResponse::Ok(), page)
+    shown(server, frame, (entry, view), Vec::new()).await
 }
 
 /// Makes a link to the report.
