@@ -99,48 +99,44 @@ pub(super) async fn holdout(
     server: Data<Server>,
     options: Asked<HoldoutOptions>,
 ) -> Result<HttpResponse, Problem> {
-    let options = given(options)?;
-    let entry = held_out(&server)?;
-    let monthly = monthly(&server, options.monthly_cost)?;
+    let asked = given(options)?;
     let options = Options {
-        as_of: options.as_of,
-        dimension: options.dimension,
-        method: options.method,
-        days: options.days,
-        format: options.format,
+        as_of: asked.as_of,
+        dimension: asked.dimension,
+        method: asked.method,
+        days: asked.days,
+        format: asked.format,
     };
-    let (variants, foreign) = spent(&server, &entry);
-    let costs = Costs {
-        monthly,
-        variants: &variants,
-        foreign,
-    };
-    let report = asked(&server, &entry, &options, Some(costs))?;
+    let entry = held_out(&server)?;
+    let report = against_holdout(&server, &entry, (asked.monthly_cost, &options))?;
     written(report, entry, options.format).await
 }
 
-/// The report of as many last days against the global holdout, at this cost per month in place of the setting.
+/// The report of all its days against the global holdout, at this cost per month in place of the setting.
 ///
 /// # Errors
 /// [`Code::NoHoldout`]; [`Code::InvalidQuery`] for what is no cost.
-pub(super) fn against_holdout(
+pub(super) fn of_holdout(server: &Server, cost: Option<f64>) -> Result<Report, Problem> {
+    let options = Options {
+        days: Some(DAYS),
+        ..Options::default()
+    };
+    against_holdout(server, &*held_out(server)?, (cost, &options))
+}
+
+fn against_holdout(
     server: &Server,
-    cost: Option<f64>,
-    days: u32,
+    entry: &Entry,
+    (cost, options): (Option<f64>, &Options),
 ) -> Result<Report, Problem> {
-    let entry = held_out(server)?;
     let monthly = monthly(server, cost)?;
-    let (variants, foreign) = spent(server, &entry);
+    let (variants, foreign) = spent(server, entry);
     let costs = Costs {
         monthly,
         variants: &variants,
         foreign,
     };
-    let options = Options {
-        days: Some(days),
-        ..Options::default()
-    };
-    asked(server, &entry, &options, Some(costs))
+    asked(server, entry, options, Some(costs))
 }
 
 /// The cost per month, as asked for or as the settings have it.

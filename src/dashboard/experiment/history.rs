@@ -3,11 +3,12 @@
 use crate::catalog::history::Author;
 use crate::catalog::told::Told;
 use crate::catalog::{Entry, Scope};
+use crate::dashboard::moment::Moment;
 use crate::key::ring::Keyring;
 
 /// A change.
 pub(super) struct Change {
-    pub(super) at: String,
+    pub(super) at: Moment,
     pub(super) who: String,
     pub(super) what: String,
 }
@@ -17,18 +18,12 @@ pub(super) fn changes(entry: &Entry, keys: &Keyring) -> Vec<Change> {
     let newest = entry.history.iter().rev();
     let change = newest.filter_map(|(_, change)| {
         Some(Change {
-            at: minute(&change.at.to_string()),
+            at: Moment(change.at),
             who: who(change.by.as_ref(), keys),
             what: words(&entry.told(&change.what)?),
         })
     });
     change.collect()
-}
-
-/// 2026-01-01 12:30
-fn minute(time: &str) -> String {
-    let (day, rest) = time.split_once('T').unwrap_or((time, ""));
-    format!("{day} {}", rest.get(..5).unwrap_or_default())
 }
 
 /// Who asked for it.

@@ -101,14 +101,8 @@ pub(in crate::http) async fn start(
     path: Path<String>,
     body: Body,
 ) -> Result<HttpResponse, PageProblem> {
-    let key = unchanged(&server, &path, &Form::read(body).await?)?;
-    done(
-        &server,
-        &caller,
-        (&key, Command::Start(key.clone())),
-        Done::Started,
-    )
-    .await
+    let asked = (path.as_str(), body);
+    act(&server, &caller, asked, (Command::Start, Done::Started)).await
 }
 
 /// Pauses.
@@ -118,14 +112,8 @@ pub(in crate::http) async fn pause(
     path: Path<String>,
     body: Body,
 ) -> Result<HttpResponse, PageProblem> {
-    let key = unchanged(&server, &path, &Form::read(body).await?)?;
-    done(
-        &server,
-        &caller,
-        (&key, Command::Pause(key.clone())),
-        Done::Paused,
-    )
-    .await
+    let asked = (path.as_str(), body);
+    act(&server, &caller, asked, (Command::Pause, Done::Paused)).await
 }
 
 /// Decides.
@@ -187,14 +175,8 @@ pub(in crate::http) async fn archive(
     path: Path<String>,
     body: Body,
 ) -> Result<HttpResponse, PageProblem> {
-    let key = unchanged(&server, &path, &Form::read(body).await?)?;
-    done(
-        &server,
-        &caller,
-        (&key, Command::Archive(key.clone())),
-        Done::Archived,
-    )
-    .await
+    let asked = (path.as_str(), body);
+    act(&server, &caller, asked, (Command::Archive, Done::Archived)).await
 }
 
 /// What a reallocation would change now.
@@ -216,14 +198,25 @@ pub(in crate::http) async fn reallocate(
     path: Path<String>,
     body: Body,
 ) -> Result<HttpResponse, PageProblem> {
-    let key = unchanged(&server, &path, &Form::read(body).await?)?;
-    done(
+    let asked = (path.as_str(), body);
+    act(
         &server,
         &caller,
-        (&key, Command::Reallocate(key.clone())),
-        Done::Reallocated,
+        asked,
+        (Command::Reallocate, Done::Reallocated),
     )
     .await
+}
+
+/// Does what a form asks for with one press of a button.
+async fn act(
+    server: &Server,
+    caller: &Caller,
+    (path, body): (&str, Body),
+    (command, what): (fn(ExperimentKey) -> Command, Done),
+) -> Result<HttpResponse, PageProblem> {
+    let key = unchanged(server, path, &Form::read(body).await?)?;
+    done(server, caller, (&key, command(key.clone())), what).await
 }
 
 /// The experiment that a form is about, if it is still the one that the form was made for.

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::super::Server;
 use super::super::access::Caller;
 use super::super::error::{Code, Problem};
-use super::super::report::{DAYS, against_holdout};
+use super::super::report::of_holdout;
 use super::{PageProblem, frame, html};
 use crate::dashboard::{Place, holdout};
 
@@ -31,7 +31,7 @@ pub(in crate::http) async fn page(
     let cost = cost
         .transpose()
         .map_err(|_| Problem::at(Code::InvalidQuery, "monthly_cost", "must be a number"))?;
-    let report = match against_holdout(&server, cost, DAYS) {
+    let report = match of_holdout(&server, cost) {
         Ok(report) => report,
         Err(problem) if problem.code == Code::NoHoldout => {
             return Ok(html(HttpResponse::Ok(), holdout::nobody(&frame)));
